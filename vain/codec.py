@@ -1,0 +1,138 @@
+"""Bytes to types and back: the one place where JSON is read and written.
+
+What comes in is checked here, so that nothing behind it needs to doubt it. Refused, with a pointer to the place: what is
+not UTF-8 JSON, NaN and infinities, numbers that are not exact in JavaScript, lone surrogates, NUL characters, nesting
+deeper than ``DEEPEST`` levels, unknown fields, values of the wrong type or out of range.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from vain.clock import utc
+from vain.errors import Flaw, Invalid, Malformed
+from vain.types import OUTCOMES, PRIORITIES, STATUSES, Time
+
+T = TypeVar("T")
+
+DEEPEST = 16
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_WHERE = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
+_FIELD = re.compile(r"field `(?P<field>.*)`$")
+_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
+
+_CHOICES = {"/status": STATUSES, "/priority": PRIORITIES, "/outcome": OUTCOMES}
+
+_encoder = msgspec.json.Encoder()
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+encode = _encoder.encode
+
+
+def decode(type_: type[T], body: bytes) -> T:
+    """The JSON text ``body`` as a ``type_``. Raises Malformed if it is not JSON, Invalid (naming the field) if it breaks a rule."""
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
+    if _may_be_deep(body) and _depth(body) > DEEPEST:
+        raise Malformed(f"The body is nested more than {DEEPEST} levels deep.")
+    try:
+        decoded: T = decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+    if b"\\u0000" in body:
+        _refuse_nul(decoded)
+    return decoded
+
+
+def parse_time(text: str, pointer: str | None = None, parameter: str | None = None) -> Time:
+    """Any RFC 3339 time with an offset, in canonical form (UTC, milliseconds). Raises Invalid that names the field."""
+    if _TIME.fullmatch(text):
+        try:
+            moment = datetime.fromisoformat(text.upper())
+            return utc(moment.astimezone(UTC).timestamp())
+        except (ValueError, OverflowError):
+            pass
+    detail = "A time such as 2026-11-23T09:30:00Z (RFC 3339, with an offset or Z) is expected."
+    raise Invalid(detail, [Flaw(detail, pointer=pointer, parameter=parameter)])
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return str(error).removeprefix("JSON is malformed: ")
+
+
+def _invalid(message: str) -> Invalid:
+    """msgspec's sentence, with its path turned into a JSON pointer."""
+    match = _WHERE.match(message)
+    what, path = (match["what"], match["path"] or "") if match else (message, "")
+    steps = [step["name"] or step["index"] for step in _STEP.finditer(path)]
+    # msgspec writes "..." for a value whose key it does not know: the pointer then ends at the object.
+    pointer = "".join(f"/{_escaped(step)}" for step in steps if step != "...")
+    field = _FIELD.search(what)
+    if field:
+        pointer += f"/{_escaped(field['field'])}"
+        what = "This field is required" if "missing" in what else "There is no such field"
+    elif "enum value" in what and pointer in _CHOICES:
+        what += f"; one of {', '.join(_CHOICES[pointer])} is expected"
+    name = pointer.removeprefix("/") or "The body"
+    return Invalid(f"{name}: {what}.", [Flaw(f"{what}.", pointer=pointer)])
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _may_be_deep(body: bytes) -> bool:
+    return body.count(b"{") + body.count(b"[") > DEEPEST
+
+
+def _depth(body: bytes) -> int:
+    """How deep the brackets outside of strings go."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for byte in body:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _refuse_nul(value: Any) -> None:
+    """SQLite would store text with a NUL and then measure it wrongly; PostgreSQL refuses it."""
+    for pointer, text in _texts(msgspec.to_builtins(value), ""):
+        if "\0" in text:
+            detail = "A NUL character is not allowed in text."
+            raise Invalid(f"{pointer.removeprefix('/')}: {detail}", [Flaw(detail, pointer=pointer)])
+
+
+def _texts(value: Any, pointer: str) -> Any:
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield f"{pointer}/{_escaped(key)}", key
+            yield from _texts(item, f"{pointer}/{_escaped(key)}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{pointer}/{index}")

@@ -1,0 +1,169 @@
+"""How a task may change, in one place: pure functions from (task, patch, now) to the next task.
+
+Every move between the three statuses is accepted, since people correct mistakes. The server alone writes time stamps;
+success and failure are an ``outcome`` of ``completed``, not a status; reopening raises ``attempt``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from vain.codec import parse_time
+from vain.errors import Flaw, Invalid
+from vain.types import CLIENT_FIELDS, LARGEST_INTEGER, Task, TaskDraft, TaskPatch, Time
+
+REPORTS = frozenset({"status", "progress", "current", "total", "message"})
+"""A change of one of these is a report from whoever does the work, so it counts as a heartbeat."""
+
+_BLANK = Task(task_id=0, name="", status="pending", priority="medium", created_at="")
+
+
+def created(draft: TaskDraft, task_id: int, now: Time) -> Task:
+    """The new task ``task_id``. Raises Invalid when the draft contradicts itself."""
+    return _applied(_BLANK, _given(draft), now, task_id=task_id, created_at=now, version=1)
+
+
+def patched(task: Task, patch: TaskPatch, now: Time) -> Task:
+    """The task after a client's change; the same object if nothing would change. Raises Invalid when the patch contradicts itself."""
+    given = _given(patch)
+    wanted = {field: value for field, value in given.items() if value != getattr(task, field)}
+    is_report = not given or bool(REPORTS & given.keys())
+    if not wanted and not (is_report and task.status == "in-progress"):
+        return task
+    return _applied(task, wanted, now, version=task.version + 1)
+
+
+def overdue_marked(task: Task, now: Time) -> Task:
+    """The task as the server's clock sees it: ``overdue`` once ``due_at`` has passed and it is not completed."""
+    overdue = _is_overdue(task, now)
+    if overdue == task.overdue:
+        return task
+    return msgspec.structs.replace(task, overdue=overdue, updated_at=now, version=task.version + 1)
+
+
+def orphaned(task: Task, now: Time) -> Task:
+    """The task after its parent was deleted."""
+    return msgspec.structs.replace(task, parent_id=None, updated_at=now, version=task.version + 1)
+
+
+def changed_fields(old: Task | None, new: Task) -> list[str]:
+    """The names of the fields that differ, in the order of the type; all of them for a new task."""
+    fields = Task.__struct_fields__
+    if old is None:
+        return list(fields)
+    return [field for field in fields if getattr(old, field) != getattr(new, field)]
+
+
+def violations(task: Task) -> list[str]:
+    """What is wrong with a stored task, as sentences; empty for every task that this module made."""
+    completed, now = task.status == "completed", task.updated_at
+    rules = {
+        "outcome is set exactly when status is completed": (task.outcome is not None) == completed,
+        "completed_at is set exactly when status is completed": (task.completed_at is not None) == completed,
+        "a task in progress has started": task.status != "in-progress" or task.started_at is not None,
+        "a pending task has not started": task.status != "pending" or task.started_at is None,
+        "exit_code and error belong to a completed task": completed or (task.exit_code is None and task.error is None),
+        "progress lies between 0 and 100": task.progress is None or 0 <= task.progress <= 100,
+        "a completed task is not overdue": not (completed and task.overdue),
+        "times do not run backwards": now is not None and task.created_at <= now,
+        "version and attempt count from 1": task.version >= 1 and 1 <= task.attempt <= task.version,
+        "a task is not its own parent": task.parent_id != task.task_id,
+        "tags are unique": len(task.tags) == len(set(task.tags)),
+        "the number is exact everywhere": 1 <= task.task_id <= LARGEST_INTEGER,
+    }
+    return [rule for rule, holds in rules.items() if not holds]
+
+
+def _given(patch: TaskPatch) -> dict[str, Any]:
+    """What the patch sets, with times in canonical form and tags in their order but once each."""
+    given = {field: value for field in CLIENT_FIELDS if (value := getattr(patch, field)) is not UNSET}
+    if given.get("due_at") is not None:
+        given["due_at"] = parse_time(given["due_at"], pointer="/due_at")
+    if "tags" in given:
+        given["tags"] = list(dict.fromkeys(given["tags"]))
+    if "name" in given and not given["name"].strip():
+        raise _refused("name", "A name needs at least one character that can be seen.")
+    source = given.get("source")
+    if source is not None and source.pid_started_at is not None:
+        started = parse_time(source.pid_started_at, pointer="/source/pid_started_at")
+        given["source"] = msgspec.structs.replace(source, pid_started_at=started)
+    return given
+
+
+def _applied(task: Task, wanted: dict[str, Any], now: Time, **fields: Any) -> Task:
+    # The wall clock may be set back; a task's own times never run backwards.
+    now = max(now, task.created_at, task.updated_at or "")
+    status = _status_after(task, wanted)
+    fields |= wanted | {"status": status, "updated_at": now}
+    if status == "completed":
+        fields |= _completion(task, wanted, now)
+    else:
+        _refuse_result(wanted, status)
+        if task.status == "completed":
+            fields |= _reopening(task)
+        fields |= _start(task, status, now)
+    fields |= _progress(task, wanted, fields)
+    if status == "in-progress" and (not wanted or REPORTS & wanted.keys()):
+        fields["heartbeat_at"] = now
+    after = msgspec.structs.replace(task, **fields)
+    return msgspec.structs.replace(after, overdue=_is_overdue(after, now))
+
+
+def _status_after(task: Task, wanted: dict[str, Any]) -> str:
+    if "status" in wanted:
+        return str(wanted["status"])
+    # As with GitHub's checks, an outcome on its own says that the work is over.
+    return "completed" if wanted.get("outcome") is not None else task.status
+
+
+def _completion(task: Task, wanted: dict[str, Any], now: Time) -> dict[str, Any]:
+    newly = task.status != "completed"
+    if "outcome" in wanted and wanted["outcome"] is None:
+        raise _refused("outcome", "A completed task has an outcome; null is for tasks that are not completed.")
+    fields: dict[str, Any] = {"completed_at": now} if newly else {}
+    if newly and wanted.get("outcome") is None:
+        failed = wanted.get("exit_code") not in (None, 0) or wanted.get("error") is not None
+        fields["outcome"] = "failed" if failed else "succeeded"
+    return fields
+
+
+def _refuse_result(wanted: dict[str, Any], status: str) -> None:
+    for field in ("outcome", "exit_code", "error"):
+        if wanted.get(field) is not None:
+            raise _refused(field, f"Only a completed task has this, and the status is {status}.")
+
+
+def _reopening(task: Task) -> dict[str, Any]:
+    cleared = dict.fromkeys(("completed_at", "outcome", "exit_code", "error", "progress", "current"))
+    return cleared | {"attempt": task.attempt + 1, "started_at": None}
+
+
+def _start(task: Task, status: str, now: Time) -> dict[str, Any]:
+    if status == "pending":
+        return {"started_at": None}
+    return {"started_at": now} if task.status != "in-progress" else {}
+
+
+def _progress(task: Task, wanted: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """``progress`` as it follows from ``current`` and ``total``, or from success."""
+    current, total = (fields.get(name, getattr(task, name)) for name in ("current", "total"))
+    if ("current" in wanted or "total" in wanted) and current is not None and total:
+        if current > total:
+            raise _refused("current", f"It may not exceed total, which is {total:g}.")
+        return {"progress": round(100 * current / total, 2)}
+    outcome = fields.get("outcome", task.outcome)
+    if outcome == "succeeded" and fields.get("progress", task.progress) is not None:
+        return {"progress": 100.0, "current": total if current is not None and total else current}
+    # A percentage on its own contradicts the amounts that gave the last one.
+    return {"current": None} if "progress" in wanted and task.current is not None else {}
+
+
+def _is_overdue(task: Task, now: Time) -> bool:
+    return task.due_at is not None and task.status != "completed" and task.due_at <= now
+
+
+def _refused(field: str, detail: str) -> Invalid:
+    return Invalid(f"{field}: {detail}", [Flaw(detail, pointer=f"/{field}")])

@@ -1,0 +1,129 @@
+"""What is worth telling a person, and how: tasks that ended or went overdue, rules that fired, errors of our own."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from vain import words
+from vain.alerts import Cleared, Fired
+from vain.catalog import metric_of
+from vain.clock import unix
+from vain.types import Action, Level, Notice, Outcome, Task
+
+LONGEST_QUOTE = 400
+"""Characters of what a program or an error said; the rest is cut."""
+
+
+class _Ending(Struct, frozen=True):
+    kind: str
+    level: Level
+    verb: str
+
+
+_ENDINGS: dict[Outcome, _Ending] = {
+    "succeeded": _Ending("task.completed", "info", "completed"),
+    "failed": _Ending("task.failed", "error", "failed"),
+    "timed-out": _Ending("task.timed-out", "error", "timed out"),
+    "crashed": _Ending("task.crashed", "error", "crashed"),
+    "cancelled": _Ending("task.cancelled", "info", "was cancelled"),
+    "skipped": _Ending("task.skipped", "info", "was skipped"),
+}
+
+
+def of_task(task: Task, previous: Task | None, action: Action) -> list[Notice]:
+    """What the change from ``previous`` to ``task`` is worth telling: that it ended, or that it went overdue.
+
+    A corrected outcome and the end of another attempt are told again; a deletion, and that a task is no longer overdue,
+    are not told.
+    """
+    if action == "deleted":
+        return []
+    notices = []
+    if task.outcome is not None and (previous is None or _end(task) != _end(previous)):
+        notices.append(_ended(task, _ENDINGS[task.outcome]))
+    if task.overdue and not (previous is not None and previous.overdue and previous.due_at == task.due_at):
+        notices.append(_overdue(task))
+    return notices
+
+
+def of_alert(event: Fired | Cleared) -> Notice:
+    """That a rule began to hold for a series, or holds no more."""
+    rule = event.rule
+    unit, subject = _unit_and_subject(event.series)
+    value, threshold = words.quantity(event.value, unit), words.quantity(event.threshold, unit)
+    lasted = words.duration(event.duration_seconds)
+    if isinstance(event, Fired):
+        kind, level, title = "rule.fired", rule.level, rule.title
+        message = f"{subject} is at {value}, above {threshold} for {lasted}"
+    else:
+        kind, level, title = "rule.cleared", "info", f"No longer: {rule.title}"
+        message = f"{subject} is at {value}, back below {threshold} after {lasted}"
+    return Notice(
+        kind=kind,
+        level=level,
+        title=title,
+        message=message,
+        metric=event.series,
+        value=event.value,
+        threshold=event.threshold,
+    )
+
+
+def of_error(component: str, summary: str) -> Notice:
+    """An error inside vAIn; ``component`` is the part of it, in a word (``sampler``)."""
+    return Notice(kind="vain.error", level="error", title=f"vAIn: error in the {component}", message=_one_line(summary))
+
+
+def _end(task: Task) -> tuple[Outcome | None, int]:
+    return task.outcome, task.attempt
+
+
+def _ended(task: Task, ending: _Ending) -> Notice:
+    duration = _duration_seconds(task)
+    parts = [] if ending.level == "info" else _cause(task)
+    if duration is not None:
+        parts.append(f"after {words.duration(duration)}")
+    return Notice(
+        kind=ending.kind,
+        level=ending.level,
+        title=f"{task.name} {ending.verb}",
+        message=", ".join(parts),
+        task_id=task.task_id,
+    )
+
+
+def _cause(task: Task) -> list[str]:
+    """Why it failed, as far as it is known: the error, or else the last line of progress, and the exit code."""
+    if task.error is not None:
+        said = ": ".join(part for part in (task.error.type, task.error.message) if part)
+    else:
+        said = task.message
+    code = None if task.exit_code is None else f"exit code {task.exit_code}"
+    return [part for part in (_one_line(said), code) if part]
+
+
+def _overdue(task: Task) -> Notice:
+    due = f"Was due {words.moment(task.due_at)}" if task.due_at is not None else ""
+    return Notice(
+        kind="task.overdue", level="warning", title=f"{task.name} is overdue", message=due, task_id=task.task_id
+    )
+
+
+def _duration_seconds(task: Task) -> float | None:
+    """From start to end; None if it never started, or if the clock was set back in between."""
+    if task.started_at is None or task.completed_at is None:
+        return None
+    seconds = unix(task.completed_at) - unix(task.started_at)
+    return seconds if seconds >= 0 else None
+
+
+def _unit_and_subject(series: str) -> tuple[str, str]:
+    """The unit of a series, and what a person calls it: ``Disk /home`` for ``disk.percent:/home``."""
+    metric, instance = metric_of(series), series.partition(":")[2]
+    unit, label = (metric.unit, metric.label) if metric is not None else ("count", series)
+    return unit, f"{label} {instance}" if metric is not None and instance else label
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_QUOTE else f"{line[: LONGEST_QUOTE - 1]}…"
