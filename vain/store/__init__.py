@@ -1,0 +1,1 @@
+"""What outlives the process: tasks, their log, notifications, API keys. The only place that speaks SQL."""

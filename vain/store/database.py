@@ -1,0 +1,234 @@
+"""The store on SQLite: one thread writes, in groups, each group synced to disk before any of it is answered.
+
+Exactly one connection ever writes and checkpoints; readers are read-only. ``synchronous=FULL`` syncs the write-ahead log
+at each commit, so an answered change survives a power cut; a group shares one sync, so many writers cost little more than
+one. Methods that are ``async`` belong to the event loop and never block it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import apsw
+
+from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable, VainError
+from vain.store import queries
+from vain.store.folder import FolderLock, prepare, private_file
+from vain.store.transaction import Ledger, Transaction
+from vain.types import Event
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DATABASE_NAME = "vain.db"
+MIGRATIONS = ("schema_1.sql",)
+"""The file at position n brings a database from version n to n + 1."""
+SQLITE_FLOOR = (3, 51, 3)
+"""Older ones can lose committed transactions when a log is reset (sqlite.org/wal.html, "The WAL-Reset Bug")."""
+LARGEST_GROUP = 256
+MOST_WAITING = 10_000
+READERS = 2
+CACHE_KIB = 8_192
+
+Publish = Callable[[list[Event]], None]
+
+
+class _Change(NamedTuple):
+    run: Callable[[Transaction], Any]
+    future: asyncio.Future[Any]
+
+
+class _Settled(NamedTuple):
+    future: asyncio.Future[Any]
+    result: Any
+    error: BaseException | None
+
+
+class Store:
+    """Tasks, their events, notifications and idempotency records, in one file of a data folder.
+
+    ``publish`` is called on the event loop after each commit, with its events in commit order, before the changes that
+    made them are answered. Raises StoreLocked, StoreDamaged or Misconfigured on opening.
+    """
+
+    def __init__(self, folder: Path, publish: Publish, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        prepare(folder)
+        self._lock = FolderLock(folder)
+        self._path = private_file(folder / DATABASE_NAME)
+        self._publish = publish
+        self._loop = loop or asyncio.get_running_loop()
+        self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
+        self._reading = 0
+        self._local = threading.local()
+        try:
+            self._connection = _open_for_writing(self._path)
+            self._ledger = Ledger(self._connection)
+            self.epoch = str(self._connection.execute(queries.EPOCH).fetchone()[0])
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            self._lock.release()
+            raise StoreDamaged(f"{self._path} is damaged and was not touched: {error}.") from error
+        except BaseException:
+            self._lock.release()
+            raise
+        self.seq = self._ledger.seq
+        """The number of the newest event at the time of opening."""
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="vain-reader")
+        self._writer = threading.Thread(target=self._write_groups, name="vain-writer", daemon=True)
+        self._writer.start()
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run a change on the writing thread and return what it returned, once it is committed and synced.
+
+        What the change raises is raised here, and then nothing of it was stored. Raises StoreFull when the disk is full,
+        Unavailable when too many changes wait or the disk fails.
+        """
+        if self._waiting.qsize() >= MOST_WAITING:
+            raise Unavailable("Too many changes wait to be written; try again in a moment.")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._waiting.put(_Change(change, future))
+        return await future
+
+    async def read(self, query: Callable[[apsw.Connection], T]) -> T:
+        """Run a query on a reading thread, over one read-only connection, and return its result."""
+        if self._reading >= MOST_WAITING:
+            raise Unavailable("Too many queries wait; try again in a moment.")
+        self._reading += 1
+        try:
+            return await self._loop.run_in_executor(self._readers, self._run_query, query)
+        finally:
+            self._reading -= 1
+
+    def close(self) -> None:
+        """Commit what waits, end the threads, and let go of the folder. Blocks; call it when the loop has no more to do."""
+        self._waiting.put(None)
+        self._writer.join()
+        self._readers.shutdown(wait=True)
+        self._connection.close(True)
+        self._lock.release()
+
+    def _run_query(self, query: Callable[[apsw.Connection], T]) -> T:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = _open_for_reading(self._path)
+        with connection:  # one snapshot for all statements of the query
+            return query(connection)
+
+    def _write_groups(self) -> None:
+        """The writing thread: take what waits, commit it, answer it."""
+        ended = False
+        while not ended:
+            group: list[_Change] = []
+            change = self._waiting.get()
+            while change is not None:
+                group.append(change)
+                if len(group) == LARGEST_GROUP or self._waiting.empty():
+                    break
+                change = self._waiting.get()
+            ended = change is None
+            if group:
+                events, settled = self._commit(group)
+                self._loop.call_soon_threadsafe(self._answer, events, settled)
+
+    def _commit(self, group: list[_Change]) -> tuple[list[Event], list[_Settled]]:
+        ledger, settled = self._ledger, []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for change in group:
+                settled.append(self._run_change(change))
+            ledger.flush()
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            logger.exception("A group of changes could not be written")
+            self._roll_back()
+            refusal = _refusal(error)
+            return [], [_Settled(change.future, None, refusal) for change in group]
+        events = ledger.events
+        ledger.settle()
+        return events, settled
+
+    def _run_change(self, change: _Change) -> _Settled:
+        transaction = Transaction(self._ledger)
+        try:
+            result = change.run(transaction)
+        except apsw.Error:
+            raise
+        except VainError as refusal:
+            return _Settled(change.future, None, refusal)
+        except Exception as error:
+            logger.exception("A change failed")
+            return _Settled(change.future, None, error)
+        self._ledger.absorb(transaction)
+        return _Settled(change.future, result, None)
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._ledger.reload()
+        except apsw.Error:
+            logger.exception("The numbers could not be read again")
+            self._ledger.clear()
+
+    def _answer(self, events: list[Event], settled: list[_Settled]) -> None:
+        if events:
+            self._publish(events)
+        for future, result, error in settled:
+            if future.cancelled():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
+def _open_for_writing(path: Path) -> apsw.Connection:
+    if tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) < SQLITE_FLOOR:
+        floor = ".".join(map(str, SQLITE_FLOOR))
+        raise Misconfigured(f"SQLite {apsw.sqlite_lib_version()} has a bug that loses data; at least {floor} is needed (apsw).")
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5_000)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    _migrate(connection, path)
+    return connection
+
+
+def _open_for_reading(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(5_000)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection
+
+
+def _migrate(connection: apsw.Connection, path: Path) -> None:
+    """Bring the database to this version, each step in one transaction. Raises StoreDamaged for a newer one."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise StoreDamaged(
+            f"{path} was written by a newer vAIn (version {version}, this one knows {len(MIGRATIONS)}) and was not touched."
+        )
+    for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
+        script = files("vain.store").joinpath(name).read_text("utf-8")
+        with connection:
+            connection.execute(script)
+            connection.execute(f"PRAGMA user_version = {number}")
+            if number == 1:
+                connection.execute(queries.SET_EPOCH, (secrets.token_hex(8),))
+
+
+def _refusal(error: apsw.Error) -> VainError:
+    if isinstance(error, apsw.FullError):
+        return StoreFull("The disk is full: nothing can be changed until there is space; reading goes on.")
+    return Unavailable("The change could not be written to disk and was not made.")

@@ -1,0 +1,45 @@
+"""The data folder: private to its user, and used by one vAIn at a time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import apsw
+
+from vain.errors import Misconfigured, StoreLocked
+
+LOCK_NAME = "vain.lock"
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, mode 0700. Raises Misconfigured when that cannot be done."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"The data folder {folder} cannot be made ({error.strerror}); --data names another.") from error
+
+
+def private_file(path: Path) -> Path:
+    """Make the file, mode 0600, if it is not there. SQLite gives the files beside it (-wal, -shm) the same mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    return path
+
+
+class FolderLock:
+    """Held while a server uses a data folder; the operating system lets go of it when the process dies.
+
+    It is SQLite's own lock on an empty database, which works the same on every system. Raises StoreLocked if another holds it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = apsw.Connection(str(private_file(folder / LOCK_NAME)))
+        try:
+            self._connection.execute("BEGIN EXCLUSIVE")
+        except apsw.BusyError:
+            self._connection.close()
+            raise StoreLocked(f"Another vAIn already uses the data folder {folder}; --data names another.") from None
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        self._connection.close(True)

@@ -1,0 +1,78 @@
+"""Every statement that is run on vain.db, named, in one place. Values are bound, never formatted in."""
+
+from __future__ import annotations
+
+from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
+HEAD = "SELECT coalesce(max(seq), 0) FROM events"
+LAST_TASK_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tasks'"
+LAST_NOTIFICATION_ID = "SELECT coalesce(max(notification_id), 0) FROM notifications"
+TASK = "SELECT body, version FROM tasks WHERE task_id = ?"
+TASK_COUNT = "SELECT count(*) FROM tasks"
+TASKS_AFTER = "SELECT task_id, body FROM tasks WHERE task_id > ? ORDER BY task_id LIMIT ?"
+CHILDREN = "SELECT task_id FROM tasks WHERE parent_id = ?"
+UNFINISHED_WITH_KEY = "SELECT task_id FROM tasks WHERE key = ? AND status < 2"
+DUE = "SELECT task_id FROM tasks WHERE due_at <= ? AND due_at IS NOT NULL AND status < 2 AND overdue = 0 LIMIT ?"
+IN_PROGRESS = "SELECT task_id FROM tasks WHERE status = 1 ORDER BY task_id LIMIT ?"
+TIMES = "SELECT task_id, status, outcome, created_at, started_at, completed_at FROM tasks"
+EVENTS_AFTER = "SELECT seq, type, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+NOTIFICATIONS = "SELECT body, read FROM notifications ORDER BY notification_id DESC LIMIT ?"
+NOTIFICATION = "SELECT body, read FROM notifications WHERE notification_id = ?"
+IDEMPOTENT = "SELECT fingerprint, task_id, body FROM idempotency WHERE key = ?"
+COUNTS = """
+SELECT coalesce(sum(status = 0), 0), coalesce(sum(status = 1), 0), coalesce(sum(status = 2), 0),
+       coalesce(sum(outcome IN ('failed', 'timed-out', 'crashed')), 0), coalesce(sum(overdue), 0)
+FROM tasks"""
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+SET_EPOCH = "INSERT INTO meta (key, value) VALUES ('epoch', ?)"
+SAVE_TASK = """
+INSERT INTO tasks (task_id, name, status, priority, outcome, key, parent_id, created_at, updated_at, started_at,
+                   completed_at, due_at, progress, overdue, version, searched, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (task_id) DO UPDATE SET
+    name = excluded.name, status = excluded.status, priority = excluded.priority, outcome = excluded.outcome,
+    key = excluded.key, parent_id = excluded.parent_id, updated_at = excluded.updated_at,
+    started_at = excluded.started_at, completed_at = excluded.completed_at, due_at = excluded.due_at,
+    progress = excluded.progress, overdue = excluded.overdue, version = excluded.version,
+    searched = excluded.searched, body = excluded.body"""
+DELETE_TASK = "DELETE FROM tasks WHERE task_id = ?"
+ADD_EVENT = "INSERT INTO events (seq, type, body) VALUES (?, ?, ?)"
+ADD_NOTIFICATION = "INSERT INTO notifications (notification_id, body) VALUES (?, ?)"
+READ_NOTIFICATION = "UPDATE notifications SET read = ? WHERE notification_id = ?"
+FORGET_NOTIFICATIONS = "DELETE FROM notifications WHERE notification_id <= ?"
+REMEMBER = "INSERT INTO idempotency (key, fingerprint, task_id, body, at) VALUES (?, ?, ?, ?, ?)"
+FORGET_IDEMPOTENT = "DELETE FROM idempotency WHERE at < ?"
+
+
+
+def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tuple[object, ...]]:
+    """The statements for one page and for its total, and the values that both bind (the page binds limit and offset too)."""
+    wheres: list[str] = []
+    values: list[object] = []
+    for condition, value in (
+        ("status = ?", None if query.status is None else STATUSES.index(query.status)),
+        ("priority = ?", None if query.priority is None else rank(query.priority)),
+        ("outcome = ?", query.outcome),
+        ("instr(searched, ?) > 0", query.text.casefold() or None),
+    ):
+        if value is not None:
+            wheres.append(condition)
+            values.append(value)
+    where = f"WHERE {' AND '.join(wheres)}" if wheres else ""
+    direction = "DESC" if descending else "ASC"
+    if column not in SORTS:
+        raise ValueError(column)
+    order = f"{column} {direction} NULLS LAST, task_id {direction}"
+    # Only constants are put into the text: the conditions above and a name out of SORTS.
+    matching = f"SELECT body FROM tasks {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    return matching, f"SELECT count(*) FROM tasks {where}", tuple(values)  # noqa: S608
+
+
+def rank(priority: Priority) -> int:
+    """The position by which a priority sorts."""
+    return PRIORITIES.index(priority)

@@ -1,0 +1,87 @@
+"""What can be asked of the store. Each function runs on a reading thread, inside one snapshot (see ``Store.read``)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+import msgspec
+
+from vain.codec import decode
+from vain.store import queries
+from vain.types import STATUSES, Event, Notification, Status, Task, TaskCounts, TaskPage, TaskQuery, Time
+
+
+class TaskTimesRow(NamedTuple):
+    """When one task began and ended, as it stands in the store."""
+
+    task_id: int
+    status: Status
+    outcome: str | None
+    created_at: Time
+    started_at: Time | None
+    completed_at: Time | None
+
+
+def task_body(connection: apsw.Connection, task_id: int) -> tuple[bytes, int] | None:
+    """The JSON of a task and its version, or None."""
+    row: tuple[bytes, int] | None = connection.execute(queries.TASK, (task_id,)).fetchone()
+    return row
+
+
+def task_count(connection: apsw.Connection) -> int:
+    """How many tasks there are."""
+    return int(connection.execute(queries.TASK_COUNT).fetchone()[0])
+
+
+def tasks_after(connection: apsw.Connection, task_id: int, limit: int) -> list[tuple[int, bytes]]:
+    """Numbers and JSON of the tasks that follow a number."""
+    return list(connection.execute(queries.TASKS_AFTER, (task_id, limit)))
+
+
+def task_times(connection: apsw.Connection) -> list[TaskTimesRow]:
+    """When each task began and ended."""
+    return [TaskTimesRow(row[0], STATUSES[row[1]], *row[2:]) for row in connection.execute(queries.TIMES)]
+
+
+def counts(connection: apsw.Connection) -> TaskCounts:
+    """How many tasks there are, by status."""
+    return TaskCounts(*connection.execute(queries.COUNTS).fetchone())
+
+
+def page(connection: apsw.Connection, query: TaskQuery, column: str, descending: bool) -> TaskPage:
+    """One page of the tasks that match, how many match in all, and the counts of all tasks."""
+    matching, total, values = queries.page(query, column, descending)
+    rows = connection.execute(matching, (*values, query.limit, query.offset))
+    return TaskPage(
+        tasks=[decode(Task, row[0]) for row in rows],
+        total=connection.execute(total, values).fetchone()[0],
+        counts=counts(connection),
+        seq=connection.execute(queries.HEAD).fetchone()[0],
+    )
+
+
+def has_due(connection: apsw.Connection, now: Time) -> bool:
+    """Whether a task's ``due_at`` has passed that is not marked yet."""
+    return connection.execute(queries.DUE, (now, 1)).fetchone() is not None
+
+
+def events_after(connection: apsw.Connection, seq: int, limit: int) -> list[Event]:
+    """The events that follow a number, oldest first."""
+    return [Event(*row) for row in connection.execute(queries.EVENTS_AFTER, (seq, limit))]
+
+
+def notifications(connection: apsw.Connection, limit: int) -> list[Notification]:
+    """The newest notifications, newest first."""
+    return [_notification(row) for row in connection.execute(queries.NOTIFICATIONS, (limit,))]
+
+
+def notification(connection: apsw.Connection, notification_id: int) -> Notification | None:
+    """One notification, or None."""
+    row = connection.execute(queries.NOTIFICATION, (notification_id,)).fetchone()
+    return _notification(row) if row else None
+
+
+def _notification(row: tuple[bytes, int]) -> Notification:
+    body, read = row
+    return msgspec.structs.replace(decode(Notification, body), read=bool(read))

@@ -1,0 +1,251 @@
+"""What a change may do to the store: a view of it that is kept or thrown away as a whole.
+
+A change runs on the writing thread and only collects; nothing reaches SQLite before all of it has succeeded, so a change
+that raises leaves no trace. Changes that are committed together see each other in order.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+from vain.codec import decode, encode
+from vain.lifecycle import changed_fields
+from vain.store import queries
+from vain.types import STATUSES, Action, Event, Notice, Notification, Task, Time
+
+MOST_NOTIFICATIONS = 10_000
+"""Older ones are forgotten; the log keeps their events."""
+RECENT_TASKS = 4_096
+
+
+class Remembered(NamedTuple):
+    """What a POST with an idempotency key was answered. ``fingerprint`` is the SHA-256 of its body."""
+
+    fingerprint: bytes
+    task_id: int
+    body: bytes
+
+
+class Ledger:
+    """The state that the writing thread carries from commit to commit, and what waits for the next one."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.recent: dict[int, Task] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the numbers from the database again, after opening and after a commit that failed."""
+        self.seq = self._number(queries.HEAD)
+        self.task_id = self._number(queries.LAST_TASK_ID)
+        self.notification_id = self._number(queries.LAST_NOTIFICATION_ID)
+        self.recent.clear()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what waited: it was committed, or failed."""
+        self.tasks: dict[int, Task | None] = {}
+        self.bodies: dict[int, bytes] = {}
+        self.events: list[Event] = []
+        self.notifications: list[Notification] = []
+        self.read_marks: list[tuple[int, int]] = []
+        self.remembered: dict[str, tuple[Remembered, Time]] = {}
+        self.forgotten_before: Time | None = None
+
+    def absorb(self, change: Transaction) -> None:
+        """Take over what a change has collected."""
+        self.seq, self.task_id, self.notification_id = change.seq, change.task_id, change.notification_id
+        self.tasks |= change.tasks
+        self.bodies |= change.bodies
+        self.events += change.events
+        self.notifications += change.notifications
+        self.read_marks += change.read_marks
+        self.remembered |= change.remembered
+        self.forgotten_before = change.forgotten_before or self.forgotten_before
+
+    def flush(self) -> None:
+        """Write what waits, inside the transaction that is open."""
+        execute, many = self.connection.execute, self.connection.executemany
+        deleted = [(task_id,) for task_id, task in self.tasks.items() if task is None]
+        saved = [_row(task, self.bodies[task_id]) for task_id, task in self.tasks.items() if task is not None]
+        if deleted:
+            many(queries.DELETE_TASK, deleted)
+        # Tasks that give up their key come first, so that another may take it over in the same commit.
+        many(queries.SAVE_TASK, sorted(saved, key=_keeps_key))
+        many(queries.ADD_EVENT, [(event.seq, event.type, event.body) for event in self.events])
+        if self.notifications:
+            many(queries.ADD_NOTIFICATION, [(n.notification_id, encode(n)) for n in self.notifications])
+            execute(queries.FORGET_NOTIFICATIONS, (self.notification_id - MOST_NOTIFICATIONS,))
+        many(queries.READ_NOTIFICATION, self.read_marks)
+        if self.forgotten_before is not None:
+            execute(queries.FORGET_IDEMPOTENT, (self.forgotten_before,))
+        many(queries.REMEMBER, [(key, *record, at) for key, (record, at) in self.remembered.items()])
+
+    def settle(self) -> None:
+        """After the commit: keep the tasks that changed at hand, since most of them change again soon."""
+        for task_id, task in self.tasks.items():
+            if task is None:
+                self.recent.pop(task_id, None)
+            else:
+                self.recent[task_id] = task
+        while len(self.recent) > RECENT_TASKS:
+            del self.recent[next(iter(self.recent))]
+        self.clear()
+
+    def _number(self, query: str) -> int:
+        return int(self.connection.execute(query).fetchone()[0])
+
+
+class Transaction:
+    """One change. Every method but those that read only collects; ``Store.write`` commits."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.seq, self.task_id, self.notification_id = ledger.seq, ledger.task_id, ledger.notification_id
+        self.tasks: dict[int, Task | None] = {}
+        self.bodies: dict[int, bytes] = {}
+        self.events: list[Event] = []
+        self.notifications: list[Notification] = []
+        self.read_marks: list[tuple[int, int]] = []
+        self.remembered: dict[str, tuple[Remembered, Time]] = {}
+        self.forgotten_before: Time | None = None
+
+    def task(self, task_id: int) -> Task | None:
+        """The task as this change sees it."""
+        for pending in (self.tasks, self._ledger.tasks):
+            if task_id in pending:
+                return pending[task_id]
+        if task_id in self._ledger.recent:
+            return self._ledger.recent[task_id]
+        row = self._ledger.connection.execute(queries.TASK, (task_id,)).fetchone()
+        return decode(Task, row[0]) if row else None
+
+    def next_task_id(self) -> int:
+        """A number that no task has had."""
+        self.task_id += 1
+        return self.task_id
+
+    def children(self, task_id: int) -> list[Task]:
+        """The tasks whose parent this is."""
+        return self._matching(queries.CHILDREN, (task_id,), lambda task: task.parent_id == task_id)
+
+    def unfinished_with_key(self, key: str) -> Task | None:
+        """The unfinished task that has this key, if there is one."""
+        found = self._matching(queries.UNFINISHED_WITH_KEY, (key,), lambda t: t.key == key and t.status != "completed")
+        return found[0] if found else None
+
+    def due(self, now: Time, limit: int) -> list[Task]:
+        """Unfinished tasks whose time has passed and that are not marked yet."""
+        return [task for (task_id,) in self._rows(queries.DUE, (now, limit)) if (task := self.task(task_id))]
+
+    def save(self, task: Task, previous: Task | None, now: Time) -> bytes:
+        """Store a task that was made or changed, and the event that says so. Returns its JSON."""
+        body = encode(task)
+        self.tasks[task.task_id] = task
+        self.bodies[task.task_id] = body
+        self._task_event(body, "updated" if previous else "created", previous, changed_fields(previous, task), now)
+        return body
+
+    def delete(self, task: Task, now: Time) -> None:
+        """Remove a task; its event carries what it was."""
+        self.tasks[task.task_id] = None
+        self._task_event(encode(task), "deleted", task, [], now)
+
+    def notify(self, notice: Notice, now: Time, running: list[int]) -> Notification:
+        """Store a notification, and the event that says so."""
+        self.notification_id += 1
+        notification = Notification(
+            notification_id=self.notification_id,
+            timestamp=now,
+            kind=notice.kind,
+            level=notice.level,
+            title=notice.title,
+            message=notice.message,
+            task_id=notice.task_id,
+            metric=notice.metric,
+            value=notice.value,
+            threshold=notice.threshold,
+            tasks=running,
+        )
+        self.notifications.append(notification)
+        self.seq += 1
+        head = b'{"type":"notification","seq":%d,' % self.seq
+        self.events.append(Event(self.seq, "notification", head + encode(notification)[1:]))
+        return notification
+
+    def running(self, limit: int) -> list[int]:
+        """The numbers of tasks in progress."""
+        return [task.task_id for task in self._matching(queries.IN_PROGRESS, (limit,), _in_progress)][:limit]
+
+    def mark_read(self, notification_id: int, read: bool) -> None:
+        """Note that a person has seen a notification."""
+        self.read_marks.append((int(read), notification_id))
+
+    def remembered_as(self, key: str) -> Remembered | None:
+        """What the POST with this idempotency key was answered."""
+        if key in self._ledger.remembered:
+            return self._ledger.remembered[key][0]
+        row = self._ledger.connection.execute(queries.IDEMPOTENT, (key,)).fetchone()
+        return Remembered(*row) if row else None
+
+    def remember(self, key: str, record: Remembered, now: Time) -> None:
+        """Keep what a POST was answered."""
+        self.remembered[key] = record, now
+
+    def forget_remembered_before(self, time: Time) -> None:
+        """Drop the idempotency records that are older."""
+        self.forgotten_before = time
+
+    def _task_event(self, body: bytes, action: Action, previous: Task | None, changed: list[str], now: Time) -> None:
+        self.seq += 1
+        head = b'{"type":"taskUpdate","seq":%d,"timestamp":"%s","action":"%s","changed":%s,"previous_status":%s,' % (
+            self.seq,
+            now.encode(),
+            action.encode(),
+            encode(changed),
+            encode(previous.status if previous else None),
+        )
+        # The task's own fields follow at the same level: the messages of the contract are flat.
+        self.events.append(Event(self.seq, "taskUpdate", head + body[1:]))
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[int]]:
+        return list(self._ledger.connection.execute(query, values))
+
+    def _matching(self, query: str, values: tuple[object, ...], holds: object) -> list[Task]:
+        """Tasks that match in the database, or in what waits to be written to it."""
+        numbers = {task_id for (task_id,) in self._rows(query, values)} | self._ledger.tasks.keys() | self.tasks.keys()
+        tasks = (self.task(number) for number in sorted(numbers))
+        return [task for task in tasks if task is not None and holds(task)]  # type: ignore[operator]
+
+
+def _in_progress(task: Task) -> bool:
+    return task.status == "in-progress"
+
+
+def _keeps_key(row: tuple[object, ...]) -> bool:
+    return row[5] is not None and row[2] != len(STATUSES) - 1
+
+
+def _row(task: Task, body: bytes) -> tuple[object, ...]:
+    searched = "\n".join((task.name, task.description, task.message, task.key or "", *task.tags)).casefold()
+    return (
+        task.task_id,
+        task.name,
+        STATUSES.index(task.status),
+        queries.rank(task.priority),
+        task.outcome,
+        task.key,
+        task.parent_id,
+        task.created_at,
+        task.updated_at or task.created_at,
+        task.started_at,
+        task.completed_at,
+        task.due_at,
+        task.progress,
+        int(task.overdue),
+        task.version,
+        searched,
+        body,
+    )

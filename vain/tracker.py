@@ -1,0 +1,192 @@
+"""Tasks: every change of one goes through here, down to the store and out as an event."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import NamedTuple
+
+from vain import lifecycle, notices
+from vain.clock import now as time_now
+from vain.codec import decode, encode
+from vain.errors import Conflict, Flaw, KeyMismatch, NotFound
+from vain.selection import parse_sort
+from vain.store import reading
+from vain.store.database import Store
+from vain.store.reading import TaskTimesRow
+from vain.store.transaction import Remembered, Transaction
+from vain.types import Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
+
+STREAM_ROWS = 500
+SWEEP_TASKS = 500
+RUNNING_SHOWN = 20
+DEEPEST_FAMILY = 64
+
+
+class Made(NamedTuple):
+    """A task as it was answered: its number, version and JSON."""
+
+    task_id: int
+    version: int
+    body: bytes
+
+
+class Tracker:
+    """Creates, changes, finds and deletes tasks. ``clock`` gives the time of day in canonical form."""
+
+    def __init__(self, store: Store, clock: Callable[[], Time] = time_now) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def create(self, draft: TaskDraft, idempotency_key: str | None = None, fingerprint: bytes = b"") -> Made:
+        """Make a task. With an idempotency key, the same key and body give the same answer for a day.
+
+        Raises Invalid, Conflict (a key that is taken, an unknown parent), or KeyMismatch.
+        """
+
+        def change(transaction: Transaction) -> Made:
+            if idempotency_key is not None and (known := transaction.remembered_as(idempotency_key)):
+                return _replayed(known, fingerprint)
+            now = self._clock()
+            task = lifecycle.created(draft, transaction.next_task_id(), now)
+            _refuse_conflicts(transaction, task, None)
+            body = _saved(transaction, task, None, now)
+            if idempotency_key is not None:
+                transaction.remember(idempotency_key, Remembered(fingerprint, task.task_id, body), now)
+            return Made(task.task_id, task.version, body)
+
+        return await self._store.write(change)
+
+    async def update(self, task_id: int, patch: TaskPatch) -> Made:
+        """Set what the patch gives and leave the rest. Raises NotFound, Invalid or Conflict."""
+
+        def change(transaction: Transaction) -> Made:
+            now = self._clock()
+            before = _found(transaction, task_id)
+            after = lifecycle.patched(before, patch, now)
+            _refuse_conflicts(transaction, after, before)
+            body = _saved(transaction, after, before, now)
+            return Made(task_id, after.version, body)
+
+        return await self._store.write(change)
+
+    async def delete(self, task_id: int) -> None:
+        """Remove a task; its children lose their parent. Raises NotFound."""
+
+        def change(transaction: Transaction) -> None:
+            now = self._clock()
+            task = _found(transaction, task_id)
+            for child in transaction.children(task_id):
+                transaction.save(lifecycle.orphaned(child, now), child, now)
+            transaction.delete(task, now)
+
+        await self._store.write(change)
+
+    async def get(self, task_id: int) -> Made:
+        """A task as it is stored. Raises NotFound."""
+        found = await self._store.read(partial(reading.task_body, task_id=task_id))
+        if found is None:
+            raise NotFound(f"There is no task {task_id}.")
+        body, version = found
+        return Made(task_id, version, body)
+
+    async def count(self) -> int:
+        """How many tasks there are."""
+        return await self._store.read(reading.task_count)
+
+    async def stream(self) -> AsyncIterator[list[bytes]]:
+        """The JSON of all tasks by number, in parts, so that memory stays bounded."""
+        after = 0
+        while True:
+            rows = await self._store.read(partial(reading.tasks_after, task_id=after, limit=STREAM_ROWS))
+            if rows:
+                yield [body for _, body in rows]
+                after = rows[-1][0]
+            if len(rows) < STREAM_ROWS:
+                return
+
+    async def page(self, query: TaskQuery) -> TaskPage:
+        """The tasks that match, one page of them, with all counts, at one instant. Raises Malformed for an unknown sort."""
+        column, descending = parse_sort(query.sort)
+        return await self._store.read(partial(reading.page, query=query, column=column, descending=descending))
+
+    async def counts(self) -> TaskCounts:
+        """How many tasks there are, by status."""
+        return await self._store.read(reading.counts)
+
+    async def times(self) -> list[TaskTimesRow]:
+        """When each task began and ended: what the flow charts are computed from."""
+        return await self._store.read(reading.task_times)
+
+    async def sweep(self) -> int:
+        """Mark the tasks whose ``due_at`` has passed as overdue. Returns how many there were."""
+
+        def change(transaction: Transaction) -> int:
+            now = self._clock()
+            due = transaction.due(now, SWEEP_TASKS)
+            for task in due:
+                _saved(transaction, lifecycle.overdue_marked(task, now), task, now)
+            return len(due)
+
+        has_due = await self._store.read(partial(reading.has_due, now=self._clock()))
+        return await self._store.write(change) if has_due else 0
+
+    async def forget_idempotency(self, before: Time) -> None:
+        """Drop the records of idempotency keys that are older."""
+        await self._store.write(lambda transaction: transaction.forget_remembered_before(before))
+
+
+def fingerprint(body: bytes) -> bytes:
+    """What tells two bodies apart that came with the same idempotency key."""
+    return hashlib.sha256(body).digest()
+
+
+def _found(transaction: Transaction, task_id: int) -> Task:
+    task = transaction.task(task_id)
+    if task is None:
+        raise NotFound(f"There is no task {task_id}.")
+    return task
+
+
+def _saved(transaction: Transaction, task: Task, previous: Task | None, now: Time) -> bytes:
+    """Store the task with its event and what should be told of it, and return its JSON."""
+    if task is previous:
+        return encode(task)
+    body = transaction.save(task, previous, now)
+    for notice in notices.of_task(task, previous, "updated" if previous else "created"):
+        transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))
+    return body
+
+
+def _replayed(known: Remembered, given: bytes) -> Made:
+    if known.fingerprint != given:
+        raise KeyMismatch("This Idempotency-Key was used before with another body.")
+    return Made(known.task_id, 1, known.body)
+
+
+def _refuse_conflicts(transaction: Transaction, task: Task, previous: Task | None) -> None:
+    """A key belongs to one unfinished task; a parent exists and is no descendant."""
+    if task.key is not None and task.status != "completed":
+        holder = transaction.unfinished_with_key(task.key)
+        if holder is not None and holder.task_id != task.task_id:
+            detail = f"Task {holder.task_id} is not completed and has this key."
+            raise Conflict(f"key: {detail}", [Flaw(detail, pointer="/key")])
+    if task.parent_id is not None and (previous is None or task.parent_id != previous.parent_id):
+        _refuse_family(transaction, task)
+
+
+def _refuse_family(transaction: Transaction, task: Task) -> None:
+    ancestor = task.parent_id
+    for _ in range(DEEPEST_FAMILY):
+        if ancestor is None:
+            return
+        if ancestor == task.task_id:
+            break
+        parent = transaction.task(ancestor)
+        if parent is None:
+            detail = f"There is no task {ancestor}."
+            raise Conflict(f"parent_id: {detail}", [Flaw(detail, pointer="/parent_id")])
+        ancestor = parent.parent_id
+    detail = f"A task may not stand below itself, nor deeper than {DEEPEST_FAMILY} levels."
+    raise Conflict(f"parent_id: {detail}", [Flaw(detail, pointer="/parent_id")])
