@@ -1,0 +1,101 @@
+"""What happens by the clock: tasks go overdue, keys expire, stalled clients are closed, charts are sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from vain.clock import now, utc
+from vain.codec import encode
+from vain.flow import Visualizations, changed_charts
+from vain.store.keys import KeyRing
+from vain.types import TaskCounts
+from vain.web.events import Fanout
+from vain.web.services import Services
+from vain.windows import window_of
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 1.0
+CHECK_SECONDS = 5.0
+CHARTS_SECONDS = 2.0
+TRENDS_SECONDS = 10.0
+"""The trends change with every sample; they are sent no more often than this unless a task changed."""
+UPKEEP_SECONDS = 60.0
+IDEMPOTENCY_SECONDS = 86_400.0
+
+
+class Caretaker:
+    """Owns the periodic work of the server. ``start`` and ``stop`` belong to the event loop."""
+
+    def __init__(self, services: Services, fanout: Fanout) -> None:
+        self._services, self._fanout = services, fanout
+        self._chores: list[asyncio.Task[None]] = []
+        self._counted_seq = -1
+        self._sent_charts: Visualizations | None = None
+        self._sent: tuple[int, float] = (-1, 0.0)
+        self.counts = TaskCounts()
+        """How many tasks there are, at most a second old."""
+
+    async def start(self) -> None:
+        """Count the tasks once, then begin."""
+        await self._count()
+        for chore, period in (
+            (self._sweep, SWEEP_SECONDS),
+            (self._check_clients, CHECK_SECONDS),
+            (self._send_charts, CHARTS_SECONDS),
+            (self._keep_up, UPKEEP_SECONDS),
+        ):
+            self._chores.append(asyncio.create_task(_repeat(chore, period)))
+
+    async def stop(self) -> None:
+        """End all of it."""
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+
+    async def _sweep(self) -> None:
+        await self._services.tracker.sweep()
+        await asyncio.to_thread(_refresh, self._services.keys)
+        await self._count()
+
+    async def _count(self) -> None:
+        seq = self._services.hub.seq
+        if seq != self._counted_seq:
+            self.counts = await self._services.tracker.counts()
+            self._counted_seq = seq
+
+    async def _check_clients(self) -> None:
+        self._fanout.check()
+
+    async def _send_charts(self) -> None:
+        """One message for each chart that changed, so that the newest of each is all that a client needs."""
+        services, clock = self._services, time.monotonic()
+        sent_seq, sent_at = self._sent
+        if not self._fanout.clients or (services.hub.seq == sent_seq and clock - sent_at < TRENDS_SECONDS):
+            return
+        self._sent = services.hub.seq, clock
+        charts = await services.charts.get(window_of(None, None, None, None, time.time()))
+        for chart in changed_charts(self._sent_charts, charts):
+            message = {"type": "visualizationUpdate", "timestamp": now(), "charts": [chart]}
+            services.hub.replace(f"visualizationUpdate:{chart.id}", encode(message))
+        self._sent_charts = charts
+
+    async def _keep_up(self) -> None:
+        await self._services.tracker.forget_idempotency(utc(time.time() - IDEMPOTENCY_SECONDS))
+        await asyncio.to_thread(self._services.keys.save_use)
+
+
+def _refresh(keys: KeyRing) -> None:
+    keys.refresh()
+
+
+async def _repeat(chore: Callable[[], Awaitable[None]], period_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(period_seconds)
+        try:
+            await chore()
+        except Exception:
+            logger.exception("A periodic chore failed")

@@ -1,0 +1,251 @@
+"""One HTTP message from arrival to answer.
+
+Tornado parses and writes the bytes; for the routes that are ours its RequestHandler is left out, since that costs as much
+again as all the rest (``benchmarks/performance.py``). The steps are: find the route, pass the gate, take the body, call
+the handler, answer. Each may raise a ``VainError``, which becomes problem+json. What belongs to another Tornado
+application (the dashboard, the WebSocket) passes the same gate and is then handed on whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable
+from email.utils import formatdate
+from http.client import responses
+from typing import Any
+
+from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.iostream import StreamClosedError
+
+from vain.errors import MethodNotAllowed, NotFound, TooLarge, Unauthenticated, VainError
+from vain.types import Role
+from vain.web.gate import Gate
+from vain.web.headers import api_headers
+from vain.web.http import Request, Response
+from vain.web.login import sign_in_url
+from vain.web.mounts import Mount, Mounts
+from vain.web.problems import internal_error, problem
+from vain.web.routes import Routes
+from vain.web.services import Services
+
+logger = logging.getLogger(__name__)
+
+LARGEST_BODY = 256 << 10
+"""Bytes. A larger body is read, thrown away and answered with 413."""
+ROLE_HEADER = "X-Vain-Role"
+"""How the dashboard learns what its viewer may do: set here, after the client's own was removed."""
+
+
+class Desk:
+    """What every exchange needs: the routes, the gate, the mounts of other applications; and the exchanges under way."""
+
+    def __init__(self, routes: Routes, gate: Gate, mounts: Mounts, services: Services) -> None:
+        self.routes, self.gate, self.mounts, self.services = routes, gate, mounts, services
+        self.under_way: set[Exchange] = set()
+
+
+class Exchange(HTTPMessageDelegate):
+    """See the module. One for each message; belongs to the event loop."""
+
+    def __init__(self, desk: Desk, server_connection: object, connection: HTTPConnection) -> None:
+        self._desk = desk
+        self._server_connection = server_connection
+        self._connection = connection
+        self._foreign: HTTPMessageDelegate | None = None
+        self._refusal: VainError | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Find the route and pass the gate, before any of the body is read."""
+        assert isinstance(start_line, RequestStartLine)
+        self._method = start_line.method
+        self._path, _, self._query = start_line.path.partition("?")
+        self._headers = headers
+        desk = self._desk
+        context: Any = getattr(self._connection, "context", None)
+        self._peer = context.remote_ip
+        self._secure = context.protocol == "https"
+        self._match = desk.routes.find(self._path)
+        self._mount = desk.mounts.find(self._path) if self._match is None else None
+        try:
+            self._identity = desk.gate.admit(
+                self._method,
+                self._path,
+                headers,
+                self._peer,
+                self._needs(),
+                websocket=headers.get("Upgrade", "").lower() == "websocket",
+            )
+        except VainError as refusal:
+            self._refusal = refusal
+            return None
+        if self._mount is not None:
+            return self._hand_on(self._mount, start_line)
+        if int(headers.get("Content-Length", "0")) > LARGEST_BODY:
+            self._refuse_size()
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Collect the body, unless it will not be used."""
+        if self._foreign is not None:
+            return self._foreign.data_received(chunk)
+        self._size += len(chunk)
+        if self._size > LARGEST_BODY:
+            self._refuse_size()
+        if self._refusal is None:
+            self._chunks.append(chunk)
+        return None
+
+    def finish(self) -> None:
+        """The message is whole: call the handler and answer."""
+        if self._foreign is not None:
+            self._foreign.finish()
+            return
+        self._desk.under_way.add(self)
+        try:
+            answer = self._handle()
+        except Exception as error:
+            answer = self._failed(error)
+        if isinstance(answer, Response) and isinstance(answer.body, bytes):
+            self._write(answer, answer.body)
+        else:
+            self._task = asyncio.ensure_future(self._answer(answer))
+
+    def on_connection_close(self) -> None:
+        """The client is gone."""
+        if self._foreign is not None:
+            self._foreign.on_connection_close()
+        if self._task is not None:
+            self._task.cancel()
+        self._desk.under_way.discard(self)
+
+    def _needs(self) -> Role | None:
+        if self._mount is not None:
+            return self._mount.needs
+        if self._match is None:
+            return "read"
+        method = "GET" if self._method in ("HEAD", "OPTIONS") else self._method
+        endpoint = self._match.methods.get(method) or next(iter(self._match.methods.values()))
+        return endpoint.needs
+
+    async def _hand_on(self, mount: Mount, start_line: RequestStartLine) -> None:
+        application = await mount.application()
+        headers = self._headers
+        if ROLE_HEADER in headers:
+            del headers[ROLE_HEADER]
+        headers[ROLE_HEADER] = self._identity.role
+        self._foreign = application.start_request(self._server_connection, self._connection)
+        handed = self._foreign.headers_received(start_line, headers)
+        if handed is not None:
+            await handed
+
+    def _refuse_size(self) -> None:
+        if self._refusal is None:
+            self._refusal = TooLarge(f"A body may have at most {LARGEST_BODY:,} bytes.")
+            self._chunks.clear()
+
+    def _handle(self) -> Response | Awaitable[Response]:
+        if self._refusal is not None:
+            return self._refused(self._refusal)
+        match = self._match
+        if match is None:
+            raise NotFound(f"There is nothing at {self._path[:200]}.")
+        if self._method == "OPTIONS":
+            return Response(status=204, headers={"Allow": ", ".join(match.allow)})
+        endpoint = match.methods.get("GET" if self._method == "HEAD" else self._method)
+        if endpoint is None:
+            raise MethodNotAllowed(f"{self._method[:20]} is not possible here.", match.allow)
+        request = Request(
+            self._method,
+            self._path,
+            self._query,
+            self._headers,
+            b"".join(self._chunks),
+            self._peer,
+            self._identity,
+            self._secure,
+        )
+        return endpoint.handler(self._desk.services, request, *match.values)
+
+    def _refused(self, refusal: VainError) -> Response:
+        """A browser that opens a page without being signed in is sent to where it can."""
+        wants_page = self._mount is not None and self._mount.is_page and self._method == "GET"
+        if isinstance(refusal, Unauthenticated) and wants_page and "text/html" in self._headers.get("Accept", ""):
+            return Response(status=303, headers={"Location": sign_in_url(self._path, self._query)})
+        raise refusal
+
+    async def _answer(self, answer: Response | Awaitable[Response]) -> None:
+        try:
+            response = answer if isinstance(answer, Response) else await answer
+        except Exception as error:
+            response = self._failed(error)
+        if isinstance(response.body, bytes):
+            self._write(response, response.body)
+        else:
+            await self._stream(response, response.body)
+
+    def _failed(self, error: Exception) -> Response:
+        if isinstance(error, VainError):
+            return problem(error, self._path)
+        logger.error("A request failed", exc_info=error)
+        return internal_error(self._path)
+
+    def _write(self, response: Response, body: bytes) -> None:
+        head = self._head(response)
+        if response.status != 204:
+            head["Content-Length"] = str(len(body))
+        self._start(response.status, head, b"" if self._method == "HEAD" else body)
+        self._finish()
+
+    async def _stream(self, response: Response, parts: AsyncIterator[bytes]) -> None:
+        self._start(response.status, self._head(response), b"")
+        try:
+            if self._method != "HEAD":
+                async for part in parts:
+                    await self._connection.write(part)
+        except StreamClosedError:
+            return
+        except Exception:
+            # The status is out already: only an end without the last chunk tells the client that this is not all.
+            logger.exception("An answer broke off")
+            self._abort()
+            return
+        self._finish()
+
+    def _head(self, response: Response) -> HTTPHeaders:
+        head = HTTPHeaders()
+        if response.status != 204:
+            head["Content-Type"] = response.content_type
+        head["Date"] = _date()
+        for name, value in api_headers(response.headers).items():
+            head[name] = value
+        return head
+
+    def _start(self, status: int, head: HTTPHeaders, chunk: bytes) -> None:
+        self._connection.write_headers(ResponseStartLine("HTTP/1.1", status, responses[status]), head, chunk)
+
+    def _finish(self) -> None:
+        self._desk.under_way.discard(self)
+        self._connection.finish()
+
+    def _abort(self) -> None:
+        self._desk.under_way.discard(self)
+        stream = self._connection.detach()  # type: ignore[attr-defined]  # HTTP1Connection has it, the interface does not
+        stream.close()
+
+
+_date_cache = (0, "")
+
+
+def _date() -> str:
+    global _date_cache
+    second = int(time.time())
+    if _date_cache[0] != second:
+        _date_cache = second, formatdate(second, usegmt=True)
+    return _date_cache[1]

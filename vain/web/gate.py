@@ -1,0 +1,207 @@
+"""The one gate in front of every route: who may come in, and as whom.
+
+In this order: the host name, the page that sent the request, the credential, the role, the kind of body. What a route
+needs is declared with it, and a path without a route needs what most routes need. Knows no Tornado, only headers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from ipaddress import ip_address
+from shlex import quote
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from vain.clock import Clock
+from vain.errors import Forbidden, Misconfigured, Unauthenticated, UnsupportedMediaType
+from vain.store.keys import KeyInfo, KeyRing
+from vain.types import ROLES, Role
+from vain.web.failures import Failures
+from vain.web.origins import Origins
+
+COOKIE, SECURE_COOKIE = "vain", "__Host-vain"
+"""The name of the session cookie over http and https; a browser lets nobody but this very host set the second."""
+LARGEST_CREDENTIAL = 256
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Those that change nothing."""
+
+_RANK = {role: rank for rank, role in enumerate(ROLES)}
+_OWN_SITE = ("same-origin", "none")
+_NO_CREDENTIAL = (
+    "An API key is needed: send `Authorization: Bearer <key>`, or sign in at /login. `vain keys create` makes a key."
+)
+
+
+class Headers(Protocol):
+    """What the gate reads of a request: Tornado's ``HTTPHeaders`` is one."""
+
+    def get_list(self, name: str, /) -> list[str]:
+        """Every value that was sent under this name."""
+
+
+class Identity(Struct, frozen=True):
+    """Who sent a request."""
+
+    role: Role
+    name: str
+    key_id: str | None = None
+
+
+LOCAL = Identity("admin", "local")
+"""Everybody, on a server without keys, which listens on loopback only."""
+NOBODY = Identity("read", "nobody")
+"""The caller of a public route, of whom nothing was asked; a route that needs a role never sees it."""
+
+
+class Gate:
+    """``hosts``, ``port`` and ``scheme`` are those of ``Origins``; ``clock`` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        hosts: Iterable[str],
+        port: int,
+        keys: KeyRing,
+        scheme: Literal["http", "https"] = "http",
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._origins = Origins(hosts, port, scheme)
+        self._keys = keys
+        self._failures = Failures(clock)
+
+    def admit(
+        self, method: str, path: str, headers: Headers, peer: str, needs: Role | None, websocket: bool = False
+    ) -> Identity:
+        """Who sent this request, which may go on.
+
+        ``path`` is the request target without the query, ``peer`` the address at the other end of the connection,
+        ``needs`` the weakest role that may call the route, None for a route that is declared public.
+        Raises WrongHost, Forbidden, Unauthenticated, TooManyRequests or UnsupportedMediaType.
+        """
+        self._origins.check_host(headers.get_list("Host"))
+        if not path.startswith("/"):
+            self._origins.check_target(path)
+        origins = headers.get_list("Origin")
+        if origins:
+            self._origins.check_page(origins)
+        changes = method not in SAFE_METHODS
+        if sites := headers.get_list("Sec-Fetch-Site"):
+            _check_site(sites, headers, alone=changes or websocket)
+        if (changes or websocket) and not origins and sites != ["same-origin"]:
+            _refuse_cookie(headers)
+        identity = self._identified(headers, peer, needs)
+        if changes:
+            _check_body(method, headers)
+        return identity
+
+    def check_key(self, secret: str, peer: str) -> KeyInfo:
+        """The key that this is. Raises Unauthenticated, or TooManyRequests once this peer has sent too many others."""
+        if len(secret) > LARGEST_CREDENTIAL:
+            secret = ""
+        key = self._keys.identify(secret)
+        if key is not None:
+            return key  # even if others at the same address have used up the budget
+        self._failures.check(peer)
+        self._keys.refresh()  # the key may have been made within the last second
+        key = self._keys.identify(secret)
+        if key is None:
+            self._failures.add(peer)
+            raise Unauthenticated("The API key is not valid.")
+        return key
+
+    def still_admits(self, identity: Identity) -> bool:
+        """Whether an open connection may go on: False once its key has ended, or the first key was made."""
+        if identity.key_id is not None:
+            return self._keys.is_valid(identity.key_id)
+        return identity is NOBODY or not self._keys.any_keys()
+
+    def _identified(self, headers: Headers, peer: str, needs: Role | None) -> Identity:
+        if needs is None:
+            return NOBODY
+        if not self._keys.any_keys():
+            return LOCAL
+        key = self._key(headers, peer)
+        if _RANK[key.role] < _RANK[needs]:
+            raise Forbidden(f"This needs the role {needs}; the key {key.name!r} has the role {key.role}.")
+        return Identity(key.role, key.name, key.key_id)
+
+    def _key(self, headers: Headers, peer: str) -> KeyInfo:
+        """The key of the ``Authorization`` header if there is one, valid or not; else that of the cookie.
+
+        A cookie that stands for nothing is no failure: it is a page that was left open, not somebody who guesses.
+        """
+        if authorizations := headers.get_list("Authorization"):
+            scheme, _, secret = authorizations[0].partition(" ")
+            if len(authorizations) > 1 or scheme.lower() != "bearer":
+                secret = ""
+            return self.check_key(secret.strip(" "), peer)
+        cookie = session_cookie(headers)
+        key = self._keys.session(cookie) if cookie else None
+        if key is None:
+            raise Unauthenticated(_NO_CREDENTIAL)
+        return key
+
+
+def session_cookie(headers: Headers) -> str | None:
+    """The value of our cookie. None when there is none, or several: one of them was put there by somebody else."""
+    pairs = [pair.strip().partition("=") for line in headers.get_list("Cookie") for pair in line.split(";")]
+    for name in (SECURE_COOKIE, COOKIE):
+        values = [value for key, _, value in pairs if key == name]
+        if values:
+            return values[0] if len(values) == 1 and len(values[0]) <= LARGEST_CREDENTIAL else None
+    return None
+
+
+def require_key(address: str, keys: KeyRing) -> None:
+    """Raises Misconfigured, with the command to type, when others can reach ``address`` and there is no key."""
+    if is_loopback(address) or keys.any_keys():
+        return
+    command = f"vain keys create --name me --role admin --data {quote(str(keys.data_dir))}"
+    raise Misconfigured(
+        f"Without a key, vAIn does not listen on {address}, where other machines can reach it. Make one:\n\n"
+        f"    {command}\n\nthen start the server again; or leave out --host to listen on this machine only."
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach what listens on the address. A name other than localhost counts as not."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address.lower() == "localhost"
+
+
+def _check_site(sites: list[str], headers: Headers, alone: bool) -> None:
+    """What the browser says of the page behind a request. Another site may link to a page of ours, and nothing else.
+
+    An image that points at a page of ours could not show it, but would have it made, which takes milliseconds.
+    """
+    if len(sites) == 1 and sites[0] in _OWN_SITE:
+        return
+    if alone or headers.get_list("Sec-Fetch-Dest") != ["document"]:
+        raise Forbidden("Another web site sent this request.")
+
+
+def _refuse_cookie(headers: Headers) -> None:
+    """A request that can change something and may have been sent by any page must not lean on a cookie."""
+    if not headers.get_list("Authorization") and session_cookie(headers) is not None:
+        raise Forbidden("A request with the session cookie must come from a page of this server (no Origin was sent).")
+
+
+def _check_body(method: str, headers: Headers) -> None:
+    """A body must be JSON: a browser lets another page send that only after asking, and the answer is no."""
+    lengths = headers.get_list("Content-Length")
+    if lengths in ([], ["0"]) and not headers.get_list("Transfer-Encoding"):
+        return
+    types = headers.get_list("Content-Type")
+    is_json = types == ["application/json"] or (len(types) == 1 and _is_json(types[0], method))
+    if not is_json or headers.get_list("Content-Encoding"):
+        raise UnsupportedMediaType("A body is expected to be JSON in UTF-8, sent as `Content-Type: application/json`.")
+
+
+def _is_json(content_type: str, method: str) -> bool:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    if media_type != "application/json" and (media_type, method) != ("application/merge-patch+json", "PATCH"):
+        return False
+    return all(parameter.replace('"', "") in ("charset=utf-8", "") for parameter in parameters)

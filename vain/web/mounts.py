@@ -1,0 +1,126 @@
+"""The paths that another Tornado application answers: the WebSocket, and the dashboard.
+
+The dashboard is loaded when somebody first opens a page of it: Panel, Bokeh and pandas are a second of work and 80 MB,
+which a server that is only spoken to by programs never needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+from tornado.ioloop import IOLoop
+from tornado.web import Application, OutputTransform
+
+from vain.errors import Misconfigured
+from vain.types import Role
+from vain.web.headers import Kind, secure
+
+SOCKET_PATH = "/ws/tasks"
+STATIC_PREFIXES = ("/static/js/", "/static/extensions/panel/")
+"""Bokeh's and Panel's own scripts and styles, the same for everybody."""
+
+
+class Dashboard(Protocol):
+    """What this floor needs of ``vain.views.application``, which it cannot import."""
+
+    def build(self, pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Iterable[str] = ()) -> Application:
+        """The application over the pages."""
+
+    def start(self, application: Application, loop: IOLoop) -> None:
+        """Run what the application does by itself."""
+
+    def stop(self, application: Application) -> None:
+        """End that."""
+
+
+class Mount(Struct, frozen=True):
+    """Where a foreign path leads. ``is_page``: a person opens it, rather than a script."""
+
+    application: Callable[[], Awaitable[Application]]
+    needs: Role | None
+    is_page: bool = False
+
+
+class Mounts:
+    """Finds the mount of a path, and keeps the dashboard once it is loaded."""
+
+    def __init__(
+        self,
+        socket: Application,
+        load: Callable[[], Dashboard] | None,
+        pages: Mapping[str, Path],
+        secret: bytes,
+        role_header: str,
+        hosts: Iterable[str],
+    ) -> None:
+        self._load, self._pages, self._secret = load, dict(pages), secret
+        self._role_header, self._hosts = role_header, tuple(hosts)
+        self._loading: asyncio.Task[tuple[Dashboard, Application]] | None = None
+        self._exact: dict[str, Mount] = {SOCKET_PATH: Mount(_ready(socket), "read")}
+        for path in self._pages if load is not None else ():
+            self._exact[path] = Mount(self._dashboard, "read", is_page=True)
+            self._exact[f"{path.rstrip('/')}/ws"] = Mount(self._dashboard, "read")
+        self._static = Mount(self._dashboard, None)
+
+    @property
+    def paths(self) -> list[str]:
+        """Every path that is mounted by itself."""
+        return list(self._exact)
+
+    def find(self, path: str) -> Mount | None:
+        """The mount of a path, or None when no other application answers it."""
+        mount = self._exact.get(path)
+        if mount is None and path.startswith(STATIC_PREFIXES) and self._load is not None:
+            return self._static
+        return mount
+
+    def stop(self) -> None:
+        """End the dashboard, if it was loaded."""
+        if self._loading is not None and self._loading.done() and not self._loading.exception():
+            dashboard, application = self._loading.result()
+            dashboard.stop(application)
+        elif self._loading is not None:
+            self._loading.cancel()
+
+    async def _dashboard(self) -> Application:
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(self._loaded())
+        _, application = await asyncio.shield(self._loading)
+        return application
+
+    async def _loaded(self) -> tuple[Dashboard, Application]:
+        dashboard, application = await asyncio.to_thread(self._build)
+        application.add_transform(PageHeaders)
+        dashboard.start(application, IOLoop.current())
+        return dashboard, application
+
+    def _build(self) -> tuple[Dashboard, Application]:
+        if self._load is None:
+            raise Misconfigured("This server has no dashboard.")
+        dashboard = self._load()
+        return dashboard, dashboard.build(self._pages, self._secret, self._role_header, self._hosts)
+
+
+class PageHeaders(OutputTransform):
+    """Puts our headers on what the dashboard answers, and takes off what Bokeh adds for other sites to read."""
+
+    def __init__(self, request: object) -> None:
+        self._kind: Kind = "static" if getattr(request, "path", "").startswith("/static/") else "page"
+
+    def transform_first_chunk(  # type: ignore[no-untyped-def]  # Tornado's own signature
+        self, status_code, headers, chunk, finishing
+    ):
+        """See ``OutputTransform``."""
+        secure(headers, self._kind)
+        return status_code, headers, chunk
+
+
+def _ready(application: Application) -> Callable[[], Awaitable[Application]]:
+    async def get() -> Application:
+        return application
+
+    return get

@@ -1,0 +1,68 @@
+"""The table of routes: which path answers which methods, and what role each needs. A path that is not here does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from vain.types import LARGEST_INTEGER, Role
+from vain.web.http import Response
+
+Handler = Callable[..., "Response | Awaitable[Response]"]
+
+
+class Endpoint(Struct, frozen=True):
+    """One method of one path. ``needs`` is the weakest role that may call it; None: anybody who passed the host check."""
+
+    handler: Handler
+    needs: Role | None
+
+
+class Match(Struct, frozen=True):
+    """A path that was found: its methods, and the values of its parts in braces."""
+
+    methods: Mapping[str, Endpoint]
+    values: tuple[Any, ...] = ()
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The methods for an ``Allow`` header."""
+        names = [*self.methods, "OPTIONS"]
+        if "GET" in self.methods:
+            names.insert(1, "HEAD")
+        return tuple(names)
+
+
+class Routes:
+    """Finds the endpoints of a path. A part in braces matches one segment; ``{..._id}`` only a task's or other thing's number."""
+
+    def __init__(self, table: Mapping[str, Mapping[str, Endpoint]]) -> None:
+        self.table = dict(table)
+        self._exact = {path: Match(methods) for path, methods in table.items() if "{" not in path}
+        self._parents: dict[str, tuple[str, Mapping[str, Endpoint]]] = {}
+        for path, methods in table.items():
+            if "{" in path:
+                parent, _, part = path.rpartition("/")
+                self._parents[parent] = part, methods
+
+    def find(self, path: str) -> Match | None:
+        """The match for a path, or None."""
+        match = self._exact.get(path)
+        if match is not None:
+            return match
+        parent, _, segment = path.rpartition("/")
+        entry = self._parents.get(parent)
+        if entry is None or not segment:
+            return None
+        part, methods = entry
+        if not part.endswith("_id}"):
+            return Match(methods, (segment,))
+        # A number in any other spelling than its own (007, +7) names nothing.
+        if segment.isascii() and segment.isdigit() and len(segment) < 17 and str(int(segment)) == segment:
+            number = int(segment)
+            return Match(methods, (number,)) if number <= LARGEST_INTEGER else None
+        return None
+
+

@@ -1,0 +1,255 @@
+"""The server from start to end: everything is made here, in order, and ended here, in the other order."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import mimetypes
+import secrets
+import signal
+import socket
+import webbrowser
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPConnection, HTTPServerConnectionDelegate
+from tornado.netutil import bind_sockets
+
+from vain import source
+from vain.errors import Misconfigured
+from vain.history import History
+from vain.hub import Hub
+from vain.monitor import Monitor
+from vain.notifier import ErrorNotices, Notifier
+from vain.sampler import Sampler
+from vain.samples import Sample
+from vain.settings import Settings
+from vain.source import Charts, LocalSource
+from vain.store.database import Store
+from vain.store.folder import private_file
+from vain.store.keys import KeyRing
+from vain.tracker import Tracker
+from vain.types import TaskCounts
+from vain.web.caretaker import Caretaker
+from vain.web.events import Fanout
+from vain.web.exchange import ROLE_HEADER, Desk, Exchange
+from vain.web.gate import Gate, require_key
+from vain.web.mounts import Dashboard, Mounts
+from vain.web.pages import find_pages
+from vain.web.services import Asset, SampleJson, Services
+from vain.web.table import table
+
+logger = logging.getLogger(__name__)
+
+DashboardLoader = Callable[[], Dashboard]
+
+HEADER_BYTES = 16 << 10
+DISCARDED_BYTES = 64 << 20
+"""A body up to this is read to its end, so that its sender gets to see the answer; see ``exchange.LARGEST_BODY``."""
+BODY_SECONDS, IDLE_SECONDS = 30, 75
+DRAIN_SECONDS = 10.0
+DRAIN_STEP_SECONDS = 0.02
+LOOPBACK = {"127.0.0.1": "::1", "localhost": "::1"}
+"""Where ``localhost`` also leads: a browser may try that address first."""
+SECRET_NAME = "session.secret"  # noqa: S105  (a file's name)
+SECRET_BYTES = 32
+
+
+async def serve(settings: Settings, dashboard: DashboardLoader | None) -> None:
+    """Run the server until SIGTERM or SIGINT, then drain it: what was begun is answered, nothing new is taken.
+
+    Raises Misconfigured, StoreLocked or StoreDamaged when it cannot start.
+    """
+    stopping = asyncio.Event()
+    server = Server(settings, dashboard)
+    await server.start()
+    try:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # A second signal ends the process at once.
+            loop.add_signal_handler(number, _stop_once, loop, number, stopping)
+        print(f"vAIn is at {server.url}", flush=True)  # noqa: T201
+        if not settings.no_browser and dashboard is not None:
+            asyncio.get_running_loop().run_in_executor(None, webbrowser.open, server.url)
+        await stopping.wait()
+    finally:
+        await server.stop()
+
+
+class Server:
+    """One server process: store, sampler, gate, routes, dashboard. ``start`` and ``stop`` belong to the event loop."""
+
+    def __init__(self, settings: Settings, dashboard: DashboardLoader | None) -> None:
+        self._settings, self._dashboard = settings, dashboard
+        self._ends: list[Callable[[], object]] = []
+        """How to end what was started, in the order of starting; what returns an awaitable is awaited."""
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it."""
+        host = self._settings.host
+        shown = "localhost" if host in (*LOOPBACK, "0.0.0.0", "::") else host  # noqa: S104  (only compared)
+        return f"http://{shown}" + ("" if self.port == 80 else f":{self.port}")
+
+    async def start(self) -> None:
+        """Open the data folder, listen, and begin to sample. Ends what it had begun when a step fails."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End everything, the last begun first."""
+        while self._ends:
+            try:
+                result = self._ends.pop()()
+                if asyncio.iscoroutine(result):
+                    await result
+            except Exception:
+                logger.exception("A part of the server did not end well")
+
+    async def _start(self) -> None:
+        settings, loop = self._settings, asyncio.get_running_loop()
+        keys = KeyRing.open(settings.data_dir)
+        self._ends.append(keys.close)
+        require_key(settings.host, keys)
+        sockets = _listen(settings.host, settings.port)
+        self._ends.append(lambda: [opened.close() for opened in sockets])
+        self.port = sockets[0].getsockname()[1]
+
+        store = Store(settings.data_dir, lambda events: self._hub.publish(events))
+        self._ends.append(lambda: asyncio.to_thread(store.close))
+        self._hub = Hub(store.epoch, store.seq)
+        self._notifier = Notifier(store, settings.interval_seconds)
+        self._ends.append(self._notifier.close)
+        errors = ErrorNotices(self._notifier, loop)
+        logging.getLogger("vain").addHandler(errors)
+        self._ends.append(lambda: logging.getLogger("vain").removeHandler(errors))
+
+        sampler = Sampler(settings.data_dir)
+        self._ends.append(sampler.close)
+        monitor = Monitor(
+            sampler,
+            History(),
+            settings.interval_seconds,
+            self._counts,
+            lambda sample: loop.call_soon_threadsafe(self._on_sample, sample),
+        )
+        tracker = Tracker(store)
+        charts = Charts(tracker, monitor, self._hub)
+        hosts = (*settings.allow_hosts, settings.host)
+        gate = Gate(hosts, self.port, keys)
+        self._services = Services(
+            tracker, monitor, self._notifier, self._hub, charts, keys, gate, _assets(), SampleJson()
+        )
+        fanout = Fanout(self._hub, store)
+        self._caretaker = Caretaker(self._services, fanout)
+        await self._caretaker.start()
+        self._ends.append(self._caretaker.stop)
+        monitor.start()
+        self._ends.append(lambda: asyncio.to_thread(monitor.stop))
+
+        period = settings.interval_seconds
+        host = socket.gethostname()
+        source.use(LocalSource(host, period, tracker, monitor, self._notifier, self._hub, charts))
+        self._ends.append(lambda: source.use(None))
+        self._answer(sockets, gate, fanout)
+
+    def _answer(self, sockets: list[socket.socket], gate: Gate, fanout: Fanout) -> None:
+        """Take requests on the sockets."""
+        routes = table()
+        pages = find_pages(self._settings.pages_dir, routes.table) if self._dashboard is not None else {}
+        secret = _session_secret(self._settings.data_dir)
+        mounts = Mounts(fanout.application(), self._dashboard, pages, secret, ROLE_HEADER, ())
+        self._ends.append(mounts.stop)
+        self._desk = Desk(routes, gate, mounts, self._services)
+        http = HTTPServer(
+            Front(self._desk),
+            max_body_size=DISCARDED_BYTES,
+            max_header_size=HEADER_BYTES,
+            body_timeout=BODY_SECONDS,
+            idle_connection_timeout=IDLE_SECONDS,
+        )
+        http.add_sockets(sockets)
+        self._ends.append(http.close_all_connections)
+        self._ends.append(fanout.close)
+        self._ends.append(self._drain)
+        self._ends.append(http.stop)
+
+    async def _drain(self) -> None:
+        """Wait until every exchange that was begun is answered."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DRAIN_SECONDS
+        while self._desk.under_way and loop.time() < deadline:
+            await asyncio.sleep(DRAIN_STEP_SECONDS)
+
+    def _counts(self) -> TaskCounts:
+        return self._caretaker.counts
+
+    def _on_sample(self, sample: Sample) -> None:
+        self._notifier.judge(sample)
+        body = self._services.sample_json(sample)
+        self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
+
+
+class Front(HTTPServerConnectionDelegate):
+    """The only thing that Tornado's HTTP server calls: every message becomes an exchange, and passes the gate there."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> Exchange:
+        """See ``HTTPServerConnectionDelegate``."""
+        return Exchange(self.desk, server_conn, request_conn)
+
+
+def _stop_once(loop: asyncio.AbstractEventLoop, number: int, stopping: asyncio.Event) -> None:
+    stopping.set()
+    loop.remove_signal_handler(number)
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """The sockets of an address; for loopback those of IPv4 and, where there is one, IPv6, on the same port."""
+    first = "127.0.0.1" if host in LOOPBACK else host
+    try:
+        sockets = bind_sockets(port, first)
+    except OSError as error:
+        raise Misconfigured(_why_not_listening(host, port, error)) from error
+    if host in LOOPBACK:
+        try:
+            sockets += bind_sockets(sockets[0].getsockname()[1], LOOPBACK[host])
+        except OSError as error:
+            logger.debug("Not listening on %s: %s", LOOPBACK[host], error)
+    return sockets
+
+
+def _why_not_listening(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} of {host} is in use; --port names another (0: any that is free)."
+    if error.errno == errno.EACCES:
+        return f"Port {port} of {host} is reserved for the administrator; --port names another."
+    return f"vAIn cannot listen on {host}, port {port}: {error.strerror or error}."
+
+
+def _session_secret(folder: Path) -> bytes:
+    """What the dashboard's session tokens are signed with; kept, so that an open page survives a restart."""
+    path = private_file(folder / SECRET_NAME)
+    secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES * 2:
+        secret = secrets.token_hex(SECRET_BYTES).encode()
+        path.write_bytes(secret)
+    return secret
+
+
+def _assets() -> dict[str, Asset]:
+    folder = files("vain.views").joinpath("assets")
+    return {
+        entry.name: Asset(entry.read_bytes(), mimetypes.guess_type(entry.name)[0] or "application/octet-stream")
+        for entry in folder.iterdir()
+        if entry.is_file()
+    }

@@ -1,0 +1,51 @@
+"""What the handlers work with: one of each, made by ``vain.web.server``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from vain.codec import encode
+from vain.hub import Hub
+from vain.monitor import Monitor
+from vain.notifier import Notifier
+from vain.samples import Sample
+from vain.source import Charts
+from vain.store.keys import KeyRing
+from vain.tracker import Tracker
+from vain.web.gate import Gate
+
+
+class Asset(Struct, frozen=True):
+    """A file of the pages, read once."""
+
+    body: bytes
+    content_type: str
+
+
+class SampleJson:
+    """The newest sample as it is sent, encoded once for all who ask."""
+
+    def __init__(self) -> None:
+        self._sample: Sample | None = None
+        self._body = b""
+
+    def __call__(self, sample: Sample) -> bytes:
+        if sample is not self._sample:
+            self._sample, self._body = sample, encode(sample)
+        return self._body
+
+
+class Services(Struct, frozen=True):
+    """Shared by all handlers; they keep no state of their own."""
+
+    tracker: Tracker
+    monitor: Monitor
+    notifier: Notifier
+    hub: Hub
+    charts: Charts
+    keys: KeyRing
+    gate: Gate
+    assets: Mapping[str, Asset]
+    sample_json: SampleJson

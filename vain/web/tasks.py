@@ -1,0 +1,77 @@
+"""``/tasks`` and ``/tasks/{task_id}``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from vain.codec import decode
+from vain.errors import Flaw, Malformed
+from vain.tracker import Made, fingerprint
+from vain.types import TaskDraft, TaskPatch
+from vain.web.http import Request, Response
+from vain.web.services import Services
+
+LONGEST_KEY = 255
+
+
+async def list_tasks(services: Services, request: Request) -> Response:
+    """All tasks, oldest first, sent in parts."""
+    request.parameters()
+    headers = {"X-Total-Count": str(await services.tracker.count())}
+    parts = services.tracker.stream()
+    first = await anext(parts, [])
+    second = await anext(parts, None)
+    if second is None:
+        return Response(b"[" + b",".join(first) + b"]", headers=headers)
+    return Response(_array(first, second, parts), headers=headers)
+
+
+async def create_task(services: Services, request: Request) -> Response:
+    """A new task: 201, where it is, and the whole of it."""
+    request.parameters()
+    key = _idempotency_key(request)
+    draft = decode(TaskDraft, request.body)
+    made = await services.tracker.create(draft, key, fingerprint(request.body) if key else b"")
+    return _task(made, 201, {"Location": f"/tasks/{made.task_id}"})
+
+
+async def show_task(services: Services, request: Request, task_id: int) -> Response:
+    """One task."""
+    request.parameters()
+    return _task(await services.tracker.get(task_id), 200, {})
+
+
+async def update_task(services: Services, request: Request, task_id: int) -> Response:
+    """Set the fields that are given; the others stay."""
+    request.parameters()
+    return _task(await services.tracker.update(task_id, decode(TaskPatch, request.body)), 200, {})
+
+
+async def delete_task(services: Services, request: Request, task_id: int) -> Response:
+    """Delete one task: 204, and 404 ever after."""
+    request.parameters()
+    await services.tracker.delete(task_id)
+    return Response(status=204)
+
+
+def _task(made: Made, status: int, headers: dict[str, str]) -> Response:
+    return Response(made.body, status=status, headers=headers | {"ETag": f'"{made.task_id}-{made.version}"'})
+
+
+async def _array(first: list[bytes], second: list[bytes], parts: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    yield b"[" + b",".join([*first, *second])
+    async for bodies in parts:
+        yield b"," + b",".join(bodies)
+    yield b"]"
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """The header's value, which may stand in quotes (a structured-field string) or bare."""
+    text = request.headers.get("Idempotency-Key")
+    if text is None:
+        return None
+    key = text.strip().removeprefix('"').removesuffix('"')
+    if 0 < len(key) <= LONGEST_KEY and key.isprintable():
+        return key
+    detail = f"Idempotency-Key: 1 to {LONGEST_KEY} printable characters are expected."
+    raise Malformed(detail, [Flaw(detail, parameter="Idempotency-Key")])
