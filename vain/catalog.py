@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Metric(Struct, frozen=True):
-    """``unit`` is ``percent``, ``bytes``, ``bytes_per_second`` or ``count``; ``instance`` names what there may be several of."""
+    """``unit`` is ``percent``, ``bytes``, ``bytes_per_second`` or ``count``; ``instance`` names what may be several."""
 
     name: str
     unit: str
@@ -30,10 +30,14 @@ METRICS: tuple[Metric, ...] = (
     Metric("disk.percent", "percent", "Disk", "Share of a file system that is used", "mount"),
     Metric("disk.read_bytes_per_second", "bytes_per_second", "Disk read", "Read from all disks"),
     Metric("disk.written_bytes_per_second", "bytes_per_second", "Disk written", "Written to all disks"),
-    Metric("network.received_bytes_per_second", "bytes_per_second", "Received", "Received on all interfaces but loopback"),
+    Metric(
+        "network.received_bytes_per_second", "bytes_per_second", "Received", "Received on all interfaces but loopback"
+    ),
     Metric("network.sent_bytes_per_second", "bytes_per_second", "Sent", "Sent on all interfaces but loopback"),
     Metric("pressure.cpu_percent", "percent", "CPU pressure", "Time in which some work waited for a core, last 10 s"),
-    Metric("pressure.memory_percent", "percent", "Memory pressure", "Time in which some work waited for memory, last 10 s"),
+    Metric(
+        "pressure.memory_percent", "percent", "Memory pressure", "Time in which some work waited for memory, last 10 s"
+    ),
     Metric("pressure.io_percent", "percent", "Disk pressure", "Time in which some work waited for a disk, last 10 s"),
     Metric("tasks.in_progress", "count", "Tasks in progress", "Tasks whose status is in-progress"),
     Metric("vain.cpu_percent", "percent", "vAIn CPU", "What vAIn itself uses, in percent of one core"),

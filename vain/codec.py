@@ -1,8 +1,8 @@
 """Bytes to types and back: the one place where JSON is read and written.
 
-What comes in is checked here, so that nothing behind it needs to doubt it. Refused, with a pointer to the place: what is
-not UTF-8 JSON, NaN and infinities, numbers that are not exact in JavaScript, lone surrogates, NUL characters, nesting
-deeper than ``DEEPEST`` levels, unknown fields, values of the wrong type or out of range.
+What comes in is checked here, so that nothing behind it needs to doubt it. Refused, with a pointer to the place: what
+is not UTF-8 JSON, NaN and infinities, numbers that are not exact in JavaScript, lone surrogates, NUL characters,
+nesting deeper than ``DEEPEST`` levels, unknown fields, values of the wrong type or out of range.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ encode = _encoder.encode
 
 
 def decode(type_: type[T], body: bytes) -> T:
-    """The JSON text ``body`` as a ``type_``. Raises Malformed if it is not JSON, Invalid (naming the field) if it breaks a rule."""
+    """The JSON text ``body`` as a ``type_``.
+
+    Raises Malformed if it is not JSON, Invalid that names the field if it breaks a rule.
+    """
     decoder = _decoders.get(type_)
     if decoder is None:
         decoder = _decoders[type_] = msgspec.json.Decoder(type_)

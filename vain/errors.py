@@ -14,7 +14,7 @@ from dataclasses import dataclass
 class Flaw:
     """One thing that is wrong with an input: what, and where.
 
-    ``pointer`` is a JSON pointer (RFC 6901) into the body, ``parameter`` the name of a query parameter; at most one is set.
+    ``pointer`` is a JSON pointer (RFC 6901) into the body, ``parameter`` names a query parameter; at most one is set.
     """
 
     detail: str

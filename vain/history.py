@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import floor, isnan, nan
 from statistics import median
@@ -103,7 +103,9 @@ class History:
             everything = self._copy(max(0, self._rows - self.capacity), names)
         # Not bisected: the clock of the day may have been set back, and then times are not in order.
         chosen = [number for number, t in enumerate(everything.t) if after < t <= before]
-        return _pick(everything, chosen)
+        if chosen and chosen[-1] - chosen[0] + 1 == len(chosen):
+            return _each(everything, lambda column: column[chosen[0] : chosen[-1] + 1])
+        return _gathered(everything, chosen)
 
     def _forget_vanished(self) -> None:
         """Once in a turn of the ring, give back the series that it no longer speaks of."""
@@ -165,21 +167,17 @@ def _unknown(count: int) -> array[float]:
     return array("d", [nan]) * count
 
 
-def _pick(columns: Columns, rows: Sequence[int]) -> Columns:
-    """These rows only. A plain run of rows, the usual case, is cut out; any other is gathered."""
-    if rows and rows[-1] - rows[0] + 1 == len(rows):
-        run = slice(rows[0], rows[-1] + 1)
-        return Columns(columns.cursor, columns.t[run], {name: column[run] for name, column in columns.values.items()})
+def _each(columns: Columns, part: Callable[[array[float]], array[float]]) -> Columns:
+    return Columns(columns.cursor, part(columns.t), {name: part(column) for name, column in columns.values.items()})
 
-    def gathered(column: array[float]) -> array[float]:
-        return array("d", [column[row] for row in rows])
 
-    return Columns(columns.cursor, gathered(columns.t), {name: gathered(c) for name, c in columns.values.items()})
+def _gathered(columns: Columns, rows: Sequence[int]) -> Columns:
+    return _each(columns, lambda column: array("d", [column[row] for row in rows]))
 
 
 def _in_order(columns: Columns) -> Columns:
     order = sorted(range(len(columns.t)), key=columns.t.__getitem__)
-    return _pick(columns, order) if order != list(range(len(order))) else columns
+    return columns if order == list(range(len(order))) else _gathered(columns, order)
 
 
 def _usual_period(t: array[float]) -> float:

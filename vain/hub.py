@@ -1,8 +1,9 @@
 """The shared ring of ready frames, and what a reader needs to follow it.
 
-Durable events (``taskUpdate``, ``notification``) are numbered without a hole, so a reader needs nothing but the number of
-the last one it was sent: no queue for each client, and one that reads slowly costs no memory. Of ``performanceUpdate`` and
-``visualizationUpdate`` only the newest is kept. Everything here belongs to one thread, the event loop's.
+Durable events (``taskUpdate``, ``notification``) are numbered without a hole, so a reader needs nothing but the number
+of the last one it was sent: no queue for each client, and one that reads slowly costs no memory. Of what is newest-wins
+(``performanceUpdate``, each chart of ``visualizationUpdate``) only the newest is kept. All of it belongs to one thread,
+the event loop's.
 """
 
 from __future__ import annotations
@@ -112,10 +113,8 @@ class Hub:
         while dropped < len(self._frames) and (dropped < surplus or self._bytes > self._most_bytes):
             self._bytes -= len(self._frames[dropped])
             dropped += 1
-        # Only in larger steps: taking from the front of a list moves all that follows.
-        if dropped:
-            del self._frames[:dropped]
-            self._first += dropped
+        del self._frames[:dropped]
+        self._first += dropped
 
     def _tell(self) -> None:
         for listener in tuple(self._listeners):

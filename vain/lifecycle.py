@@ -27,7 +27,10 @@ def created(draft: TaskDraft, task_id: int, now: Time) -> Task:
 
 
 def patched(task: Task, patch: TaskPatch, now: Time) -> Task:
-    """The task after a client's change; the same object if nothing would change. Raises Invalid when the patch contradicts itself."""
+    """The task after a client's change; the same object if nothing would change.
+
+    Raises Invalid when the patch contradicts itself.
+    """
     given = _given(patch)
     wanted = {field: value for field, value in given.items() if value != getattr(task, field)}
     is_report = not given or bool(REPORTS & given.keys())

@@ -25,7 +25,6 @@ from vain.trends import trend_series
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.windows import Window, window_of
 
-
 FRESH_SECONDS = 5.0
 MOST_KEPT = 16
 
@@ -163,7 +162,9 @@ def use(source: Source | None) -> None:
 def current() -> Source:
     """The source that this process's pages show. Raises Misconfigured when there is none."""
     if not _current:
-        raise Misconfigured("This page needs a vAIn server: start it with `vain serve`, or call vain.source.use(...) first.")
+        raise Misconfigured(
+            "This page needs a vAIn server: start it with `vain serve`, or call vain.source.use(...) first."
+        )
     return _current[0]
 
 
@@ -183,5 +184,3 @@ def _visualizations(rows: list[TaskTimesRow], monitor: Monitor, window: Window) 
         for row in rows
     ]
     return visualizations(tasks, columns, time.time(), window)
-
-

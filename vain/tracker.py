@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vain import lifecycle, notices
 from vain.clock import now as time_now
-from vain.codec import decode, encode
+from vain.codec import encode
 from vain.errors import Conflict, Flaw, KeyMismatch, NotFound
 from vain.selection import parse_sort
 from vain.store import reading
@@ -107,7 +107,10 @@ class Tracker:
                 return
 
     async def page(self, query: TaskQuery) -> TaskPage:
-        """The tasks that match, one page of them, with all counts, at one instant. Raises Malformed for an unknown sort."""
+        """The tasks that match, one page of them, with all counts, at one instant.
+
+        Raises Malformed for a sort that does not exist.
+        """
         column, descending = parse_sort(query.sort)
         return await self._store.read(partial(reading.page, query=query, column=column, descending=descending))
 

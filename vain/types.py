@@ -240,7 +240,7 @@ class TaskCounts(Struct, frozen=True):
 
 
 class TaskPage(Struct, frozen=True):
-    """The answer to a ``TaskQuery``: one page, how many match in all, the counts of all tasks, and the ``seq`` it shows."""
+    """One page of what matches a query, how many match in all, the counts of all tasks, and the ``seq`` shown."""
 
     tasks: list[Task]
     total: int

@@ -1,8 +1,8 @@
 """The store on SQLite: one thread writes, in groups, each group synced to disk before any of it is answered.
 
-Exactly one connection ever writes and checkpoints; readers are read-only. ``synchronous=FULL`` syncs the write-ahead log
-at each commit, so an answered change survives a power cut; a group shares one sync, so many writers cost little more than
-one. Methods that are ``async`` belong to the event loop and never block it.
+Exactly one connection ever writes and checkpoints; readers are read-only. ``synchronous=FULL`` syncs the write-ahead
+log at each commit, so an answered change survives a power cut; a group shares one sync, so many writers cost little
+more than one. Methods that are ``async`` belong to the event loop and never block it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -39,6 +40,7 @@ LARGEST_GROUP = 256
 MOST_WAITING = 10_000
 READERS = 2
 CACHE_KIB = 8_192
+COMPLAINT_SECONDS = 10.0
 
 Publish = Callable[[list[Event]], None]
 
@@ -69,11 +71,12 @@ class Store:
         self._loop = loop or asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._reading = 0
+        self._complained_at = -COMPLAINT_SECONDS
         self._local = threading.local()
         try:
             self._connection = _open_for_writing(self._path)
             self._ledger = Ledger(self._connection)
-            self.epoch = str(self._connection.execute(queries.EPOCH).fetchone()[0])
+            self.epoch = str(self._connection.execute(queries.EPOCH).get)
         except (apsw.NotADBError, apsw.CorruptError) as error:
             self._lock.release()
             raise StoreDamaged(f"{self._path} is damaged and was not touched: {error}.") from error
@@ -89,8 +92,8 @@ class Store:
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change on the writing thread and return what it returned, once it is committed and synced.
 
-        What the change raises is raised here, and then nothing of it was stored. Raises StoreFull when the disk is full,
-        Unavailable when too many changes wait or the disk fails.
+        What the change raises is raised here, and then nothing of it was stored. Raises StoreFull when the disk is
+        full, Unavailable when too many changes wait or the disk fails.
         """
         if self._waiting.qsize() >= MOST_WAITING:
             raise Unavailable("Too many changes wait to be written; try again in a moment.")
@@ -109,7 +112,7 @@ class Store:
             self._reading -= 1
 
     def close(self) -> None:
-        """Commit what waits, end the threads, and let go of the folder. Blocks; call it when the loop has no more to do."""
+        """Commit what waits, end the threads, let go of the folder. Blocks; call it when the loop has no more to do."""
         self._waiting.put(None)
         self._writer.join()
         self._readers.shutdown(wait=True)
@@ -140,15 +143,15 @@ class Store:
                 self._loop.call_soon_threadsafe(self._answer, events, settled)
 
     def _commit(self, group: list[_Change]) -> tuple[list[Event], list[_Settled]]:
-        ledger, settled = self._ledger, []
+        ledger = self._ledger
+        settled: list[_Settled] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for change in group:
-                settled.append(self._run_change(change))
+            settled.extend(self._run_change(change) for change in group)
             ledger.flush()
             self._connection.execute("COMMIT")
         except apsw.Error as error:
-            logger.exception("A group of changes could not be written")
+            self._complain(error)
             self._roll_back()
             refusal = _refusal(error)
             return [], [_Settled(change.future, None, refusal) for change in group]
@@ -169,6 +172,13 @@ class Store:
             return _Settled(change.future, None, error)
         self._ledger.absorb(transaction)
         return _Settled(change.future, result, None)
+
+    def _complain(self, error: apsw.Error) -> None:
+        """At most once in a while: a full disk must not be filled by its own log."""
+        now = time.monotonic()
+        if now - self._complained_at >= COMPLAINT_SECONDS:
+            self._complained_at = now
+            logger.error("Changes could not be written: %s", error)
 
     def _roll_back(self) -> None:
         try:
@@ -194,7 +204,9 @@ class Store:
 def _open_for_writing(path: Path) -> apsw.Connection:
     if tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) < SQLITE_FLOOR:
         floor = ".".join(map(str, SQLITE_FLOOR))
-        raise Misconfigured(f"SQLite {apsw.sqlite_lib_version()} has a bug that loses data; at least {floor} is needed (apsw).")
+        raise Misconfigured(
+            f"SQLite {apsw.sqlite_lib_version()} has a bug that loses data; at least {floor} is needed (apsw)."
+        )
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5_000)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -214,10 +226,11 @@ def _open_for_reading(path: Path) -> apsw.Connection:
 
 def _migrate(connection: apsw.Connection, path: Path) -> None:
     """Bring the database to this version, each step in one transaction. Raises StoreDamaged for a newer one."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    version = int(connection.execute("PRAGMA user_version").get)
     if version > len(MIGRATIONS):
         raise StoreDamaged(
-            f"{path} was written by a newer vAIn (version {version}, this one knows {len(MIGRATIONS)}) and was not touched."
+            f"{path} was written by a newer vAIn (version {version}, this one knows {len(MIGRATIONS)}); "
+            "it was not touched."
         )
     for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
         script = files("vain.store").joinpath(name).read_text("utf-8")

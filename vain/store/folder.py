@@ -17,7 +17,9 @@ def prepare(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise Misconfigured(f"The data folder {folder} cannot be made ({error.strerror}); --data names another.") from error
+        raise Misconfigured(
+            f"The data folder {folder} cannot be made ({error.strerror}); --data names another."
+        ) from error
 
 
 def private_file(path: Path) -> Path:
@@ -29,7 +31,8 @@ def private_file(path: Path) -> Path:
 class FolderLock:
     """Held while a server uses a data folder; the operating system lets go of it when the process dies.
 
-    It is SQLite's own lock on an empty database, which works the same on every system. Raises StoreLocked if another holds it.
+    It is SQLite's own lock on an empty database, which works the same on every system. Raises StoreLocked if another
+    holds it.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -49,9 +49,8 @@ REMEMBER = "INSERT INTO idempotency (key, fingerprint, task_id, body, at) VALUES
 FORGET_IDEMPOTENT = "DELETE FROM idempotency WHERE at < ?"
 
 
-
 def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tuple[object, ...]]:
-    """The statements for one page and for its total, and the values that both bind (the page binds limit and offset too)."""
+    """The statements for one page and for its total, and what both bind (the page also limit and offset)."""
     wheres: list[str] = []
     values: list[object] = []
     for condition, value in (

@@ -31,7 +31,7 @@ def task_body(connection: apsw.Connection, task_id: int) -> tuple[bytes, int] | 
 
 def task_count(connection: apsw.Connection) -> int:
     """How many tasks there are."""
-    return int(connection.execute(queries.TASK_COUNT).fetchone()[0])
+    return int(connection.execute(queries.TASK_COUNT).get)
 
 
 def tasks_after(connection: apsw.Connection, task_id: int, limit: int) -> list[tuple[int, bytes]]:
@@ -46,7 +46,7 @@ def task_times(connection: apsw.Connection) -> list[TaskTimesRow]:
 
 def counts(connection: apsw.Connection) -> TaskCounts:
     """How many tasks there are, by status."""
-    return TaskCounts(*connection.execute(queries.COUNTS).fetchone())
+    return TaskCounts(*connection.execute(queries.COUNTS).get)
 
 
 def page(connection: apsw.Connection, query: TaskQuery, column: str, descending: bool) -> TaskPage:
@@ -55,9 +55,9 @@ def page(connection: apsw.Connection, query: TaskQuery, column: str, descending:
     rows = connection.execute(matching, (*values, query.limit, query.offset))
     return TaskPage(
         tasks=[decode(Task, row[0]) for row in rows],
-        total=connection.execute(total, values).fetchone()[0],
+        total=connection.execute(total, values).get,
         counts=counts(connection),
-        seq=connection.execute(queries.HEAD).fetchone()[0],
+        seq=connection.execute(queries.HEAD).get,
     )
 
 

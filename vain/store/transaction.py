@@ -1,11 +1,12 @@
 """What a change may do to the store: a view of it that is kept or thrown away as a whole.
 
-A change runs on the writing thread and only collects; nothing reaches SQLite before all of it has succeeded, so a change
-that raises leaves no trace. Changes that are committed together see each other in order.
+A change runs on the writing thread and only collects; nothing reaches SQLite before all of it has succeeded, so a
+change that raises leaves no trace. Changes that are committed together see each other in order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import apsw
@@ -14,6 +15,9 @@ from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
 from vain.store import queries
 from vain.types import STATUSES, Action, Event, Notice, Notification, Task, Time
+
+Value = str | int | float | bytes | None
+Bindings = tuple[Value, ...]
 
 MOST_NOTIFICATIONS = 10_000
 """Older ones are forgotten; the log keeps their events."""
@@ -70,10 +74,11 @@ class Ledger:
         execute, many = self.connection.execute, self.connection.executemany
         deleted = [(task_id,) for task_id, task in self.tasks.items() if task is None]
         saved = [_row(task, self.bodies[task_id]) for task_id, task in self.tasks.items() if task is not None]
+        # Tasks that give up their key come first, so that another may take it over in the same commit.
+        saved.sort(key=_keeps_key)
         if deleted:
             many(queries.DELETE_TASK, deleted)
-        # Tasks that give up their key come first, so that another may take it over in the same commit.
-        many(queries.SAVE_TASK, sorted(saved, key=_keeps_key))
+        many(queries.SAVE_TASK, saved)
         many(queries.ADD_EVENT, [(event.seq, event.type, event.body) for event in self.events])
         if self.notifications:
             many(queries.ADD_NOTIFICATION, [(n.notification_id, encode(n)) for n in self.notifications])
@@ -95,7 +100,7 @@ class Ledger:
         self.clear()
 
     def _number(self, query: str) -> int:
-        return int(self.connection.execute(query).fetchone()[0])
+        return int(self.connection.execute(query).get)
 
 
 class Transaction:
@@ -210,25 +215,25 @@ class Transaction:
         # The task's own fields follow at the same level: the messages of the contract are flat.
         self.events.append(Event(self.seq, "taskUpdate", head + body[1:]))
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[int]]:
+    def _rows(self, query: str, values: Bindings) -> list[tuple[int]]:
         return list(self._ledger.connection.execute(query, values))
 
-    def _matching(self, query: str, values: tuple[object, ...], holds: object) -> list[Task]:
+    def _matching(self, query: str, values: Bindings, holds: Callable[[Task], bool]) -> list[Task]:
         """Tasks that match in the database, or in what waits to be written to it."""
         numbers = {task_id for (task_id,) in self._rows(query, values)} | self._ledger.tasks.keys() | self.tasks.keys()
         tasks = (self.task(number) for number in sorted(numbers))
-        return [task for task in tasks if task is not None and holds(task)]  # type: ignore[operator]
+        return [task for task in tasks if task is not None and holds(task)]
 
 
 def _in_progress(task: Task) -> bool:
     return task.status == "in-progress"
 
 
-def _keeps_key(row: tuple[object, ...]) -> bool:
+def _keeps_key(row: Bindings) -> bool:
     return row[5] is not None and row[2] != len(STATUSES) - 1
 
 
-def _row(task: Task, body: bytes) -> tuple[object, ...]:
+def _row(task: Task, body: bytes) -> Bindings:
     searched = "\n".join((task.name, task.description, task.message, task.key or "", *task.tags)).casefold()
     return (
         task.task_id,

@@ -1,9 +1,9 @@
 """``/ws/tasks``: everybody reads the same ring of frames, each from a position of its own.
 
-One write is under way for a client at a time, of at most about 64 KiB; while it lasts nothing is queued for that client.
-A client that falls out of the ring is brought forward from the log, so that durable events are never dropped, and one
-that takes nothing for ``STALLED_SECONDS`` is closed. Frames are built once for all (RFC 6455 leaves a server's frames
-unmasked) and written to the socket directly, since ``write_message`` costs two and a half times as much.
+One write is under way for a client at a time, of at most about 64 KiB; while it lasts nothing is queued for that
+client. A client that falls out of the ring is brought forward from the log, so that durable events are never dropped,
+and one that takes nothing for ``STALLED_SECONDS`` is closed. Frames are built once for all (RFC 6455 leaves a server's
+frames unmasked) and written to the socket directly, since ``write_message`` costs two and a half times as much.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CLOSE_RESTART, CLOSE_OVERLOADED, CLOSE_STALLED, CLOSE_TOO_MANY = 1012, 1013, 440
 
 
 class Fanout:
-    """All clients of ``/ws/tasks``. Owned by the server, which calls ``check`` every few seconds and ``close`` at the end."""
+    """All clients of ``/ws/tasks``. The server's: it calls ``check`` every few seconds and ``close`` at the end."""
 
     def __init__(self, hub: Hub, store: Store) -> None:
         self.hub, self.store = hub, store
@@ -161,7 +161,7 @@ class EventSocket(WebSocketHandler):
         return None if connection is None or connection.is_closing() else connection.stream
 
     def _send(self, data: bytes) -> None:
-        """Write ready frames in order. What the socket does not take at once is left to the stream, and we wait for it."""
+        """Write ready frames in order; what the socket does not take at once is left to the stream, and awaited."""
         stream = self._stream()
         if stream is None:
             self._busy_since = time.monotonic()  # closing: nothing more is sent

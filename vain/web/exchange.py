@@ -1,8 +1,8 @@
 """One HTTP message from arrival to answer.
 
-Tornado parses and writes the bytes; for the routes that are ours its RequestHandler is left out, since that costs as much
-again as all the rest (``benchmarks/performance.py``). The steps are: find the route, pass the gate, take the body, call
-the handler, answer. Each may raise a ``VainError``, which becomes problem+json. What belongs to another Tornado
+Tornado parses and writes the bytes; for the routes that are ours its RequestHandler is left out, since that costs as
+much again as all the rest (``benchmarks/performance.py``). The steps are: find the route, pass the gate, take the body,
+call the handler, answer. Each may raise a ``VainError``, which becomes problem+json. What belongs to another Tornado
 application (the dashboard, the WebSocket) passes the same gate and is then handed on whole.
 """
 
@@ -39,11 +39,28 @@ ROLE_HEADER = "X-Vain-Role"
 
 
 class Desk:
-    """What every exchange needs: the routes, the gate, the mounts of other applications; and the exchanges under way."""
+    """What every exchange needs: routes, gate, the mounts of other applications; and the exchanges under way."""
 
     def __init__(self, routes: Routes, gate: Gate, mounts: Mounts, services: Services) -> None:
         self.routes, self.gate, self.mounts, self.services = routes, gate, mounts, services
         self.under_way: set[Exchange] = set()
+        self._waiting: asyncio.Future[None] | None = None
+
+    def begin(self, exchange: Exchange) -> None:
+        """An exchange is being answered."""
+        self.under_way.add(exchange)
+
+    def end(self, exchange: Exchange) -> None:
+        """An exchange was answered, or its client is gone."""
+        self.under_way.discard(exchange)
+        if self._waiting is not None and not self.under_way and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        if self.under_way:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
 
 
 class Exchange(HTTPMessageDelegate):
@@ -63,7 +80,8 @@ class Exchange(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         """Find the route and pass the gate, before any of the body is read."""
-        assert isinstance(start_line, RequestStartLine)
+        if not isinstance(start_line, RequestStartLine):
+            raise TypeError("a server is sent requests")
         self._method = start_line.method
         self._path, _, self._query = start_line.path.partition("?")
         self._headers = headers
@@ -73,21 +91,20 @@ class Exchange(HTTPMessageDelegate):
         self._secure = context.protocol == "https"
         self._match = desk.routes.find(self._path)
         self._mount = desk.mounts.find(self._path) if self._match is None else None
+        websocket = headers.get("Upgrade", "").lower() == "websocket"
         try:
             self._identity = desk.gate.admit(
-                self._method,
-                self._path,
-                headers,
-                self._peer,
-                self._needs(),
-                websocket=headers.get("Upgrade", "").lower() == "websocket",
+                self._method, self._path, headers, self._peer, self._needs(), websocket=websocket
             )
+            if self._mount is not None:
+                self._mount.check(self._method, websocket)
         except VainError as refusal:
             self._refusal = refusal
             return None
         if self._mount is not None:
             return self._hand_on(self._mount, start_line)
-        if int(headers.get("Content-Length", "0")) > LARGEST_BODY:
+        length = headers.get("Content-Length", "")
+        if length.isdigit() and (len(length) > 15 or int(length) > LARGEST_BODY):
             self._refuse_size()
         return None
 
@@ -107,10 +124,10 @@ class Exchange(HTTPMessageDelegate):
         if self._foreign is not None:
             self._foreign.finish()
             return
-        self._desk.under_way.add(self)
+        self._desk.begin(self)
         try:
             answer = self._handle()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, there is an answer)
             answer = self._failed(error)
         if isinstance(answer, Response) and isinstance(answer.body, bytes):
             self._write(answer, answer.body)
@@ -123,7 +140,7 @@ class Exchange(HTTPMessageDelegate):
             self._foreign.on_connection_close()
         if self._task is not None:
             self._task.cancel()
-        self._desk.under_way.discard(self)
+        self._desk.end(self)
 
     def _needs(self) -> Role | None:
         if self._mount is not None:
@@ -183,7 +200,7 @@ class Exchange(HTTPMessageDelegate):
     async def _answer(self, answer: Response | Awaitable[Response]) -> None:
         try:
             response = answer if isinstance(answer, Response) else await answer
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, there is an answer)
             response = self._failed(error)
         if isinstance(response.body, bytes):
             self._write(response, response.body)
@@ -231,11 +248,11 @@ class Exchange(HTTPMessageDelegate):
         self._connection.write_headers(ResponseStartLine("HTTP/1.1", status, responses[status]), head, chunk)
 
     def _finish(self) -> None:
-        self._desk.under_way.discard(self)
+        self._desk.end(self)
         self._connection.finish()
 
     def _abort(self) -> None:
-        self._desk.under_way.discard(self)
+        self._desk.end(self)
         stream = self._connection.detach()  # type: ignore[attr-defined]  # HTTP1Connection has it, the interface does not
         stream.close()
 

@@ -157,7 +157,7 @@ def require_key(address: str, keys: KeyRing) -> None:
     """Raises Misconfigured, with the command to type, when others can reach ``address`` and there is no key."""
     if is_loopback(address) or keys.any_keys():
         return
-    command = f"vain keys create --name me --role admin --data {quote(str(keys.data_dir))}"
+    command = f"vain keys create me --role admin --data {quote(str(keys.data_dir))}"
     raise Misconfigured(
         f"Without a key, vAIn does not listen on {address}, where other machines can reach it. Make one:\n\n"
         f"    {command}\n\nthen start the server again; or leave out --host to listen on this machine only."

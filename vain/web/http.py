@@ -18,11 +18,11 @@ MOST_PARAMETERS = 50
 class Headers(Protocol):
     """A message's headers; names count without regard to case."""
 
-    def get(self, name: str, default: str | None = None) -> str | None: ...
+    def get(self, name: str, /) -> str | None:
+        """The values under this name, joined by commas."""
 
-    def get_list(self, name: str) -> list[str]: ...
-
-    def __contains__(self, name: object) -> bool: ...
+    def get_list(self, name: str, /) -> list[str]:
+        """Every value that was sent under this name."""
 
 
 class Request(Struct, frozen=True):

@@ -24,6 +24,8 @@ from vain.web.gate import COOKIE, SECURE_COOKIE, Gate, session_cookie
 from vain.web.http import Request, Response
 
 _PAGE = Path(__file__).with_name("login.html").read_text(encoding="utf-8")
+_URL_LETTERS = "/?#%&=+:;,@!$'()*~"
+"""What a ``Location`` keeps as it is: ``%`` too, since the target is quoted already where it needs to be."""
 _RELATIVE = re.compile(r"/(?![/\\])[^\\\x00-\x1f\x7f]*")
 
 
@@ -50,10 +52,11 @@ class Credentials(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def page(services: Services, request: Request) -> Response:
-    """``GET /login?next=/board``: where a key is asked for. Who needs none is sent on."""
+    """``GET /login?next=/board``: where a key is asked for. Who needs none, or is signed in, is sent on."""
     target = next_path(request.query)
-    if not services.keys.any_keys():
-        return Response(status=303, headers={"Location": target})
+    cookie = session_cookie(request.headers)
+    if not services.keys.any_keys() or (cookie and services.keys.session(cookie)):
+        return Response(status=303, headers={"Location": quote(target, safe=_URL_LETTERS)})
     body = _PAGE.replace("{next}", html.escape(target)).encode()
     return Response(body, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
 

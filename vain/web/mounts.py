@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import Struct
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import Application, OutputTransform
 
-from vain.errors import Misconfigured
+from vain.errors import Forbidden, Malformed, MethodNotAllowed, Misconfigured, NotFound, VainError
 from vain.types import Role
 from vain.web.headers import Kind, secure
+from vain.web.problems import problem
 
 SOCKET_PATH = "/ws/tasks"
 STATIC_PREFIXES = ("/static/js/", "/static/extensions/panel/")
@@ -27,7 +29,9 @@ STATIC_PREFIXES = ("/static/js/", "/static/extensions/panel/")
 class Dashboard(Protocol):
     """What this floor needs of ``vain.views.application``, which it cannot import."""
 
-    def build(self, pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Iterable[str] = ()) -> Application:
+    def build(
+        self, pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Iterable[str] = ()
+    ) -> Application:
         """The application over the pages."""
 
     def start(self, application: Application, loop: IOLoop) -> None:
@@ -38,11 +42,19 @@ class Dashboard(Protocol):
 
 
 class Mount(Struct, frozen=True):
-    """Where a foreign path leads. ``is_page``: a person opens it, rather than a script."""
+    """Where a foreign path leads. ``is_page``: a person opens it; ``is_socket``: it speaks WebSocket and only that."""
 
     application: Callable[[], Awaitable[Application]]
     needs: Role | None
     is_page: bool = False
+    is_socket: bool = False
+
+    def check(self, method: str, websocket: bool) -> None:
+        """Raises MethodNotAllowed or Malformed for what the application would answer with a page of its own."""
+        if method != "GET":
+            raise MethodNotAllowed(f"{method[:20]} is not possible here.", ("GET",))
+        if self.is_socket != websocket:
+            raise Malformed("This address speaks WebSocket." if self.is_socket else "This is no WebSocket address.")
 
 
 class Mounts:
@@ -60,10 +72,10 @@ class Mounts:
         self._load, self._pages, self._secret = load, dict(pages), secret
         self._role_header, self._hosts = role_header, tuple(hosts)
         self._loading: asyncio.Task[tuple[Dashboard, Application]] | None = None
-        self._exact: dict[str, Mount] = {SOCKET_PATH: Mount(_ready(socket), "read")}
+        self._exact: dict[str, Mount] = {SOCKET_PATH: Mount(_ready(socket), "read", is_socket=True)}
         for path in self._pages if load is not None else ():
             self._exact[path] = Mount(self._dashboard, "read", is_page=True)
-            self._exact[f"{path.rstrip('/')}/ws"] = Mount(self._dashboard, "read")
+            self._exact[f"{path.rstrip('/')}/ws"] = Mount(self._dashboard, "read", is_socket=True)
         self._static = Mount(self._dashboard, None)
 
     @property
@@ -106,17 +118,31 @@ class Mounts:
 
 
 class PageHeaders(OutputTransform):
-    """Puts our headers on what the dashboard answers, and takes off what Bokeh adds for other sites to read."""
+    """Puts our headers on what another application answers, and our form on its errors."""
 
-    def __init__(self, request: object) -> None:
-        self._kind: Kind = "static" if getattr(request, "path", "").startswith("/static/") else "page"
+    def __init__(self, request: HTTPServerRequest) -> None:
+        self._path = request.path
+        self._kind: Kind = "static" if self._path.startswith("/static/") else "page"
 
-    def transform_first_chunk(  # type: ignore[no-untyped-def]  # Tornado's own signature
-        self, status_code, headers, chunk, finishing
-    ):
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
         """See ``OutputTransform``."""
+        if status_code >= 400 and finishing:
+            response = problem(_error(status_code), self._path)
+            status_code, chunk = response.status, cast(bytes, response.body)
+            headers["Content-Type"], headers["Content-Length"] = response.content_type, str(len(chunk))
         secure(headers, self._kind)
         return status_code, headers, chunk
+
+
+def _error(status: int) -> VainError:
+    """What an error of another application is to us; its own words may show what it should not."""
+    if status == 404:
+        return NotFound("There is nothing here.")
+    if status in (401, 403):
+        return Forbidden("The dashboard refused this request.")
+    return Malformed("The request cannot be answered.") if status < 500 else VainError("The page failed.")
 
 
 def _ready(application: Application) -> Callable[[], Awaitable[Application]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 from vain.errors import Forbidden, Misconfigured, WrongHost
 
@@ -25,20 +25,20 @@ _MOST_SPELLINGS = 64
 class Origins:
     """The names that this server answers for.
 
-    ``port`` is the port that is listened on, ``scheme`` how. ``hosts`` are further names (``--allow-host``), as
-    ``name`` or ``name:port``. Such a name may belong to a reverse proxy, so it is accepted over http and https; given
-    without a port, on the default ones as well as on ours. ``0.0.0.0`` and ``::`` are places to listen, not names, and
-    add nothing. Raises Misconfigured for what is no host.
+    ``port`` is the port that is listened on, ``scheme`` how. ``hosts`` are further names and addresses
+    (``--allow-host``, and the address listened on), with a port or without. An address without one stands for our port.
+    Anything else may belong to a reverse proxy, so it is accepted over http and https; a name without a port, on the
+    default ones as well as on ours. ``0.0.0.0`` and ``::`` are places to listen, not names, and add nothing.
+    Raises Misconfigured for what is no host.
     """
 
     def __init__(self, hosts: Iterable[str], port: int, scheme: str = "http") -> None:
-        self._hosts = {(name, port) for name in LOOPBACK_NAMES}
-        self._pages = {_origin(scheme, name, port) for name in LOOPBACK_NAMES}
-        for name, given_port in (_parsed(host) for host in hosts if host not in EVERYWHERE):
-            ports = (port, *DEFAULT_PORTS) if given_port is None else (given_port,)
-            self._hosts |= {(name, one) for one in ports}
-            self._pages |= {_origin(scheme, name, one) for scheme in ("http", "https") for one in ports}
+        self._hosts: set[tuple[str, int]] = set()
+        self._pages: set[str] = set()
         self._spellings: set[str] = set()
+        for host in (*LOOPBACK_NAMES, *hosts):
+            if host not in EVERYWHERE:
+                self._add(host, port, scheme)
 
     def check_host(self, hosts: list[str]) -> None:
         """The values of the ``Host`` header. Raises WrongHost, which does not repeat them."""
@@ -62,6 +62,16 @@ class Origins:
                 "If the page is yours, start the server with --allow-host and the host and port of the page."
             )
 
+    def _add(self, host: str, port: int, scheme: str) -> None:
+        name, given_port = _parsed(host)
+        ports, schemes = [port if given_port is None else given_port], ["http", "https"]
+        if given_port is None and (name == "localhost" or _is_address(name)):
+            schemes = [scheme]
+        elif given_port is None:
+            ports += DEFAULT_PORTS
+        self._hosts |= {(name, one) for one in ports}
+        self._pages |= {_origin(one, name, number) for one in schemes for number in ports}
+
     def _is_ours(self, value: str) -> bool:
         match = _HOST.fullmatch(value.lower()) if value.isascii() else None
         # A name may end in one dot, an IPv6 address in brackets may not.
@@ -76,16 +86,21 @@ class Origins:
 
 
 def _parsed(host: str) -> tuple[str, int | None]:
-    """A name or address and its port, as ``--allow-host`` and ``--host`` take them."""
+    """A name or address as it stands in a ``Host``, and its port."""
+    bare_ipv6 = host[:1] != "[" and ":" in host and _is_address(host)
+    match = _HOST.fullmatch(f"[{host}]" if bare_ipv6 else host.lower())
+    if match is None:
+        right = "vain.example.org or vain.example.org:8443 would be right"
+        raise Misconfigured(f"{host!r} is not a host: {right}.")
+    return match["name"], None if match["port"] is None else int(match["port"])
+
+
+def _is_address(name: str) -> bool:
     try:
-        address = ip_address(host)
+        ip_address(name.strip("[]"))
     except ValueError:
-        match = _HOST.fullmatch(host.lower())
-        if match is None:
-            right = "vain.example.org or vain.example.org:8443 would be right"
-            raise Misconfigured(f"{host!r} is not a host: {right}.") from None
-        return match["name"], None if match["port"] is None else int(match["port"])
-    return (f"[{address}]" if isinstance(address, IPv6Address) else str(address)), None
+        return False
+    return True
 
 
 def _origin(scheme: str, name: str, port: int) -> str:

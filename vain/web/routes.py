@@ -1,4 +1,4 @@
-"""The table of routes: which path answers which methods, and what role each needs. A path that is not here does not exist."""
+"""The table of routes: which path answers which methods, and what role each needs. No other path exists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Handler = Callable[..., "Response | Awaitable[Response]"]
 
 
 class Endpoint(Struct, frozen=True):
-    """One method of one path. ``needs`` is the weakest role that may call it; None: anybody who passed the host check."""
+    """One method of one path. ``needs`` is the weakest role that may call it; None: it is public."""
 
     handler: Handler
     needs: Role | None
@@ -36,7 +36,7 @@ class Match(Struct, frozen=True):
 
 
 class Routes:
-    """Finds the endpoints of a path. A part in braces matches one segment; ``{..._id}`` only a task's or other thing's number."""
+    """Finds the endpoints of a path. A part in braces matches one segment; ``{..._id}`` only a number."""
 
     def __init__(self, table: Mapping[str, Mapping[str, Endpoint]]) -> None:
         self.table = dict(table)
@@ -64,5 +64,3 @@ class Routes:
             number = int(segment)
             return Match(methods, (number,)) if number <= LARGEST_INTEGER else None
         return None
-
-

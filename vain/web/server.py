@@ -32,7 +32,7 @@ from vain.store.database import Store
 from vain.store.folder import private_file
 from vain.store.keys import KeyRing
 from vain.tracker import Tracker
-from vain.types import TaskCounts
+from vain.types import Event, TaskCounts
 from vain.web.caretaker import Caretaker
 from vain.web.events import Fanout
 from vain.web.exchange import ROLE_HEADER, Desk, Exchange
@@ -51,7 +51,6 @@ DISCARDED_BYTES = 64 << 20
 """A body up to this is read to its end, so that its sender gets to see the answer; see ``exchange.LARGEST_BODY``."""
 BODY_SECONDS, IDLE_SECONDS = 30, 75
 DRAIN_SECONDS = 10.0
-DRAIN_STEP_SECONDS = 0.02
 LOOPBACK = {"127.0.0.1": "::1", "localhost": "::1"}
 """Where ``localhost`` also leads: a browser may try that address first."""
 SECRET_NAME = "session.secret"  # noqa: S105  (a file's name)
@@ -114,15 +113,16 @@ class Server:
                 logger.exception("A part of the server did not end well")
 
     async def _start(self) -> None:
-        settings, loop = self._settings, asyncio.get_running_loop()
+        settings = self._settings
+        loop = self._loop = asyncio.get_running_loop()
         keys = KeyRing.open(settings.data_dir)
         self._ends.append(keys.close)
         require_key(settings.host, keys)
         sockets = _listen(settings.host, settings.port)
-        self._ends.append(lambda: [opened.close() for opened in sockets])
+        self._ends.extend(opened.close for opened in sockets)
         self.port = sockets[0].getsockname()[1]
 
-        store = Store(settings.data_dir, lambda events: self._hub.publish(events))
+        store = Store(settings.data_dir, self._publish)
         self._ends.append(lambda: asyncio.to_thread(store.close))
         self._hub = Hub(store.epoch, store.seq)
         self._notifier = Notifier(store, settings.interval_seconds)
@@ -138,7 +138,7 @@ class Server:
             History(),
             settings.interval_seconds,
             self._counts,
-            lambda sample: loop.call_soon_threadsafe(self._on_sample, sample),
+            self._on_sample_elsewhere,
         )
         tracker = Tracker(store)
         charts = Charts(tracker, monitor, self._hub)
@@ -183,13 +183,20 @@ class Server:
 
     async def _drain(self) -> None:
         """Wait until every exchange that was begun is answered."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + DRAIN_SECONDS
-        while self._desk.under_way and loop.time() < deadline:
-            await asyncio.sleep(DRAIN_STEP_SECONDS)
+        try:
+            await asyncio.wait_for(self._desk.idle(), DRAIN_SECONDS)
+        except TimeoutError:
+            logger.warning("%d requests were not answered in time", len(self._desk.under_way))
 
     def _counts(self) -> TaskCounts:
         return self._caretaker.counts
+
+    def _publish(self, events: list[Event]) -> None:
+        self._hub.publish(events)
+
+    def _on_sample_elsewhere(self, sample: Sample) -> None:
+        """Called in the monitor's thread."""
+        self._loop.call_soon_threadsafe(self._on_sample, sample)
 
     def _on_sample(self, sample: Sample) -> None:
         self._notifier.judge(sample)

@@ -19,7 +19,7 @@ async def list_tasks(services: Services, request: Request) -> Response:
     request.parameters()
     headers = {"X-Total-Count": str(await services.tracker.count())}
     parts = services.tracker.stream()
-    first = await anext(parts, [])
+    first: list[bytes] = await anext(parts, [])
     second = await anext(parts, None)
     if second is None:
         return Response(b"[" + b",".join(first) + b"]", headers=headers)

@@ -27,5 +27,5 @@ async def show_chart(services: Services, request: Request, chart: str) -> Respon
 
 async def _computed(services: Services, request: Request) -> Visualizations:
     given = request.parameters("after", "before", "interval", "timezone")
-    names = ("after", "before", "interval", "timezone")
-    return await services.charts.get(window_of(*(given.get(name) for name in names), now=time.time()))
+    after, before, interval, timezone = map(given.get, ("after", "before", "interval", "timezone"))
+    return await services.charts.get(window_of(after, before, interval, timezone, time.time()))

@@ -1,0 +1,134 @@
+"""What the commands on tasks do: one call to the server each, and its answer on the screen."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+
+import msgspec
+
+from vain.client import Client
+from vain.clock import unix
+from vain.errors import Misconfigured
+from vain.fields import assigned, checked, due_time
+from vain.selection import select
+from vain.settings import Settings
+from vain.terminal import Screen, safe, safe_json
+from vain.types import LARGEST_INTEGER, Task, TaskCounts, TaskQuery
+
+SUCCESS = 0
+FEW_TASKS = 50
+"""How many ``vain ls`` shows unless told."""
+
+
+def add(args: Namespace, settings: Settings, screen: Screen) -> int:
+    """``vain add``: the number of the new task on stdout."""
+    fields = checked({"name": args.name, **_options(args)})
+    with _client(settings) as client:
+        task = client.create(**fields)  # type: ignore[arg-type]  # checked() keeps the name a string
+    screen.print(str(task.task_id))
+    if not args.quiet:
+        screen.note(f"Added task {task.task_id}: {safe(task.name)} ({task.status}, {task.priority})")
+    return SUCCESS
+
+
+def ls(args: Namespace, settings: Settings, screen: Screen) -> int:
+    """``vain ls``: a table for people, an array with ``--json``."""
+    if args.limit < 0:
+        raise Misconfigured("--limit is below 0: a number of tasks, or 0 for all, would be right.")
+    query = TaskQuery(args.status, args.priority, text=args.search or "", limit=args.limit or LARGEST_INTEGER)
+    with _client(settings) as client:
+        page = select(client.tasks(), query, seq=0)
+    if args.json:
+        screen.print(safe_json(page.tasks))
+    elif page.tasks:
+        screen.table(
+            ("ID", "STATUS", "PRIORITY", "DONE", "AGE", "NAME"), [_row(task, time.time()) for task in page.tasks]
+        )
+    else:
+        screen.note("No task matches." if page.counts != TaskCounts() else "There is no task yet.")
+    if len(page.tasks) < page.total:
+        screen.note(f"These are {len(page.tasks)} of {page.total} tasks: --limit 0 shows all.")
+    return SUCCESS
+
+
+def show(args: Namespace, settings: Settings, screen: Screen) -> int:
+    """``vain show``: what is known of a task, without what is empty."""
+    with _client(settings) as client:
+        task = client.task(args.id)
+    if args.json:
+        screen.print(safe_json(task, indented=True))
+        return SUCCESS
+    known = {name: value for name, value in msgspec.to_builtins(task).items() if not _is_empty(value)}
+    widest = max(len(name) for name in known)
+    for name, value in known.items():
+        screen.print(f"{screen.styled(name.ljust(widest), '1')}  {_text(value)}")
+    return SUCCESS
+
+
+def set_(args: Namespace, settings: Settings, screen: Screen) -> int:
+    """``vain set``: the number of the task on stdout, what it is now on stderr."""
+    fields = {**assigned(args.assignments, time.time()), **checked(_options(args))}
+    if not fields:
+        raise Misconfigured("Nothing was given to set: `vain set 7 status=completed` would be right.")
+    with _client(settings) as client:
+        task = client.update(args.id, **fields)
+    screen.print(str(task.task_id))
+    if not args.quiet:
+        values = msgspec.to_builtins(task)
+        now = ", ".join(f"{name} {_text(values.get(name))}" for name in fields)
+        screen.note(f"Task {task.task_id}, {safe(task.name)}: {now}")
+    return SUCCESS
+
+
+def rm(args: Namespace, settings: Settings, screen: Screen) -> int:
+    """``vain rm``: the number of each task on stdout once it is gone. Stops at the first that cannot be removed."""
+    with _client(settings) as client:
+        for task_id in args.ids:
+            client.delete(task_id)
+            screen.print(str(task_id))
+    return SUCCESS
+
+
+def _client(settings: Settings) -> Client:
+    return Client(settings.url, settings.api_key, settings.timeout_seconds)
+
+
+def _options(args: Namespace) -> dict[str, object]:
+    """The fields that were given as options."""
+    names = ("name", "status", "priority", "description", "message", "progress", "outcome")
+    given: dict[str, object] = {name: getattr(args, name, None) for name in names}
+    given["tags"] = args.tag
+    given["due_at"] = None if args.due is None else due_time(args.due, time.time())
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _row(task: Task, now: float) -> tuple[str, ...]:
+    failed = task.outcome if task.outcome != "succeeded" else None
+    remarks = (task.status, failed, task.overdue and "overdue", task.stale and "stale")
+    return (
+        str(task.task_id),
+        " ".join(remark for remark in remarks if remark),
+        task.priority,
+        "" if task.progress is None else f"{task.progress:.0f}%",
+        _age(max(0.0, now - unix(task.created_at))),
+        task.name,
+    )
+
+
+def _is_empty(value: object) -> bool:
+    """Nothing to tell; 0 is something."""
+    return value is None or value is False or value in ("", [], {})
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return safe(value)
+    return "-" if value is None else safe_json(value)

@@ -1,0 +1,284 @@
+"""A running vAIn as a Source: for notebooks, and for ``panel serve`` in a process of its own.
+
+A thread follows ``/ws/tasks`` and keeps a copy of what the views show. Whenever it connects it reads everything anew
+before it applies what the socket brought meanwhile, so nothing is missed while the connection is down; a hole in the
+numbers of the events does the same. Memory is bounded: by the tasks of the server, the capacity of the history, and
+``MOST_NOTIFICATIONS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from vain.client import Client, MetricHistory, Moment
+from vain.clock import unix, utc
+from vain.errors import Unavailable, VainError
+from vain.flow import Visualizations
+from vain.history import Columns, History
+from vain.samples import Sample, series
+from vain.selection import select
+from vain.subscribers import Subscribers
+from vain.types import Action, Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
+HISTORY_SECONDS = 3600
+MOST_NOTIFICATIONS = 200
+MOST_DELETED = 1000
+LARGEST_MESSAGE_BYTES = 16 * 2**20
+LATEST_SECONDS = 60.0
+"""A sample that is older than the newest by less than this was overtaken; by more, the server's clock was set back."""
+PERIOD_SECONDS = 1.0
+"""Assumed until the server has told the real time between two samples."""
+
+
+class Message(Struct, frozen=True):
+    """What all messages have; the rest is decoded by ``type``."""
+
+    type: str
+    seq: int | None = None
+    action: Action | Literal[""] = ""
+
+
+class RemoteSource:
+    """The Source of ``vain.source`` over a Client. To make one blocks until the server was read once, and raises what
+    the Client raises; ``close`` ends its thread.
+
+    ``seq`` numbers the states of this copy, not the events of the server: it rises with every change, and also when
+    everything was read anew, so that a view which compares it draws again.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.host = ""
+        self.seq = 0
+        self.period_seconds = PERIOD_SECONDS
+        self._lock = threading.Lock()
+        self._tasks: dict[int, Task] = {}
+        self._deleted: deque[int] = deque(maxlen=MOST_DELETED)
+        self._notifications: deque[Notification] = deque(maxlen=MOST_NOTIFICATIONS)
+        self._sample: Sample | None = None
+        self._sampled_at = 0.0
+        self._history = History()
+        self._server_seq: int | None = None
+        self._subscribers = Subscribers()
+        self._socket: ClientConnection | None = None
+        self._closed = threading.Event()
+        self._read_all()
+        self._thread = threading.Thread(target=self._follow, name="vain-remote", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends the thread and the connection; what was read stays readable. Twice is once."""
+        self._closed.set()
+        socket = self._socket
+        if socket is not None:
+            socket.close()
+        self._thread.join(timeout=self.client.timeout_seconds)
+
+    def latest(self) -> Sample | None:
+        """The newest sample."""
+        return self._sample
+
+    def columns(self, cursor: int) -> Columns:
+        """The metric rows after ``cursor``; 0: all that are kept."""
+        return self._history.since(cursor)
+
+    def tasks(self) -> list[Task]:
+        """All tasks, by number."""
+        with self._lock:
+            return sorted(self._tasks.values(), key=lambda task: task.task_id)
+
+    def history(self, after: Moment = -HISTORY_SECONDS) -> MetricHistory:
+        """What the server remembers since ``after``. Blocks; for what is kept here there is ``columns``."""
+        return self.client.history(after)
+
+    async def page(self, query: TaskQuery) -> TaskPage:
+        """The tasks that ``query`` asks for, from the copy. Raises Malformed for an unknown sort column."""
+        with self._lock:
+            tasks, seq = list(self._tasks.values()), self.seq
+        return await asyncio.to_thread(select, tasks, query, seq)
+
+    async def notifications(self, limit: int = 50) -> list[Notification]:
+        """The newest notifications, newest first; no more than ``MOST_NOTIFICATIONS`` are kept."""
+        with self._lock:
+            return list(self._notifications)[:limit]
+
+    async def read_notification(self, notification_id: int) -> None:
+        """Marks a notification as read."""
+        await asyncio.to_thread(self.client.read_notification, notification_id)
+        with self._lock:
+            known = [_marked(entry, notification_id) for entry in self._notifications]
+            self._notifications = deque(known, maxlen=MOST_NOTIFICATIONS)
+        self._changed()
+
+    async def visualizations(self) -> Visualizations:
+        """The charts, as data."""
+        return await asyncio.to_thread(self.client.visualizations)
+
+    async def create(self, draft: TaskDraft) -> Task:
+        """A new task."""
+        task = await asyncio.to_thread(self.client.create, **msgspec.to_builtins(draft))
+        self._put(task)
+        return task
+
+    async def update(self, task_id: int, patch: TaskPatch) -> Task:
+        """Sets what the patch gives; the whole task, as it now is."""
+        task = await asyncio.to_thread(self.client.update, task_id, **msgspec.to_builtins(patch))
+        self._put(task)
+        return task
+
+    async def delete(self, task_id: int) -> None:
+        """Removes a task."""
+        await asyncio.to_thread(self.client.delete, task_id)
+        self._drop(task_id)
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Has ``callback`` called on the running loop after each sample and each change; the result ends that."""
+        return self._subscribers.add(callback)
+
+    def _follow(self) -> None:
+        wait_seconds = SHORTEST_WAIT_SECONDS
+        while not self._closed.is_set():
+            try:
+                with self._connected() as self._socket:
+                    # Whoever closes sets the flag before looking for a socket: one of the two sees the other.
+                    if self._closed.is_set():
+                        return
+                    self._read_all()
+                    wait_seconds = SHORTEST_WAIT_SECONDS
+                    self._take_all(self._socket)
+            except (OSError, WebSocketException, VainError) as exc:
+                if self._closed.is_set():
+                    return
+                logger.warning("connection to %s lost: %s", self.client.url, _reason(exc))
+            except Exception:
+                logger.exception("following %s failed", self.client.url)
+            # Full jitter: a hundred notebooks must not all come back in the same moment after a restart.
+            self._closed.wait(random.uniform(0, wait_seconds))  # noqa: S311
+            wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+
+    def _connected(self) -> ClientConnection:
+        return connect(
+            "ws" + self.client.url.removeprefix("http") + "/ws/tasks",
+            additional_headers=self.client.authorization,
+            open_timeout=self.client.timeout_seconds,
+            close_timeout=1,
+            max_size=LARGEST_MESSAGE_BYTES,
+            compression=None,
+            proxy=None,
+        )
+
+    def _take_all(self, socket: ClientConnection) -> None:
+        for message in socket:
+            self._take(message.encode() if isinstance(message, str) else message)
+
+    def _take(self, message: bytes) -> None:
+        head = msgspec.json.decode(message, type=Message)
+        if head.seq is not None:
+            if self._is_hole(head.seq):
+                self._read_all()
+            self._server_seq = head.seq
+        if head.type == "performanceUpdate":
+            self._sampled(msgspec.json.decode(message, type=Sample))
+        elif head.type == "taskUpdate":
+            task = msgspec.json.decode(message, type=Task)
+            if head.action == "deleted":
+                self._drop(task.task_id)
+            else:
+                self._put(task)
+        elif head.type == "notification":
+            self._notify(msgspec.json.decode(message, type=Notification))
+        elif head.type == "visualizationUpdate":
+            self._changed()
+
+    def _is_hole(self, seq: int) -> bool:
+        return self._server_seq is not None and seq != self._server_seq + 1
+
+    def _read_all(self) -> None:
+        """Everything anew, by REST. What events say of older versions changes nothing afterwards."""
+        self._server_seq = None
+        tasks = self.client.tasks()
+        notifications = self.client.notifications(MOST_NOTIFICATIONS)
+        with suppress(Unavailable):  # a server that has just started may have no sample yet; the socket brings it
+            sample = self.client.performance()
+            self._read_history(unix(sample.timestamp))
+            self._sampled(sample)
+        with self._lock:
+            self._tasks = {task.task_id: task for task in tasks}
+            self._deleted.clear()
+            self._notifications = deque(notifications, maxlen=MOST_NOTIFICATIONS)
+        self._changed()
+
+    def _read_history(self, newest: float) -> None:
+        """The rows after the newest that is known here, up to but without the newest of the server."""
+        after = max(self._sampled_at, newest - HISTORY_SECONDS)
+        if after >= newest:
+            return
+        columns = self.client.history(after=utc(after), before=utc(newest)).columns()
+        for number, t in enumerate(columns.t):
+            if after < t < newest:
+                self._history.append(t, [(name, values[number]) for name, values in columns.values.items()])
+                self._sampled_at = t
+
+    def _sampled(self, sample: Sample) -> None:
+        t = unix(sample.timestamp)
+        if 0 <= self._sampled_at - t < LATEST_SECONDS:
+            return
+        self._sample, self._sampled_at, self.host = sample, t, sample.host
+        self.period_seconds = sample.period_seconds or self.period_seconds
+        self._history.append(t, series(sample))
+        self._subscribers.tell()
+
+    def _put(self, task: Task) -> None:
+        with self._lock:
+            known = self._tasks.get(task.task_id)
+            if task.task_id in self._deleted or (known is not None and known.version >= task.version):
+                return
+            self._tasks[task.task_id] = task
+        self._changed()
+
+    def _drop(self, task_id: int) -> None:
+        with self._lock:
+            if self._tasks.pop(task_id, None) is None:
+                return
+            # An answer to DELETE overtakes the events before it, which must not bring the task back.
+            self._deleted.append(task_id)
+        self._changed()
+
+    def _notify(self, notification: Notification) -> None:
+        with self._lock:
+            if any(known.notification_id == notification.notification_id for known in self._notifications):
+                return
+            self._notifications.appendleft(notification)
+        self._changed()
+
+    def _changed(self) -> None:
+        with self._lock:
+            self.seq += 1
+        self._subscribers.tell()
+
+
+def _marked(notification: Notification, notification_id: int) -> Notification:
+    if notification.notification_id != notification_id:
+        return notification
+    return msgspec.structs.replace(notification, read=True)
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, InvalidStatus):
+        return f"the server answered {exc.response.status_code}"
+    return str(exc) or type(exc).__name__

@@ -1,0 +1,278 @@
+"""Every setting, once: its default, its unit, its help, and what it is called.
+
+An option ``--allow-host`` is also the variable ``VAIN_ALLOW_HOST``; the option wins. This is the only place that reads
+the environment, and ``load`` reads it once, so that a wrong value stops the program before anything is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from platformdirs import user_data_dir
+
+from vain.errors import Misconfigured
+
+T = TypeVar("T")
+
+DEFAULT_PORT = 5006
+SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS = 0.1, 3600.0
+LARGEST_KEY_BYTES = 256
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class Setting(Struct, Generic[T], frozen=True):
+    """One row of the table. ``parse`` takes the written value and raises ValueError with what would be right."""
+
+    name: str
+    unit: str
+    help: str
+    parse: Callable[[str], T]
+    default: T
+    default_text: str = ""
+    """How the help names the default, where that is not the default itself."""
+    repeatable: bool = False
+    """May be given several times; in the variable, with commas between."""
+    flag: bool = False
+    """Takes no value as an option; in the variable 1 or 0."""
+    secret: bool = False
+    """Only a variable: what stands on a command line, every user of the machine can read."""
+
+    @property
+    def option(self) -> str:
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        return f"VAIN_{self.name.upper().replace('-', '_')}"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings, read and checked."""
+
+    host: str
+    port: int
+    data_dir: Path
+    interval_seconds: float
+    no_browser: bool
+    allow_hosts: tuple[str, ...]
+    pages_dir: Path | None
+    log_level: str
+    url: str
+    timeout_seconds: float
+    api_key: str | None
+    no_color: bool
+
+    def __repr__(self) -> str:
+        """Without the key, so that no log and no traceback shows it."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "api_key")
+        return f"Settings({', '.join(shown)}, api_key={'set' if self.api_key else None})"
+
+
+def _host(text: str) -> str:
+    if not text or re.search(r"[\s/]", text):
+        raise ValueError("a host name or an address, such as 127.0.0.1")
+    return text
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
+        raise ValueError("a whole number from 0 (any free port) to 65535")
+    return int(text)
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not least <= seconds <= most:
+            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
+        return seconds
+
+    return parse
+
+
+def _folder(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError("a folder")
+    return Path(text).expanduser().absolute()
+
+
+def _existing_folder(text: str) -> Path:
+    folder = _folder(text)
+    if not folder.is_dir():
+        raise ValueError("a folder that exists")
+    return folder
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[A-Za-z0-9._\[\]:-]+", host) for host in hosts):
+        raise ValueError("host names such as vain.example.org, without http:// and without patterns")
+    return hosts
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
+        raise ValueError("1 or 0")
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in LOG_LEVELS:
+        raise ValueError("one of " + ", ".join(LOG_LEVELS))
+    return text.lower()
+
+
+def parse_url(text: str) -> str:
+    """The address of a server without a slash at its end.
+
+    Raises ValueError, with what would be right, for anything but a plain http or https address.
+    """
+    right = f"an address such as http://127.0.0.1:{DEFAULT_PORT}"
+    try:
+        parts = urlsplit(text)
+        port_is_number = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValueError(right) from None
+    if "@" in parts.netloc:
+        raise ValueError(f"{right}, without a user or password: keys go in VAIN_API_KEY")
+    plain = not (parts.query or parts.fragment) and not re.search(r"[\s\x00-\x1f\x7f]", text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_number or not plain:
+        raise ValueError(right)
+    return text.rstrip("/")
+
+
+def parse_key(text: str) -> str:
+    """An API key as it may stand in a header. Raises ValueError, which never repeats the key."""
+    key = text.strip()
+    if not re.fullmatch(rf"[\x21-\x7e]{{1,{LARGEST_KEY_BYTES}}}", key):
+        raise ValueError("one line as `vain keys create` prints it")
+    return key
+
+
+HOST = Setting("host", "address", "address to listen on", _host, "127.0.0.1")
+PORT = Setting("port", "port", "port to listen on; 0 takes any free one", _port, DEFAULT_PORT)
+DATA = Setting(
+    "data", "folder", "folder of the database and the keys", _folder,
+    Path(user_data_dir("vain", appauthor=False)), "the user's data folder",
+)  # fmt: skip
+INTERVAL = Setting(
+    "interval", "seconds", "time between two looks at the machine",
+    _seconds(SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS), 1.0,
+)  # fmt: skip
+NO_BROWSER = Setting("no-browser", "", "do not open a browser window", _flag, False, flag=True)
+ALLOW_HOST: Setting[tuple[str, ...]] = Setting(
+    "allow-host", "host", "another host name that this server answers for (may be repeated)", _hosts, (), "none",
+    repeatable=True,
+)  # fmt: skip
+PAGES: Setting[Path | None] = Setting(
+    "pages", "folder", "folder of your own Panel pages", _existing_folder, None, "none"
+)  # fmt: skip
+LOG_LEVEL = Setting("log-level", "level", "one of " + ", ".join(LOG_LEVELS), _log_level, "info")
+URL: Setting[str | None] = Setting(
+    "url", "address", "the vAIn server to talk to", parse_url, None, f"http://127.0.0.1:{DEFAULT_PORT}"
+)
+TIMEOUT = Setting("timeout", "seconds", "how long to wait for an answer", _seconds(0.1, 3600.0), 10.0)
+API_KEY: Setting[str | None] = Setting("api-key", "key", "the API key to send", parse_key, None, "none", secret=True)
+API_KEY_FILE: Setting[Path | None] = Setting(
+    "api-key-file", "file", "a file (mode 0600) that holds the API key", _folder, None, "none", secret=True
+)
+
+SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, LOG_LEVEL)
+CLIENT_SETTINGS = (URL, TIMEOUT)
+SECRET_SETTINGS = (API_KEY, API_KEY_FILE)
+
+
+def load(options: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read every setting: from ``options`` (by name, None: not given), else from its variable, else its default.
+
+    Raises Misconfigured, naming the option or the variable and what would be right.
+    """
+    reader = _Reader(options or {}, os.environ if environment is None else environment)
+    host, port = reader.read(HOST), reader.read(PORT)
+    return Settings(
+        host=host,
+        port=port,
+        data_dir=reader.read(DATA),
+        interval_seconds=reader.read(INTERVAL),
+        no_browser=reader.read(NO_BROWSER),
+        allow_hosts=reader.read(ALLOW_HOST),
+        pages_dir=reader.read(PAGES),
+        log_level=reader.read(LOG_LEVEL),
+        url=reader.read(URL) or _url_of(host, port),
+        timeout_seconds=reader.read(TIMEOUT),
+        api_key=_only_key(reader.read(API_KEY), reader.read(API_KEY_FILE)),
+        no_color=bool(reader.environment.get("NO_COLOR")),
+    )
+
+
+class _Reader:
+    def __init__(self, options: Mapping[str, object], environment: Mapping[str, str]) -> None:
+        self.options = options
+        self.environment = environment
+
+    def read(self, setting: Setting[T]) -> T:
+        option = None if setting.secret else self.options.get(setting.name)
+        if option is not None:
+            return self._parsed(setting, setting.option, _written(option))
+        written = self.environment.get(setting.variable)
+        if written is None or (written == "" and not setting.flag):
+            return setting.default
+        return self._parsed(setting, setting.variable, written)
+
+    def _parsed(self, setting: Setting[T], called: str, written: str) -> T:
+        try:
+            return setting.parse(written)
+        except ValueError as exc:
+            value = "not usable" if setting.secret else repr(written)
+            raise Misconfigured(f"{called} is {value}: {exc} would be right.") from None
+
+
+def _written(option: object) -> str:
+    if isinstance(option, bool):
+        return "1" if option else "0"
+    return ",".join(option) if isinstance(option, list | tuple) else str(option)
+
+
+def _url_of(host: str, port: int) -> str:
+    """Where a client on this machine finds the server that these settings start."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port or DEFAULT_PORT}"
+    name = "localhost" if address.is_unspecified else f"[{host}]" if address.version == 6 else host
+    return f"http://{name}:{port or DEFAULT_PORT}"
+
+
+def _only_key(key: str | None, file: Path | None) -> str | None:
+    if key is not None and file is not None:
+        raise Misconfigured("VAIN_API_KEY and VAIN_API_KEY_FILE are both set: one of them would be right.")
+    return key if file is None else _key_in(file)
+
+
+def _key_in(file: Path) -> str:
+    """The key in a file that nobody but its owner can read."""
+    try:
+        with file.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            body = stream.read(LARGEST_KEY_BYTES + 3)
+    except OSError as exc:
+        reason = exc.strerror or exc
+        raise Misconfigured(f"VAIN_API_KEY_FILE is {str(file)!r}, which cannot be read ({reason}).") from exc
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Misconfigured(f"VAIN_API_KEY_FILE is {str(file)!r}, which others can read: chmod 600 would be right.")
+    try:
+        return parse_key(body.decode("ascii"))
+    except ValueError:
+        right = "one line as `vain keys create` prints it would be right"
+        raise Misconfigured(f"VAIN_API_KEY_FILE is {str(file)!r}, which holds no API key: {right}.") from None
