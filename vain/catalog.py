@@ -31,9 +31,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("disk.read_bytes_per_second", "bytes_per_second", "Disk read", "Read from all disks"),
     Metric("disk.written_bytes_per_second", "bytes_per_second", "Disk written", "Written to all disks"),
     Metric(
-        "network.received_bytes_per_second", "bytes_per_second", "Received", "Received on all interfaces but loopback"
+        "network.received_bytes_per_second",
+        "bytes_per_second",
+        "Received",
+        "Received by the machine, loopback left out",
     ),
-    Metric("network.sent_bytes_per_second", "bytes_per_second", "Sent", "Sent on all interfaces but loopback"),
+    Metric("network.sent_bytes_per_second", "bytes_per_second", "Sent", "Sent by the machine, loopback left out"),
     Metric("pressure.cpu_percent", "percent", "CPU pressure", "Time in which some work waited for a core, last 10 s"),
     Metric(
         "pressure.memory_percent", "percent", "Memory pressure", "Time in which some work waited for memory, last 10 s"

@@ -73,8 +73,9 @@ class History:
             slot = self._rows % self.capacity
             self._rows += 1
             self._forget_vanished()
-            for name in row.keys() - self._values.keys():
-                self._make_ring(name, row)
+            for name in row:
+                if name not in self._values:
+                    self._make_ring(name, row)
             self._t[slot] = t
             for name, ring in self._values.items():
                 value = row.get(name)

@@ -16,6 +16,7 @@ from vain.alerts import DEFAULT_RULES, Rule, States, judge_all
 from vain.clock import Clock
 from vain.clock import now as time_now
 from vain.errors import NotFound, VainError
+from vain.sampler.clocks import seconds_since_boot
 from vain.samples import Sample, series
 from vain.store import reading
 from vain.store.database import Store
@@ -39,21 +40,22 @@ class Notifier:
         store: Store,
         period_seconds: float,
         rules: Iterable[Rule] = DEFAULT_RULES,
-        monotonic: Clock = time.monotonic,
+        clock_since_boot: Clock = seconds_since_boot,
         clock: Callable[[], Time] = time_now,
     ) -> None:
         self._store = store
         self._rules = tuple(rules)
         self._states: States = {}
         self._gap_seconds = 5 * period_seconds
-        self._monotonic = monotonic
+        # Not time.monotonic, which stands still while the machine sleeps: a rule must see that gap.
+        self._since_boot = clock_since_boot
         self._clock = clock
         self._pending: set[asyncio.Task[None]] = set()
 
     def judge(self, sample: Sample) -> None:
         """Take in a sample: rules may fire or clear."""
         self._states, events = judge_all(
-            self._rules, self._states, series(sample), self._monotonic(), self._gap_seconds
+            self._rules, self._states, series(sample), self._since_boot(), self._gap_seconds
         )
         for event in events:
             self.tell(notices.of_alert(event))

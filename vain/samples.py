@@ -80,7 +80,7 @@ class NetworkInterface(Struct, frozen=True):
 
 
 class Network(Struct, frozen=True):
-    """The sums leave out the loopback interface."""
+    """The sums leave out loopback and what stands on other interfaces (bridges, tunnels): no byte counts twice."""
 
     received_bytes_per_second: float | None = None
     sent_bytes_per_second: float | None = None

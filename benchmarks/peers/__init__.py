@@ -1,0 +1,1 @@
+"""What vAIn is measured beside: small servers of the usual kind, each as good as its framework makes it."""

@@ -1,0 +1,229 @@
+"""The client: what it sends, what it makes of answers, and what it says when there is none."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.live_server import live_server
+from tests.small_server import TASK, Answer, SmallServer, answer, problem, small_server
+from vain import errors
+from vain.client import Client
+from vain.errors import Flaw, VainError
+from vain.store.keys import KeyRing
+from vain.types import Task
+
+KEY = "vain_k3v9x0ab_" + "a" * 49
+
+
+@pytest.fixture
+def server() -> Iterator[SmallServer]:
+    with small_server() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: SmallServer) -> Iterator[Client]:
+    with Client(server.url, KEY, timeout_seconds=5) as client:
+        yield client
+
+
+def test_tasks_are_typed_and_unknown_fields_are_read_over(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks"] = answer([{**TASK, "from_the_future": 1}])
+    assert client.tasks() == [Task(7, "nightly backup", "pending", "medium", "2026-11-23T03:06:00.123Z")]
+
+
+def test_key_goes_in_the_header_and_nowhere_else(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks/7"] = answer(TASK)
+    client.task(7)
+    asked = server.asked[0]
+    assert asked.headers["Authorization"] == f"Bearer {KEY}" and KEY not in asked.path
+
+
+def test_create_sends_json_and_an_idempotency_key_of_its_own(server: SmallServer, client: Client) -> None:
+    server.answers["POST /tasks"] = answer(TASK, 201)
+    for _ in range(2):
+        client.create("backup", tags=["a"], due_at=datetime(2026, 12, 1, tzinfo=UTC))
+    first, second = server.asked
+    assert first.body == b'{"name":"backup","tags":["a"],"due_at":"2026-12-01T00:00:00Z"}'
+    assert first.headers["Content-Type"] == "application/json"
+    assert first.headers["Idempotency-Key"] != second.headers["Idempotency-Key"]
+
+
+def test_update_and_delete_name_the_task(server: SmallServer, client: Client) -> None:
+    server.answers["PUT /tasks/7"] = answer({**TASK, "status": "completed"})
+    server.answers["DELETE /tasks/7"] = Answer(204)
+    assert client.update(7, status="completed").status == "completed"
+    client.delete(7)
+    assert [(asked.method, asked.path) for asked in server.asked] == [("PUT", "/tasks/7"), ("DELETE", "/tasks/7")]
+    assert server.asked[0].body == b'{"status":"completed"}'
+
+
+def test_history_becomes_columns_with_nan_for_gaps(server: SmallServer, client: Client) -> None:
+    series = {"cpu.percent": {"mean": [1.0, None], "min": [0.5, None], "max": [2, None]}}
+    server.answers["GET /performance/history"] = answer({"t": [1e9, 1e9 + 1], "series": series, "quality": {"gap": []}})
+    history = client.history(after=-60, before=1e9, metrics=["cpu.percent", "load.1m"], points=100)
+    columns = history.columns("max")
+    assert list(columns.t) == [1e9, 1e9 + 1] and columns.values["cpu.percent"][0] == 2.0
+    assert math.isnan(columns.values["cpu.percent"][1])
+    query = "after=-60.000&before=2001-09-09T01%3A46%3A40.000Z&points=100&metrics=cpu.percent%2Cload.1m"
+    assert server.asked[0].path == f"/performance/history?{query}"
+
+
+def test_notifications_are_read_and_marked(server: SmallServer, client: Client) -> None:
+    known = {"notification_id": 3, "timestamp": TASK["created_at"], "kind": "k", "level": "info", "title": "T"}
+    server.answers["GET /notifications"] = answer([known])
+    server.answers["PATCH /notifications/3"] = answer(known)
+    assert client.notifications(limit=9)[0].title == "T"
+    client.read_notification(3)
+    assert [asked.path for asked in server.asked] == ["/notifications?limit=9", "/notifications/3"]
+    assert server.asked[1].body == b'{"read":true}'
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, errors.Malformed), (401, errors.Unauthenticated), (403, errors.Forbidden), (404, errors.NotFound),
+        (406, errors.NotAcceptable), (409, errors.Conflict), (412, errors.Conflict), (413, errors.TooLarge),
+        (415, errors.UnsupportedMediaType), (421, errors.WrongHost), (422, errors.Invalid), (503, errors.Unavailable),
+        (507, errors.StoreFull), (500, VainError), (418, VainError),
+    ],
+)  # fmt: skip
+def test_problem_becomes_its_error(server: SmallServer, client: Client, status: int, error: type[VainError]) -> None:
+    flaw = {"pointer": "/name", "detail": "too long"}
+    server.answers["GET /tasks"] = problem(status, "What was wrong.", errors=[flaw])
+    with pytest.raises(error) as caught:
+        client.tasks()
+    assert type(caught.value) is error and caught.value.detail == "What was wrong."
+    assert caught.value.flaws == (Flaw("too long", pointer="/name"),)
+
+
+def test_problems_that_carry_more_keep_it(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks"] = problem(429, "Slow down.")._replace(headers={"Retry-After": "7"})
+    with pytest.raises(errors.TooManyRequests) as slow:
+        client.tasks()
+    server.answers["GET /tasks"] = problem(405, "Not so.")._replace(headers={"Allow": "PUT, DELETE"})
+    with pytest.raises(errors.MethodNotAllowed) as method:
+        client.tasks()
+    server.answers["GET /tasks"] = problem(422, "Twice.", "/problems/idempotency-key-reused")
+    with pytest.raises(errors.KeyMismatch):
+        client.tasks()
+    assert (slow.value.retry_after_seconds, method.value.allow) == (7, ("PUT", "DELETE"))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [Answer(200, b"<html>"), Answer(404, b"<html>", "text/html"), Answer(302, headers={"Location": "http://x/"})],
+)
+def test_what_is_not_vain_is_not_taken_for_it(server: SmallServer, client: Client, told: Answer) -> None:
+    server.answers["GET /tasks"] = told
+    with pytest.raises(errors.Unreachable, match=r"is not vAIn|does not speak"):
+        client.tasks()
+    assert len(server.asked) == 1
+
+
+def test_without_a_server_the_address_and_the_cure_are_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(errors.Unreachable, match=rf"{url}.*is `vain serve` running"):
+        Client(url).tasks()
+
+
+def test_a_silent_server_is_given_up(server: SmallServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = Client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.1)
+        with pytest.raises(errors.Unreachable, match=r"within 0\.1 s"):
+            client.tasks()
+
+
+def test_one_connection_is_kept_for_requests_after_each_other(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks"] = answer([])
+    for _ in range(5):
+        client.tasks()
+    assert len({asked.peer_port for asked in server.asked}) == 1
+
+
+@pytest.mark.parametrize("method", ["tasks", "create", "update", "delete"])
+def test_a_kept_connection_that_was_closed_is_replaced(server: SmallServer, client: Client, method: str) -> None:
+    server.answers["GET /tasks"] = answer([], hangs_up=True)
+    server.answers |= {"POST /tasks": answer(TASK), "PUT /tasks/7": answer(TASK), "DELETE /tasks/7": Answer(204)}
+    client.tasks()
+    assert server.hung_up.wait(5)
+    calls = {"create": ("x",), "update": (7,), "delete": (7,), "tasks": ()}
+    getattr(client, method)(*calls[method])
+    assert len(server.asked) == 2
+
+
+def test_threads_share_a_client(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks"] = answer([TASK])
+    counted: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: counted.extend(len(client.tasks()) for _ in range(10))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counted == [1] * 80
+
+
+@pytest.mark.parametrize(("url", "key"), [("ftp://x", None), ("http://x/?q", None), ("http://x", "a\r\nb: c")])
+def test_an_address_or_key_that_cannot_be_one_is_refused(url: str, key: str | None) -> None:
+    with pytest.raises(errors.Misconfigured, match="would be right"):
+        Client(url, key)
+
+
+def test_every_call_is_understood_by_a_real_server(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        task = client.create("backup", priority="high", tags=["nightly"], due_at=datetime(2027, 1, 1, tzinfo=UTC))
+        assert (task.priority, task.tags, task.due_at) == ("high", ["nightly"], "2027-01-01T00:00:00.000Z")
+        assert client.update(task.task_id, status="completed").outcome == "succeeded"
+        assert client.task(task.task_id) == client.tasks()[0]
+        assert client.visualizations().task_completion.completed == 1
+        (notification,) = client.notifications()
+        client.read_notification(notification.notification_id)
+        assert client.notifications()[0].read
+        client.delete(task.task_id)
+        with pytest.raises(errors.NotFound):
+            client.task(task.task_id)
+
+
+def test_flaws_of_a_real_server_name_the_field(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        with pytest.raises(errors.Invalid) as caught:
+            client.create("x", priority="urgent")
+        assert [flaw.pointer for flaw in caught.value.flaws] == ["/priority"]
+        with pytest.raises(errors.Invalid):
+            client.update(client.create("y").task_id, due_at=datetime(2027, 1, 1))  # noqa: DTZ001  # what is refused
+
+
+def test_history_of_a_real_server_reaches_to_its_newest_sample(tmp_path: Path) -> None:
+    with live_server(tmp_path, interval_seconds=0.1) as url, Client(url) as client:
+        deadline = time.monotonic() + 10
+        while len(client.history(after=-60).t) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        history = client.history(after=-60, metrics=["memory.percent"])
+        columns = history.columns()
+        assert history.tier == "raw" and list(columns.values) == ["memory.percent"]
+        assert len(columns.t) == len(columns.values["memory.percent"]) >= 3
+        assert 0 < columns.values["memory.percent"][-1] < 100
+        assert client.performance().memory_usage is not None
+
+
+def test_a_key_opens_a_server_that_asks_for_one(tmp_path: Path) -> None:
+    with closing(KeyRing.open(tmp_path)) as ring:
+        _, reading = ring.create("viewer", "read")
+    with live_server(tmp_path) as url, Client(url, reading) as viewer, Client(url) as nobody:
+        assert viewer.tasks() == []
+        with pytest.raises(errors.Forbidden):
+            viewer.create("x")
+        with pytest.raises(errors.Unauthenticated):
+            nobody.tasks()

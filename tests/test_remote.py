@@ -1,0 +1,257 @@
+"""RemoteSource: a copy that follows a real server, and what it does when the line is cut or the events have a hole."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
+
+from tests.live_server import live_server
+from tests.small_server import TASK
+from vain.client import Client
+from vain.errors import NotFound, Unreachable
+from vain.remote import MOST_NOTIFICATIONS, RemoteSource
+from vain.source import Source
+from vain.store.keys import KeyRing
+from vain.types import Task, TaskDraft, TaskPatch, TaskQuery
+
+SAMPLE = {
+    "cpu_usage": 5.0, "memory_usage": 50.0, "disk_usage": 1.0, "uptime": 9.0,
+    "timestamp": "2026-11-23T03:06:00.000Z", "host": "box", "period_seconds": 0.5, "cpu": {"percent": 5.0},
+}  # fmt: skip
+HISTORY = {
+    "t": [1795403157.0, 1795403158.0, 1795403160.0],
+    "series": {"cpu.percent": {"mean": [1.0, None, 9.0], "min": [1.0, None, 9.0], "max": [1.0, None, 9.0]}},
+}
+
+
+def soon(claim: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether the claim comes true within the time."""
+    deadline = time.monotonic() + seconds
+    while not claim() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return claim()
+
+
+class Script:
+    """A server that sends on its socket what a test puts in, and answers GET with what stands in ``answers``."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {
+            "/tasks": [TASK], "/performance": SAMPLE, "/performance/history": HISTORY, "/notifications": [],
+        }  # fmt: skip
+        self.asked: list[str] = []
+        self.outgoing: Queue[dict[str, Any] | None] = Queue()
+        self.connections = 0
+        self.url = ""
+
+    def send(self, **message: Any) -> None:
+        self.outgoing.put(message)
+
+    def hang_up(self) -> None:
+        self.outgoing.put(None)
+
+    def follow(self, connection: ServerConnection) -> None:
+        self.connections += 1
+        while (message := self.outgoing.get()) is not None:
+            connection.send(json.dumps(message))
+
+    def respond(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if path == "/ws/tasks":
+            return None
+        self.asked.append(path)
+        response = connection.respond(HTTPStatus.OK, json.dumps(self.answers[path]))
+        response.headers["Connection"] = "close"
+        return response
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    script = Script()
+    with serve(script.follow, "127.0.0.1", 0, process_request=script.respond, compression=None) as server:
+        script.url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield script
+        script.hang_up()
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def following(url: str) -> Iterator[RemoteSource]:
+    with Client(url) as client:
+        source = RemoteSource(client)
+        try:
+            yield source
+        finally:
+            source.close()
+            assert not source._thread.is_alive()
+
+
+def test_it_is_a_source(script: Script) -> None:
+    with following(script.url) as source:
+        view: Source = source
+        assert (view.host, view.period_seconds) == ("box", 0.5)
+        sample = view.latest()
+        assert sample is not None and sample.cpu_usage == 5.0
+
+
+def test_history_before_the_newest_sample_is_read_once(script: Script) -> None:
+    with following(script.url) as source:
+        assert soon(lambda: script.connections == 1 and script.asked.count("/tasks") == 2)
+        columns = source.columns(0)
+        assert list(columns.t) == [1795403157.0, 1795403158.0, 1795403160.0]
+        assert columns.values["cpu.percent"][2] == 5.0
+
+
+def test_a_hole_in_the_numbers_reads_everything_anew(script: Script) -> None:
+    with following(script.url) as source:
+        assert soon(lambda: script.asked.count("/tasks") == 2)
+        script.send(type="taskUpdate", action="updated", seq=5, **{**TASK, "version": 2})
+        script.answers["/tasks"] = [{**TASK, "version": 4}, {**TASK, "task_id": 8}]
+        script.send(type="taskUpdate", action="updated", seq=7, **{**TASK, "version": 4})
+        assert soon(lambda: [task.task_id for task in source.tasks()] == [7, 8])
+        script.send(type="taskUpdate", action="updated", seq=8, **{**TASK, "version": 5})
+        assert soon(lambda: source.tasks()[0].version == 5) and script.asked.count("/tasks") == 3
+
+
+def test_an_older_version_never_wins_and_the_deleted_stay_deleted(script: Script) -> None:
+    with following(script.url) as source:
+        assert soon(lambda: script.asked.count("/tasks") == 2)
+        script.send(type="taskUpdate", action="updated", seq=1, **{**TASK, "name": "new", "version": 3})
+        script.send(type="taskUpdate", action="updated", seq=2, **{**TASK, "name": "old", "version": 2})
+        script.send(type="taskUpdate", action="created", seq=3, **{**TASK, "task_id": 8})
+        assert soon(lambda: len(source.tasks()) == 2) and source.tasks()[0].name == "new"
+        script.send(type="taskUpdate", action="deleted", seq=4, **TASK)
+        script.send(type="taskUpdate", action="updated", seq=5, **{**TASK, "version": 9})
+        script.send(type="taskUpdate", action="created", seq=6, **{**TASK, "task_id": 9})
+        assert soon(lambda: [task.task_id for task in source.tasks()] == [8, 9])
+
+
+def test_notifications_are_kept_up_to_their_bound(script: Script) -> None:
+    async def newest(source: RemoteSource, limit: int) -> list[int]:
+        return [notification.notification_id for notification in await source.notifications(limit)]
+
+    with following(script.url) as source:
+        for number in range(1, MOST_NOTIFICATIONS + 11):
+            body = {
+                "notification_id": number,
+                "timestamp": TASK["created_at"],
+                "kind": "k",
+                "level": "info",
+                "title": "T",
+            }
+            script.send(type="notification", seq=number, **body)
+        assert soon(lambda: asyncio.run(newest(source, 1)) == [MOST_NOTIFICATIONS + 10])
+        assert len(asyncio.run(newest(source, 10_000))) == MOST_NOTIFICATIONS
+
+
+def test_an_unknown_message_is_read_over(script: Script) -> None:
+    with following(script.url) as source:
+        script.send(type="fromTheFuture", tasks={"deep": []})
+        script.send(type="performanceUpdate", **{**SAMPLE, "timestamp": "2026-11-23T03:06:01.000Z", "cpu_usage": 6.0})
+        assert soon(
+            lambda: source.latest() is not None and source._sample is not None and source._sample.cpu_usage == 6.0
+        )
+
+
+def test_a_cut_line_is_taken_up_again_and_read_anew(script: Script) -> None:
+    with following(script.url) as source:
+        assert soon(lambda: script.connections == 1)
+        script.answers["/tasks"] = [{**TASK, "task_id": 9}]
+        script.hang_up()
+        assert soon(lambda: script.connections == 2 and [task.task_id for task in source.tasks()] == [9])
+
+
+def test_without_a_server_it_says_so_at_once() -> None:
+    with pytest.raises(Unreachable, match="is `vain serve` running there"):
+        RemoteSource(Client("http://127.0.0.1:1"))
+
+
+def test_what_another_client_does_appears(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, following(url) as source, Client(url) as other:
+        task = other.create("made elsewhere")
+        assert soon(lambda: source.tasks() == [task])
+        other.delete(task.task_id)
+        assert soon(lambda: source.tasks() == [])
+
+
+def test_changes_go_to_the_server_and_are_seen_at_once(tmp_path: Path) -> None:
+    async def work(source: RemoteSource) -> Task:
+        task = await source.create(TaskDraft(name="a", tags=["x"]))
+        await source.update(task.task_id, TaskPatch(status="completed", outcome="failed"))
+        page = await source.page(TaskQuery(status="completed"))
+        assert page.total == 1 and page.counts.failed == 1
+        await source.delete(task.task_id)
+        assert (await source.page(TaskQuery())).total == 0
+        with pytest.raises(NotFound):
+            await source.delete(task.task_id)
+        return page.tasks[0]
+
+    with live_server(tmp_path) as url, following(url) as source:
+        assert asyncio.run(work(source)).tags == ["x"]
+        assert soon(lambda: len(asyncio.run(source.notifications())) == 1)
+        notification = asyncio.run(source.notifications())[0]
+        asyncio.run(source.read_notification(notification.notification_id))
+        assert asyncio.run(source.notifications())[0].read
+
+
+def test_subscribers_are_called_on_their_loop_until_they_leave(tmp_path: Path) -> None:
+    threads: list[int] = []
+
+    async def listen(source: RemoteSource) -> None:
+        arrived = asyncio.Event()
+
+        def hear() -> None:
+            threads.append(threading.get_ident())
+            arrived.set()
+
+        leave = source.subscribe(hear)
+        await asyncio.wait_for(arrived.wait(), 10)
+        leave()
+        called = len(threads)
+        await asyncio.sleep(0.3)
+        assert len(threads) == called
+
+    with live_server(tmp_path, interval_seconds=0.1) as url, following(url) as source:
+        asyncio.run(listen(source))
+        assert set(threads) == {threading.get_ident()}
+
+
+def test_it_follows_a_server_that_was_restarted(tmp_path: Path) -> None:
+    with ExitStack() as servers, ExitStack() as rest:
+        url = servers.enter_context(live_server(tmp_path))
+        source = rest.enter_context(following(url))
+        servers.close()
+        rest.enter_context(live_server(tmp_path, port=int(url.rpartition(":")[2])))
+        other = rest.enter_context(Client(url))
+        other.create("made while nobody followed")
+        assert soon(lambda: [task.name for task in source.tasks()] == ["made while nobody followed"], 10)
+        known = len(source.columns(0).t)
+        assert soon(lambda: len(source.columns(0).t) > known)
+
+
+def test_the_key_goes_with_the_socket_too(tmp_path: Path) -> None:
+    with closing(KeyRing.open(tmp_path)) as ring:
+        _, reading = ring.create("viewer", "read")
+        _, writing = ring.create("worker", "write")
+    with ExitStack() as rest:
+        url = rest.enter_context(live_server(tmp_path))
+        worker = rest.enter_context(Client(url, writing))
+        source = rest.enter_context(closing(RemoteSource(rest.enter_context(Client(url, reading)))))
+        assert soon(lambda: source._socket is not None)
+        worker.create("x")
+        assert soon(lambda: len(source.tasks()) == 1)

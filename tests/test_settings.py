@@ -1,0 +1,108 @@
+"""Settings: where each comes from, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vain import settings
+from vain.errors import Misconfigured
+
+KEY = "vain_k3v9x0ab_" + "a" * 49
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    known = settings.load({}, {})
+    assert (known.host, known.port, known.interval_seconds, known.no_browser) == ("127.0.0.1", 5006, 1.0, False)
+    assert (known.url, known.api_key, known.pages_dir) == ("http://127.0.0.1:5006", None, None)
+    assert known.data_dir.name == "vain" and known.data_dir.is_absolute()
+
+
+def test_an_option_wins_over_its_variable() -> None:
+    variables = {"VAIN_PORT": "8080", "VAIN_HOST": "0.0.0.0"}
+    known = settings.load({"port": "9090", "host": None}, variables)
+    assert (known.port, known.host) == (9090, "0.0.0.0")
+
+
+def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
+    texts = {
+        "VAIN_HOST": "::1", "VAIN_PORT": "80", "VAIN_DATA": str(tmp_path), "VAIN_INTERVAL": "0.5",
+        "VAIN_NO_BROWSER": "1", "VAIN_ALLOW_HOST": "a.example, b.example", "VAIN_PAGES": str(tmp_path),
+        "VAIN_LOG_LEVEL": "DEBUG", "VAIN_URL": "https://vain.example/", "VAIN_TIMEOUT": "3",
+    }  # fmt: skip
+    assert set(texts) == {row.variable for row in (*settings.SERVER_SETTINGS, *settings.CLIENT_SETTINGS)}
+    known = settings.load({}, texts)
+    assert (known.host, known.port, known.data_dir, known.interval_seconds) == ("::1", 80, tmp_path, 0.5)
+    assert (known.no_browser, known.allow_hosts, known.pages_dir) == (True, ("a.example", "b.example"), tmp_path)
+    assert (known.log_level, known.url, known.timeout_seconds) == ("debug", "https://vain.example", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "right"),
+    [
+        ("VAIN_PORT", "tcp://10.0.0.1:5006", "0 (any free port) to 65535"),
+        ("VAIN_PORT", "70000", "0 (any free port) to 65535"),
+        ("VAIN_INTERVAL", "nan", "0.1 to 3600"),
+        ("VAIN_HOST", "http://x", "127.0.0.1"),
+        ("VAIN_PAGES", "/no/such/folder", "a folder that exists"),
+        ("VAIN_LOG_LEVEL", "loud", "debug, info, warning, error"),
+        ("VAIN_NO_BROWSER", "perhaps", "1 or 0"),
+        ("VAIN_ALLOW_HOST", "*.example", "without patterns"),
+        ("VAIN_URL", "ftp://x", "http://127.0.0.1:5006"),
+        ("VAIN_URL", "http://user:word@x", "VAIN_API_KEY"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right(variable: str, value: str, right: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        settings.load({}, {variable: value})
+    assert variable in caught.value.detail and value in caught.value.detail and right in caught.value.detail
+
+
+def test_a_wrong_option_is_named_as_it_was_typed() -> None:
+    with pytest.raises(Misconfigured, match="--port is 'x'"):
+        settings.load({"port": "x"}, {"VAIN_PORT": "80"})
+
+
+def test_a_key_is_no_option_and_never_shown() -> None:
+    known = settings.load({"api-key": "typed"}, {"VAIN_API_KEY": KEY})
+    assert known.api_key == KEY and KEY not in repr(known)
+    with pytest.raises(Misconfigured) as caught:
+        settings.load({}, {"VAIN_API_KEY": "secret with spaces"})
+    assert "VAIN_API_KEY" in caught.value.detail and "secret" not in caught.value.detail
+
+
+def test_a_key_file_is_read_if_only_its_owner_can(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY + "\n")
+    file.chmod(0o600)
+    assert settings.load({}, {"VAIN_API_KEY_FILE": str(file)}).api_key == KEY
+    file.chmod(0o640)
+    with pytest.raises(Misconfigured, match="chmod 600"):
+        settings.load({}, {"VAIN_API_KEY_FILE": str(file)})
+
+
+@pytest.mark.parametrize("content", [b"", b"two\nlines\n", b"\xff\xfe", b"x" * 5000])
+def test_a_key_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "key"
+    file.touch(0o600)
+    file.write_bytes(content)
+    with pytest.raises(Misconfigured, match="VAIN_API_KEY_FILE"):
+        settings.load({}, {"VAIN_API_KEY_FILE": str(file)})
+
+
+def test_a_key_and_a_key_file_together_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="both set"):
+        settings.load({}, {"VAIN_API_KEY": KEY, "VAIN_API_KEY_FILE": str(tmp_path / "key")})
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "url"),
+    [
+        ("0.0.0.0", "80", "http://localhost:80"),
+        ("::1", "80", "http://[::1]:80"),
+        ("box.example", "0", "http://box.example:5006"),
+    ],
+)
+def test_the_client_finds_the_server_of_the_same_settings(host: str, port: str, url: str) -> None:
+    assert settings.load({}, {"VAIN_HOST": host, "VAIN_PORT": port}).url == url
