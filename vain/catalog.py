@@ -36,7 +36,7 @@ METRICS: tuple[Metric, ...] = (
         "Received",
         "Received by the machine, loopback left out",
     ),
-    Metric("network.sent_bytes_per_second", "bytes_per_second", "Sent", "Sent by the machine, loopback left out"),
+    Metric("network.sent_bytes_per_second", "bytes_per_second", "Sent", "Sent, loopback left out"),
     Metric("pressure.cpu_percent", "percent", "CPU pressure", "Time in which some work waited for a core, last 10 s"),
     Metric(
         "pressure.memory_percent", "percent", "Memory pressure", "Time in which some work waited for memory, last 10 s"

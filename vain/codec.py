@@ -20,9 +20,11 @@ from vain.types import OUTCOMES, PRIORITIES, STATUSES, Time
 T = TypeVar("T")
 
 DEEPEST = 16
+LATEST_SECONDS = 253_370_764_800.0
+"""The year 9999: calendars end with it, and rounding must not step over the end."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
-_FIELD = re.compile(r"field `(?P<field>.*)`$")
+_FIELD = re.compile(r"field `(?P<field>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 _CHOICES = {"/status": STATUSES, "/priority": PRIORITIES, "/outcome": OUTCOMES}
@@ -50,7 +52,7 @@ def decode(type_: type[T], body: bytes) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
     if b"\\u0000" in body:
-        _refuse_nul(decoded)
+        _refuse_nul(body)
     return decoded
 
 
@@ -58,11 +60,12 @@ def parse_time(text: str, pointer: str | None = None, parameter: str | None = No
     """Any RFC 3339 time with an offset, in canonical form (UTC, milliseconds). Raises Invalid that names the field."""
     if _TIME.fullmatch(text):
         try:
-            moment = datetime.fromisoformat(text.upper())
-            return utc(moment.astimezone(UTC).timestamp())
+            seconds = datetime.fromisoformat(text.upper()).astimezone(UTC).timestamp()
         except (ValueError, OverflowError):
-            pass
-    detail = "A time such as 2026-11-23T09:30:00Z (RFC 3339, with an offset or Z) is expected."
+            seconds = -1.0
+        if 0 <= seconds < LATEST_SECONDS:
+            return utc(seconds)
+    detail = "A time such as 2026-11-23T09:30:00Z (RFC 3339, with an offset or Z, from 1970 to 9998) is expected."
     raise Invalid(detail, [Flaw(detail, pointer=pointer, parameter=parameter)])
 
 
@@ -121,9 +124,9 @@ def _depth(body: bytes) -> int:
     return deepest
 
 
-def _refuse_nul(value: Any) -> None:
+def _refuse_nul(body: bytes) -> None:
     """SQLite would store text with a NUL and then measure it wrongly; PostgreSQL refuses it."""
-    for pointer, text in _texts(msgspec.to_builtins(value), ""):
+    for pointer, text in _texts(msgspec.json.decode(body), ""):
         if "\0" in text:
             detail = "A NUL character is not allowed in text."
             raise Invalid(f"{pointer.removeprefix('/')}: {detail}", [Flaw(detail, pointer=pointer)])

@@ -8,11 +8,14 @@ the event loop's.
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from vain.types import Event
+
+logger = logging.getLogger(__name__)
 
 RING_FRAMES = 4096
 RING_BYTES = 8 << 20
@@ -118,4 +121,8 @@ class Hub:
 
     def _tell(self) -> None:
         for listener in tuple(self._listeners):
-            listener()
+            try:
+                listener()
+            except Exception:
+                # One reader's fault is not the others', least of all the writer's who waits for its answer.
+                logger.exception("A listener failed")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from vain.codec import parse_time
+from vain.codec import encode, parse_time
 from vain.errors import Flaw, Invalid
 from vain.types import CLIENT_FIELDS, LARGEST_INTEGER, Task, TaskDraft, TaskPatch, Time
 
@@ -23,7 +23,8 @@ _BLANK = Task(task_id=0, name="", status="pending", priority="medium", created_a
 
 def created(draft: TaskDraft, task_id: int, now: Time) -> Task:
     """The new task ``task_id``. Raises Invalid when the draft contradicts itself."""
-    return _applied(_BLANK, _given(draft), now, task_id=task_id, created_at=now, version=1)
+    wanted = _changes(_BLANK, _given(draft))
+    return _applied(_BLANK, wanted, now, task_id=task_id, created_at=now, version=1)
 
 
 def patched(task: Task, patch: TaskPatch, now: Time) -> Task:
@@ -32,7 +33,7 @@ def patched(task: Task, patch: TaskPatch, now: Time) -> Task:
     Raises Invalid when the patch contradicts itself.
     """
     given = _given(patch)
-    wanted = {field: value for field, value in given.items() if value != getattr(task, field)}
+    wanted = _changes(task, given)
     is_report = not given or bool(REPORTS & given.keys())
     if not wanted and not (is_report and task.status == "in-progress"):
         return task
@@ -44,12 +45,12 @@ def overdue_marked(task: Task, now: Time) -> Task:
     overdue = _is_overdue(task, now)
     if overdue == task.overdue:
         return task
-    return msgspec.structs.replace(task, overdue=overdue, updated_at=now, version=task.version + 1)
+    return msgspec.structs.replace(task, overdue=overdue, updated_at=_not_before(task, now), version=task.version + 1)
 
 
 def orphaned(task: Task, now: Time) -> Task:
     """The task after its parent was deleted."""
-    return msgspec.structs.replace(task, parent_id=None, updated_at=now, version=task.version + 1)
+    return msgspec.structs.replace(task, parent_id=None, updated_at=_not_before(task, now), version=task.version + 1)
 
 
 def changed_fields(old: Task | None, new: Task) -> list[str]:
@@ -96,9 +97,22 @@ def _given(patch: TaskPatch) -> dict[str, Any]:
     return given
 
 
+def _changes(task: Task, given: dict[str, Any]) -> dict[str, Any]:
+    """What of it differs from the task; compared as JSON, since to Python ``True``, 1 and 1.0 are the same."""
+    return {
+        field: value
+        for field, value in given.items()
+        if value != getattr(task, field) or (field == "metadata" and encode(value) != encode(task.metadata))
+    }
+
+
+def _not_before(task: Task, now: Time) -> Time:
+    """The wall clock may be set back; a task's own times never run backwards."""
+    return max(now, task.created_at, task.updated_at or "")
+
+
 def _applied(task: Task, wanted: dict[str, Any], now: Time, **fields: Any) -> Task:
-    # The wall clock may be set back; a task's own times never run backwards.
-    now = max(now, task.created_at, task.updated_at or "")
+    now = _not_before(task, now)
     status = _status_after(task, wanted)
     fields |= wanted | {"status": status, "updated_at": now}
     if status == "completed":
@@ -151,15 +165,15 @@ def _start(task: Task, status: str, now: Time) -> dict[str, Any]:
 
 
 def _progress(task: Task, wanted: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
-    """``progress`` as it follows from ``current`` and ``total``, or from success."""
-    current, total = (fields.get(name, getattr(task, name)) for name in ("current", "total"))
-    if ("current" in wanted or "total" in wanted) and current is not None and total:
-        if current > total:
-            raise _refused("current", f"It may not exceed total, which is {total:g}.")
+    """``progress`` as it follows from success, or from ``current`` and ``total``."""
+    current, total, progress = (fields.get(name, getattr(task, name)) for name in ("current", "total", "progress"))
+    if current is not None and total and current > total and {"current", "total"} & wanted.keys():
+        raise _refused("current", f"It may not exceed total, which is {total:g}.")
+    if fields.get("outcome", task.outcome) == "succeeded":
+        done = {"current": total} if current is not None and total else {}
+        return done | ({"progress": 100.0} if progress is not None or done else {})
+    if {"current", "total"} & wanted.keys() and current is not None and total:
         return {"progress": round(100 * current / total, 2)}
-    outcome = fields.get("outcome", task.outcome)
-    if outcome == "succeeded" and fields.get("progress", task.progress) is not None:
-        return {"progress": 100.0, "current": total if current is not None and total else current}
     # A percentage on its own contradicts the amounts that gave the last one.
     return {"current": None} if "progress" in wanted and task.current is not None else {}
 

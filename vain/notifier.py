@@ -15,7 +15,7 @@ from vain import notices
 from vain.alerts import DEFAULT_RULES, Rule, States, judge_all
 from vain.clock import Clock
 from vain.clock import now as time_now
-from vain.errors import NotFound, VainError
+from vain.errors import NotFound
 from vain.sampler.clocks import seconds_since_boot
 from vain.samples import Sample, series
 from vain.store import reading
@@ -91,7 +91,7 @@ class Notifier:
 
         try:
             await self._store.write(change)
-        except VainError as error:
+        except Exception as error:  # noqa: BLE001  (nobody waits for this task)
             # Not logger.error: that would become a notice in turn.
             logger.warning("A notice could not be stored: %s", error)
 

@@ -15,7 +15,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -30,9 +29,12 @@ from vain.history import Columns, History
 from vain.samples import Sample, series
 from vain.selection import select
 from vain.subscribers import Subscribers
-from vain.types import Action, Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
+from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 
 logger = logging.getLogger(__name__)
+socket_logger = logger.getChild("socket")
+# On its lowest level the library logs every header, and with it the API key.
+socket_logger.setLevel(logging.INFO)
 
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 HISTORY_SECONDS = 3600
@@ -50,7 +52,7 @@ class Message(Struct, frozen=True):
 
     type: str
     seq: int | None = None
-    action: Action | Literal[""] = ""
+    action: str = ""
 
 
 class RemoteSource:
@@ -180,6 +182,7 @@ class RemoteSource:
             max_size=LARGEST_MESSAGE_BYTES,
             compression=None,
             proxy=None,
+            logger=socket_logger,
         )
 
     def _take_all(self, socket: ClientConnection) -> None:

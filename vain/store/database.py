@@ -66,7 +66,6 @@ class Store:
     def __init__(self, folder: Path, publish: Publish, loop: asyncio.AbstractEventLoop | None = None) -> None:
         prepare(folder)
         self._lock = FolderLock(folder)
-        self._path = private_file(folder / DATABASE_NAME)
         self._publish = publish
         self._loop = loop or asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
@@ -74,12 +73,16 @@ class Store:
         self._complained_at = -COMPLAINT_SECONDS
         self._local = threading.local()
         try:
+            self._path = private_file(folder / DATABASE_NAME)
             self._connection = _open_for_writing(self._path)
             self._ledger = Ledger(self._connection)
             self.epoch = str(self._connection.execute(queries.EPOCH).get)
         except (apsw.NotADBError, apsw.CorruptError) as error:
             self._lock.release()
             raise StoreDamaged(f"{self._path} is damaged and was not touched: {error}.") from error
+        except apsw.Error as error:
+            self._lock.release()
+            raise Misconfigured(f"{self._path} cannot be opened: {error}; --data names another folder.") from error
         except BaseException:
             self._lock.release()
             raise
@@ -102,7 +105,7 @@ class Store:
         return await future
 
     async def read(self, query: Callable[[apsw.Connection], T]) -> T:
-        """Run a query on a reading thread, over one read-only connection, and return its result."""
+        """Run a query on a reading thread, in one snapshot of the database, and return its result."""
         if self._reading >= MOST_WAITING:
             raise Unavailable("Too many queries wait; try again in a moment.")
         self._reading += 1
@@ -123,8 +126,11 @@ class Store:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = _open_for_reading(self._path)
-        with connection:  # one snapshot for all statements of the query
+        connection.execute("BEGIN")
+        try:
             return query(connection)
+        finally:
+            connection.execute("COMMIT")
 
     def _write_groups(self) -> None:
         """The writing thread: take what waits, commit it, answer it."""
@@ -190,8 +196,11 @@ class Store:
             self._ledger.clear()
 
     def _answer(self, events: list[Event], settled: list[_Settled]) -> None:
-        if events:
-            self._publish(events)
+        try:
+            if events:
+                self._publish(events)
+        except Exception:
+            logger.exception("Committed events could not be published")
         for future, result, error in settled:
             if future.cancelled():
                 continue
@@ -209,10 +218,15 @@ def _open_for_writing(path: Path) -> apsw.Connection:
         )
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5_000)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    _migrate(connection, path)
+    try:
+        version = _known_version(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        _migrate(connection, version)
+    except BaseException:
+        connection.close(True)
+        raise
     return connection
 
 
@@ -224,14 +238,19 @@ def _open_for_reading(path: Path) -> apsw.Connection:
     return connection
 
 
-def _migrate(connection: apsw.Connection, path: Path) -> None:
-    """Bring the database to this version, each step in one transaction. Raises StoreDamaged for a newer one."""
+def _known_version(connection: apsw.Connection, path: Path) -> int:
+    """The version of the database. Raises StoreDamaged for a newer one than is known, before anything is written."""
     version = int(connection.execute("PRAGMA user_version").get)
     if version > len(MIGRATIONS):
         raise StoreDamaged(
             f"{path} was written by a newer vAIn (version {version}, this one knows {len(MIGRATIONS)}); "
             "it was not touched."
         )
+    return version
+
+
+def _migrate(connection: apsw.Connection, version: int) -> None:
+    """Bring the database to this version, each step in one transaction."""
     for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
         script = files("vain.store").joinpath(name).read_text("utf-8")
         with connection:

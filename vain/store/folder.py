@@ -23,8 +23,18 @@ def prepare(folder: Path) -> None:
 
 
 def private_file(path: Path) -> Path:
-    """Make the file, mode 0600, if it is not there. SQLite gives the files beside it (-wal, -shm) the same mode."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    """Make the file, mode 0600, if it is not there. SQLite gives the files beside it (-wal, -shm) the same mode.
+
+    A file that is there is not opened: closing it would drop the locks that this process holds on it. Raises
+    Misconfigured when it cannot be made.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not path.is_file():
+            raise Misconfigured(f"{path} is no file; --data names another folder.") from None
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be made ({error.strerror}); --data names another folder.") from error
     return path
 
 

@@ -8,7 +8,7 @@ from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery
 
 EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
 HEAD = "SELECT coalesce(max(seq), 0) FROM events"
-LAST_TASK_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tasks'"
+LAST_TASK_ID = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'last_task_id'"
 LAST_NOTIFICATION_ID = "SELECT coalesce(max(notification_id), 0) FROM notifications"
 TASK = "SELECT body, version FROM tasks WHERE task_id = ?"
 TASK_COUNT = "SELECT count(*) FROM tasks"
@@ -30,6 +30,9 @@ FROM tasks"""
 # --- writing -----------------------------------------------------------------------------------------------------
 
 SET_EPOCH = "INSERT INTO meta (key, value) VALUES ('epoch', ?)"
+SET_LAST_TASK_ID = """
+INSERT INTO meta (key, value) VALUES ('last_task_id', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
+FREE_KEY = "UPDATE tasks SET key = NULL WHERE task_id = ? AND key IS NOT NULL"
 SAVE_TASK = """
 INSERT INTO tasks (task_id, name, status, priority, outcome, key, parent_id, created_at, updated_at, started_at,
                    completed_at, due_at, progress, overdue, version, searched, body)

@@ -1,12 +1,12 @@
 -- Version 1 of vain.db. Times are text in one canonical form (RFC 3339, UTC, milliseconds), so they compare as text.
 
 -- epoch: the name of this log, changed when history may have diverged (a restore).
+-- last_task_id: so that the number of a deleted task is never given to another.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 -- body is the whole task as JSON, exactly as it is sent; the columns are what is searched and sorted by.
--- AUTOINCREMENT: the number of a deleted task is never given to another.
 CREATE TABLE tasks (
-    task_id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    task_id       INTEGER PRIMARY KEY,
     name          TEXT    NOT NULL,
     status        INTEGER NOT NULL, -- position in vain.types.STATUSES
     priority      INTEGER NOT NULL, -- position in vain.types.PRIORITIES

@@ -43,7 +43,7 @@ class Ledger:
     def reload(self) -> None:
         """Read the numbers from the database again, after opening and after a commit that failed."""
         self.seq = self._number(queries.HEAD)
-        self.task_id = self._number(queries.LAST_TASK_ID)
+        self.task_id = self._stored_task_id = self._number(queries.LAST_TASK_ID)
         self.notification_id = self._number(queries.LAST_NOTIFICATION_ID)
         self.recent.clear()
         self.clear()
@@ -74,11 +74,14 @@ class Ledger:
         execute, many = self.connection.execute, self.connection.executemany
         deleted = [(task_id,) for task_id, task in self.tasks.items() if task is None]
         saved = [_row(task, self.bodies[task_id]) for task_id, task in self.tasks.items() if task is not None]
-        # Tasks that give up their key come first, so that another may take it over in the same commit.
-        saved.sort(key=_keeps_key)
         if deleted:
             many(queries.DELETE_TASK, deleted)
+        # A key may change hands within one commit, whatever was touched first: all are let go of before any is taken.
+        if any(task is not None and task.key is not None for task in self.tasks.values()):
+            many(queries.FREE_KEY, [(task_id,) for task_id in self.tasks])
         many(queries.SAVE_TASK, saved)
+        if self.task_id != self._stored_task_id:
+            execute(queries.SET_LAST_TASK_ID, (str(self.task_id),))
         many(queries.ADD_EVENT, [(event.seq, event.type, event.body) for event in self.events])
         if self.notifications:
             many(queries.ADD_NOTIFICATION, [(n.notification_id, encode(n)) for n in self.notifications])
@@ -95,6 +98,7 @@ class Ledger:
                 self.recent.pop(task_id, None)
             else:
                 self.recent[task_id] = task
+        self._stored_task_id = self.task_id
         while len(self.recent) > RECENT_TASKS:
             del self.recent[next(iter(self.recent))]
         self.clear()
@@ -227,10 +231,6 @@ class Transaction:
 
 def _in_progress(task: Task) -> bool:
     return task.status == "in-progress"
-
-
-def _keeps_key(row: Bindings) -> bool:
-    return row[5] is not None and row[2] != len(STATUSES) - 1
 
 
 def _row(task: Task, body: bytes) -> Bindings:

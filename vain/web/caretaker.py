@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from vain.clock import now, utc
 from vain.codec import encode
 from vain.flow import Visualizations, changed_charts
-from vain.store.keys import KeyRing
 from vain.types import TaskCounts
 from vain.web.events import Fanout
+from vain.web.exchange import Desk
 from vain.web.services import Services
 from vain.windows import window_of
 
@@ -30,8 +30,8 @@ IDEMPOTENCY_SECONDS = 86_400.0
 class Caretaker:
     """Owns the periodic work of the server. ``start`` and ``stop`` belong to the event loop."""
 
-    def __init__(self, services: Services, fanout: Fanout) -> None:
-        self._services, self._fanout = services, fanout
+    def __init__(self, services: Services, fanout: Fanout, desk: Desk) -> None:
+        self._services, self._fanout, self._desk = services, fanout, desk
         self._chores: list[asyncio.Task[None]] = []
         self._counted_seq = -1
         self._sent_charts: Visualizations | None = None
@@ -58,7 +58,8 @@ class Caretaker:
 
     async def _sweep(self) -> None:
         await self._services.tracker.sweep()
-        await asyncio.to_thread(_refresh, self._services.keys)
+        await asyncio.to_thread(self._services.keys.refresh)
+        self._desk.end_unadmitted()
         await self._count()
 
     async def _count(self) -> None:
@@ -86,10 +87,6 @@ class Caretaker:
     async def _keep_up(self) -> None:
         await self._services.tracker.forget_idempotency(utc(time.time() - IDEMPOTENCY_SECONDS))
         await asyncio.to_thread(self._services.keys.save_use)
-
-
-def _refresh(keys: KeyRing) -> None:
-    keys.refresh()
 
 
 async def _repeat(chore: Callable[[], Awaitable[None]], period_seconds: float) -> None:

@@ -13,6 +13,7 @@ import logging
 import socket
 import time
 from collections import deque
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,7 @@ MOST_CLIENTS = 2_000
 PAUSE_SECONDS = 0.01
 """The first news goes out at once, what follows within this time goes out together."""
 STALLED_SECONDS = 30.0
-CATCH_UP_EVENTS = 200
+CATCH_UP_EVENTS = 16
 SEND_BUFFER_BYTES = 128 << 10
 """Kept small, so that old figures do not wait in the kernel for a slow reader."""
 
@@ -177,12 +178,16 @@ class EventSocket(WebSocketHandler):
                 return
         if taken < len(data):
             self._busy_since = time.monotonic()
-            rest = asyncio.ensure_future(self._written(stream, data[taken:]))
-            rest.add_done_callback(lambda _: self.pump())
+            try:
+                # Within this call: a ping or close frame must not get in between the two parts.
+                written = stream.write(data[taken:])
+            except StreamClosedError:
+                return
+            asyncio.ensure_future(self._wait(written)).add_done_callback(lambda _: self.pump())
 
-    async def _written(self, stream: IOStream, data: bytes) -> None:
+    async def _wait(self, written: Awaitable[None]) -> None:
         try:
-            await stream.write(data)
+            await written
         except StreamClosedError:
             return
         self._busy_since = None

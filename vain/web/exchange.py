@@ -15,13 +15,14 @@ from collections.abc import AsyncIterator, Awaitable
 from email.utils import formatdate
 from http.client import responses
 from typing import Any
+from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
-from vain.errors import MethodNotAllowed, NotFound, TooLarge, Unauthenticated, VainError
+from vain.errors import MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable, VainError
 from vain.types import Role
-from vain.web.gate import Gate
+from vain.web.gate import Gate, Identity
 from vain.web.headers import api_headers
 from vain.web.http import Request, Response
 from vain.web.login import sign_in_url
@@ -34,6 +35,10 @@ logger = logging.getLogger(__name__)
 
 LARGEST_BODY = 256 << 10
 """Bytes. A larger body is read, thrown away and answered with 413."""
+DISCARDED_BYTES = 64 << 20
+"""A body that says it is larger than this is not even read."""
+CLOSE_UNADMITTED = b"\x88\x02" + (4401).to_bytes(2, "big")
+"""A WebSocket's close frame with the code that says: sign in (again)."""
 ROLE_HEADER = "X-Vain-Role"
 """How the dashboard learns what its viewer may do: set here, after the client's own was removed."""
 
@@ -45,6 +50,9 @@ class Desk:
         self.routes, self.gate, self.mounts, self.services = routes, gate, mounts, services
         self.under_way: set[Exchange] = set()
         self._waiting: asyncio.Future[None] | None = None
+        self._sockets: dict[IOStream, Identity] = {}
+        self.draining = False
+        """Set while the server stops: what was begun is answered, nothing new is taken."""
 
     def begin(self, exchange: Exchange) -> None:
         """An exchange is being answered."""
@@ -55,6 +63,19 @@ class Desk:
         self.under_way.discard(exchange)
         if self._waiting is not None and not self.under_way and not self._waiting.done():
             self._waiting.set_result(None)
+
+    def watch(self, stream: IOStream, identity: Identity) -> None:
+        """A WebSocket was opened by somebody who may lose the right to it."""
+        self._sockets[stream] = identity
+
+    def end_unadmitted(self) -> None:
+        """Close the WebSockets of those whose key has ended, or who need one by now."""
+        for stream, identity in tuple(self._sockets.items()):
+            if not stream.closed() and not self.gate.still_admits(identity):
+                stream.write(CLOSE_UNADMITTED)
+                stream.close()
+            if stream.closed():
+                del self._sockets[stream]
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
@@ -83,8 +104,10 @@ class Exchange(HTTPMessageDelegate):
         if not isinstance(start_line, RequestStartLine):
             raise TypeError("a server is sent requests")
         self._method = start_line.method
-        self._path, _, self._query = start_line.path.partition("?")
+        target, _, self._query = start_line.path.partition("?")
+        self._path = _path_of(target)
         self._headers = headers
+        self._is_old = start_line.version == "HTTP/1.0"
         desk = self._desk
         context: Any = getattr(self._connection, "context", None)
         self._peer = context.remote_ip
@@ -94,8 +117,10 @@ class Exchange(HTTPMessageDelegate):
         websocket = headers.get("Upgrade", "").lower() == "websocket"
         try:
             self._identity = desk.gate.admit(
-                self._method, self._path, headers, self._peer, self._needs(), websocket=websocket
+                self._method, target, headers, self._peer, self._needs(), websocket=websocket
             )
+            if desk.draining:
+                raise Unavailable("The server is stopping.")
             if self._mount is not None:
                 self._mount.check(self._method, websocket)
         except VainError as refusal:
@@ -104,8 +129,10 @@ class Exchange(HTTPMessageDelegate):
         if self._mount is not None:
             return self._hand_on(self._mount, start_line)
         length = headers.get("Content-Length", "")
-        if length.isdigit() and (len(length) > 15 or int(length) > LARGEST_BODY):
+        if length.isdigit() and (len(length) > 15 or int(length) > DISCARDED_BYTES):
+            # Tornado will not read this: the answer has to leave now.
             self._refuse_size()
+            self.finish()
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -132,6 +159,7 @@ class Exchange(HTTPMessageDelegate):
         if isinstance(answer, Response) and isinstance(answer.body, bytes):
             self._write(answer, answer.body)
         else:
+            self._connection.set_close_callback(self.on_connection_close)  # type: ignore[attr-defined]
             self._task = asyncio.ensure_future(self._answer(answer))
 
     def on_connection_close(self) -> None:
@@ -153,6 +181,9 @@ class Exchange(HTTPMessageDelegate):
 
     async def _hand_on(self, mount: Mount, start_line: RequestStartLine) -> None:
         application = await mount.application()
+        if mount.is_socket:
+            connection: Any = self._connection
+            self._desk.watch(connection.stream, self._identity)
         headers = self._headers
         if ROLE_HEADER in headers:
             del headers[ROLE_HEADER]
@@ -204,6 +235,9 @@ class Exchange(HTTPMessageDelegate):
             response = self._failed(error)
         if isinstance(response.body, bytes):
             self._write(response, response.body)
+        elif self._is_old:
+            # HTTP/1.0 has no way to tell where an answer in parts ends.
+            self._write(response, b"".join([part async for part in response.body]))
         else:
             await self._stream(response, response.body)
 
@@ -227,6 +261,7 @@ class Exchange(HTTPMessageDelegate):
                 async for part in parts:
                     await self._connection.write(part)
         except StreamClosedError:
+            self._desk.end(self)
             return
         except Exception:
             # The status is out already: only an end without the last chunk tells the client that this is not all.
@@ -255,6 +290,11 @@ class Exchange(HTTPMessageDelegate):
         self._desk.end(self)
         stream = self._connection.detach()  # type: ignore[attr-defined]  # HTTP1Connection has it, the interface does not
         stream.close()
+
+
+def _path_of(target: str) -> str:
+    """A request target's path; the gate has its own look at one that names a host."""
+    return target if target.startswith("/") else urlsplit(target).path or "/"
 
 
 _date_cache = (0, "")

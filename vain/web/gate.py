@@ -159,8 +159,8 @@ def require_key(address: str, keys: KeyRing) -> None:
         return
     command = f"vain keys create me --role admin --data {quote(str(keys.data_dir))}"
     raise Misconfigured(
-        f"Without a key, vAIn does not listen on {address}, where other machines can reach it. Make one:\n\n"
-        f"    {command}\n\nthen start the server again; or leave out --host to listen on this machine only."
+        f"Without a key, vAIn does not listen on {address or 'every address'}, where other machines can reach it. "
+        f"Make one with `{command}`, or leave out --host to listen on this machine only."
     )
 
 

@@ -72,6 +72,7 @@ class Mounts:
         self._load, self._pages, self._secret = load, dict(pages), secret
         self._role_header, self._hosts = role_header, tuple(hosts)
         self._loading: asyncio.Task[tuple[Dashboard, Application]] | None = None
+        socket.add_transform(PageHeaders)
         self._exact: dict[str, Mount] = {SOCKET_PATH: Mount(_ready(socket), "read", is_socket=True)}
         for path in self._pages if load is not None else ():
             self._exact[path] = Mount(self._dashboard, "read", is_page=True)

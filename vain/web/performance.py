@@ -20,6 +20,7 @@ from vain.windows import seconds_of
 DEFAULT_SECONDS = 600.0
 MOST_POINTS = 10_000
 MOST_PATTERNS = 200
+LONGEST_PATTERN = 200
 
 
 class Bands(Struct, frozen=True):
@@ -70,8 +71,9 @@ def _matching(history: History, patterns: str | None) -> list[str]:
     if patterns is None:
         return names
     wanted = [pattern for pattern in patterns.split(",") if pattern]
-    if not wanted or len(wanted) > MOST_PATTERNS:
-        raise _malformed("metrics", f"1 to {MOST_PATTERNS} names or patterns with commas between are expected.")
+    if not 0 < len(wanted) <= MOST_PATTERNS or max(map(len, wanted)) > LONGEST_PATTERN:
+        detail = f"1 to {MOST_PATTERNS} names or patterns of at most {LONGEST_PATTERN} characters are expected."
+        raise _malformed("metrics", detail)
     chosen = [name for name in names if any(_fits(name, pattern) for pattern in wanted)]
     for pattern in wanted:
         if not re.search(r"[*?\[]", pattern) and not any(_fits(name, pattern) for name in names):

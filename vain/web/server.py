@@ -35,7 +35,7 @@ from vain.tracker import Tracker
 from vain.types import Event, TaskCounts
 from vain.web.caretaker import Caretaker
 from vain.web.events import Fanout
-from vain.web.exchange import ROLE_HEADER, Desk, Exchange
+from vain.web.exchange import DISCARDED_BYTES, ROLE_HEADER, Desk, Exchange
 from vain.web.gate import Gate, require_key
 from vain.web.mounts import Dashboard, Mounts
 from vain.web.pages import find_pages
@@ -47,8 +47,6 @@ logger = logging.getLogger(__name__)
 DashboardLoader = Callable[[], Dashboard]
 
 HEADER_BYTES = 16 << 10
-DISCARDED_BYTES = 64 << 20
-"""A body up to this is read to its end, so that its sender gets to see the answer; see ``exchange.LARGEST_BODY``."""
 BODY_SECONDS, IDLE_SECONDS = 30, 75
 DRAIN_SECONDS = 10.0
 LOOPBACK = {"127.0.0.1": "::1", "localhost": "::1"}
@@ -142,32 +140,32 @@ class Server:
         )
         tracker = Tracker(store)
         charts = Charts(tracker, monitor, self._hub)
-        hosts = (*settings.allow_hosts, settings.host)
-        gate = Gate(hosts, self.port, keys)
+        gate = Gate((*settings.allow_hosts, settings.host), self.port, keys)
         self._services = Services(
             tracker, monitor, self._notifier, self._hub, charts, keys, gate, _assets(), SampleJson()
         )
         fanout = Fanout(self._hub, store)
-        self._caretaker = Caretaker(self._services, fanout)
+        self._desk = self._make_desk(fanout)
+        self._caretaker = Caretaker(self._services, fanout, self._desk)
         await self._caretaker.start()
         self._ends.append(self._caretaker.stop)
         monitor.start()
         self._ends.append(lambda: asyncio.to_thread(monitor.stop))
 
-        period = settings.interval_seconds
-        host = socket.gethostname()
+        period, host = settings.interval_seconds, socket.gethostname()
         source.use(LocalSource(host, period, tracker, monitor, self._notifier, self._hub, charts))
         self._ends.append(lambda: source.use(None))
-        self._answer(sockets, gate, fanout)
+        self._ends.append(self._desk.mounts.stop)
+        self._take_requests(sockets, fanout)
 
-    def _answer(self, sockets: list[socket.socket], gate: Gate, fanout: Fanout) -> None:
-        """Take requests on the sockets."""
+    def _make_desk(self, fanout: Fanout) -> Desk:
         routes = table()
         pages = find_pages(self._settings.pages_dir, routes.table) if self._dashboard is not None else {}
         secret = _session_secret(self._settings.data_dir)
         mounts = Mounts(fanout.application(), self._dashboard, pages, secret, ROLE_HEADER, ())
-        self._ends.append(mounts.stop)
-        self._desk = Desk(routes, gate, mounts, self._services)
+        return Desk(routes, self._services.gate, mounts, self._services)
+
+    def _take_requests(self, sockets: list[socket.socket], fanout: Fanout) -> None:
         http = HTTPServer(
             Front(self._desk),
             max_body_size=DISCARDED_BYTES,
@@ -183,6 +181,7 @@ class Server:
 
     async def _drain(self) -> None:
         """Wait until every exchange that was begun is answered."""
+        self._desk.draining = True
         try:
             await asyncio.wait_for(self._desk.idle(), DRAIN_SECONDS)
         except TimeoutError:

@@ -1,0 +1,98 @@
+"""The pages as one Tornado application, for the server to mount behind its own gate.
+
+The page's session token carries one header, the viewer's role as the gate wrote it, and no cookie: what is in the token
+is readable in the page. The token is signed, so a viewer cannot give itself another role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import panel.io.server  # noqa: F401  (puts Panel's handlers in the place of Bokeh's)
+from bokeh.server.tornado import BokehTornado
+from bokeh.settings import settings
+from panel.io.application import build_applications
+from tornado.httputil import HTTPHeaders
+from tornado.ioloop import IOLoop
+from tornado.web import OutputTransform
+
+from vain.views import viewer
+
+TOKEN_SECONDS: Final = 7 * 86_400
+"""A page on a wall reconnects by itself after a restart for as long as its token is valid."""
+LARGEST_MESSAGE_BYTES: Final = 1 << 20
+KEEP_ALIVE_MILLISECONDS: Final = 30_000
+NEVER_MILLISECONDS: Final = 7 * 86_400_000
+SHARED_PATHS: Final = ("/favicon.ico",)
+SHARED_PREFIXES: Final = ("/static/js/", "/static/extensions/panel/")
+"""What a browser asks for besides the pages themselves: Bokeh's and Panel's scripts and styles, the same for everybody."""
+POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob:; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""The narrowest Content-Security-Policy under which the pages work: Bokeh compiles its callbacks from text."""
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class SafeHeaders(OutputTransform):
+    """Puts ``HEADERS`` on every answer of the application, Bokeh's own scripts and errors among them."""
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        headers.update(HEADERS)
+        return super().transform_first_chunk(status_code, headers, chunk, finishing)
+
+
+def build(pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Iterable[str] = ()) -> BokehTornado:
+    """The application over ``pages`` (path to file); ``start`` it once the loop runs, ``stop`` it at the end.
+
+    ``role_header`` is a header's name as Tornado writes it (``X-Vain-Role``); the gate must set it on every request and
+    drop what the client sent. ``hosts`` (``name:port``) may open the WebSocket although they differ from the Host header,
+    as behind a proxy.
+    """
+    settings.resources = "server"
+    viewer.trust(role_header)
+    application = BokehTornado(
+        build_applications({path: str(page) for path, page in pages.items()}, location=False),
+        secret_key=secret,
+        sign_sessions=True,
+        extra_websocket_origins=list(hosts),
+        include_headers=[role_header],
+        include_cookies=[],
+        session_token_expiration=TOKEN_SECONDS,
+        use_index=False,
+        redirect_root=False,
+        keep_alive_milliseconds=KEEP_ALIVE_MILLISECONDS,
+        stats_log_frequency_milliseconds=NEVER_MILLISECONDS,
+        mem_log_frequency_milliseconds=0,
+        websocket_max_message_size_bytes=LARGEST_MESSAGE_BYTES,
+    )
+    application.add_transform(SafeHeaders)
+    return application
+
+
+def start(application: BokehTornado, loop: IOLoop) -> None:
+    """Runs what the application does by itself: pings, and the end of sessions whose browser is gone."""
+    application.initialize(loop)
+    application.start()
+
+
+def stop(application: BokehTornado) -> None:
+    """Ends that, and every session."""
+    application.stop()
+
+
+def sub_routes(page: str) -> tuple[str, str]:
+    """The paths that a browser asks for because of one page: the page itself and its WebSocket."""
+    return page, f"{page.rstrip('/')}/ws"

@@ -1,0 +1,109 @@
+// What stands around the rows: status tabs, search and filters above, column headings, the pager below, and the two pages
+// that help when there is nothing to show. Each part gives `root`, and `show` to bring it up to date.
+
+const PAGE_SIZES = [25, 50, 100]
+const TABS = [[null, "All"], ["pending", "Pending"], ["in-progress", "In progress"], ["completed", "Completed"]]
+
+// A select in a frame of its own, for its arrow: `root` goes on the page, `select` holds the value.
+function makeSelect(label, options, change, kind = "") {
+  const select = h("select", {"aria-label": label, onchange: () => change(select.value || null)}, ...options.map(([value, text]) => h("option", {value, text})))
+  return {select, root: h("span", {class: `select ${kind}`}, select, icon("unfold"))}
+}
+
+function makeToolbar(ask, openNew, locked) {
+  const search = h("input", {type: "search", placeholder: "Search tasks", "aria-label": "Search tasks", "aria-keyshortcuts": "/", maxlength: 200})
+  let pause = null
+  search.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(() => ask({text: search.value, offset: 0}), 200) })
+  const counts = new Map()
+  const tabs = TABS.map(([status, title]) => {
+    const count = h("span", {class: "count"})
+    counts.set(status, count)
+    return h("button", {type: "button", class: "tab", "data-status": status ?? "", onclick: () => ask({status, offset: 0, ...(status && status !== "completed" ? {outcome: null} : {})})},
+      status ? icon(status === "completed" ? "succeeded" : status) : null, h("span", {text: title}), count)
+  })
+  const notes = h("span", {class: "notes"})
+  const priority = makeSelect("Priority", [["", "Any priority"], ...Object.entries(PRIORITY_WORDS)], (value) => ask({priority: value, offset: 0}))
+  const outcome = makeSelect("Outcome", [["", "Any outcome"], ...Object.entries(OUTCOME_WORDS)],
+    (value) => ask({outcome: value, offset: 0, ...(value ? {status: null} : {})}))
+  const orders = COLUMNS.flatMap(({title, sort}) => [[sort, `Sort: ${title}`], [opposite(sort), `Sort: ${title}, reversed`]])
+  const order = makeSelect("Order", orders, (sort) => ask({sort, offset: 0}), "order")
+  const create = locked ? null : h("button", {type: "button", class: "primary new", "aria-keyshortcuts": "n", onclick: openNew}, icon("plus"), h("span", {text: "New task"}), h("kbd", {text: "n", "aria-hidden": "true"}))
+  const root = h("div", {class: "toolbar"},
+    h("div", {class: "tabs", role: "group", "aria-label": "Status"}, ...tabs), notes,
+    h("div", {class: "tools"}, h("label", {class: "search"}, icon("search"), search, h("kbd", {text: "/", "aria-hidden": "true"})), priority.root, outcome.root, order.root, create))
+
+  function show(query) {
+    for (const tab of tabs) tab.setAttribute("aria-pressed", String((tab.dataset.status || null) === query.status))
+    if (search.getRootNode().activeElement !== search) search.value = query.text
+    priority.select.value = query.priority ?? ""
+    outcome.select.value = query.outcome ?? ""
+    order.select.value = query.sort
+    for (const {select} of [priority, outcome]) select.classList.toggle("chosen", Boolean(select.value))
+  }
+
+  function showCounts(found) {
+    const numbers = [[null, found.pending + found.in_progress + found.completed], ["pending", found.pending], ["in-progress", found.in_progress], ["completed", found.completed]]
+    for (const [status, number] of numbers) counts.get(status).textContent = wholeNumber(number)
+    notes.replaceChildren(
+      ...(found.failed ? [h("span", {class: "bad"}, icon("failed"), `${wholeNumber(found.failed)} failed`)] : []),
+      ...(found.overdue ? [h("span", {class: "late"}, icon("clock"), `${wholeNumber(found.overdue)} overdue`)] : []))
+  }
+
+  return {root, search, create, show, showCounts}
+}
+
+function makeHead(sortBy) {
+  const cells = COLUMNS.map(({key, title, sort}) => h("th", {role: "columnheader", class: `cell ${key}`, "data-sort": sort.replace("-", "")},
+    h("button", {type: "button", onclick: () => sortBy(sort)}, h("span", {text: title}), h("span", {class: "arrow"}))))
+  const root = h("thead", {role: "rowgroup"}, h("tr", {role: "row"}, ...cells, h("th", {role: "columnheader", class: "cell actions"}, h("span", {class: "unseen", text: "Actions"}))))
+  function show(sort) {
+    for (const cell of cells) {
+      const chosen = cell.dataset.sort === sort.replace("-", ""), falling = sort.startsWith("-")
+      if (chosen) cell.setAttribute("aria-sort", falling ? "descending" : "ascending")
+      else cell.removeAttribute("aria-sort")
+      cell.querySelector(".arrow").replaceChildren(...(chosen ? [icon(falling ? "down" : "up")] : []))
+    }
+  }
+  return {root, show}
+}
+
+function makePager(ask) {
+  const range = h("span", {class: "range"})
+  const go = (name, label, offset) => h("button", {type: "button", class: "quiet", "aria-label": label, title: label, onclick: () => ask({offset: offset()})}, icon(name))
+  let query = FIRST_QUERY, total = 0
+  const lastOffset = () => Math.floor(Math.max(0, total - 1) / query.limit) * query.limit
+  const back = [go("first", "First page", () => 0), go("previous", "Previous page", () => Math.max(0, query.offset - query.limit))]
+  const forth = [go("next", "Next page", () => query.offset + query.limit), go("last", "Last page", lastOffset)]
+  const size = makeSelect("Rows on a page", PAGE_SIZES.map((rows) => [rows, `${rows} rows`]), (rows) => ask({limit: Number(rows), offset: 0}))
+  const root = h("nav", {class: "pager", "aria-label": "Pages"}, range, size.root, h("span", {class: "pages"}, ...back, ...forth))
+  function show(next, rows, all) {
+    query = next
+    total = all
+    range.textContent = rows ? `${wholeNumber(query.offset + 1)}–${wholeNumber(query.offset + rows)} of ${wholeNumber(total)}` : "0 of 0"
+    for (const button of back) button.disabled = query.offset === 0
+    for (const button of forth) button.disabled = query.offset >= lastOffset()
+    size.select.value = String(query.limit)
+    root.hidden = !total
+  }
+  return {root, show}
+}
+
+function makeCommand(text) {
+  const copied = h("span", {role: "status", class: "copied"})
+  async function copy() {
+    try { await navigator.clipboard.writeText(text); copied.textContent = "Copied" }
+    catch { copied.textContent = "Select the line and copy it" }
+  }
+  return h("div", {class: "command"}, h("code", {text}), h("button", {type: "button", class: "quiet", "aria-label": "Copy the command", title: "Copy", onclick: copy}, icon("copy")), copied)
+}
+
+function makeEmpty(openNew, clear, {locked, linked}) {
+  const curl = `curl ${location.origin}/tasks -H 'Content-Type: application/json' -d '{"name": "my first task"}'`
+  const none = h("div", {class: "empty"}, h("h2", {text: "No tasks yet"}),
+    h("p", {text: locked ? "What programs and other people report appears here at once." : "Make one here, or from any terminal or program; it appears at once."}),
+    makeCommand('vain add "my first task"'), linked ? makeCommand(curl) : null,
+    locked ? null : h("button", {type: "button", class: "primary", onclick: openNew}, icon("plus"), h("span", {text: "New task"})))
+  const unmatched = h("div", {class: "empty"}, h("h2", {text: "No task matches"}), h("p", {text: "Other words or fewer filters may find it."}),
+    h("button", {type: "button", onclick: clear, text: "Clear search and filters"}))
+  return {none, unmatched}
+}

@@ -1,0 +1,98 @@
+"""What the browser is told of a task, and how little of it: pure functions from tasks to rows and patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from vain.types import FAILURES, Task
+
+NOTE_LENGTH: Final = 240
+"""Characters of a message or description that a row shows; the editor shows all of it."""
+
+Fact = dict[str, Any]
+
+
+def row(task: Task) -> dict[str, Any]:
+    """The part of a task that a row shows. Times are canonical strings: the browser knows its own time zone."""
+    note, is_error = _note(task)
+    return {
+        "id": task.task_id,
+        "name": task.name,
+        "note": note,
+        "note_is_error": is_error,
+        "status": task.status,
+        "outcome": task.outcome,
+        "priority": task.priority,
+        "tags": task.tags,
+        "progress": task.progress,
+        "amount": amount(task),
+        "due_at": task.due_at,
+        "overdue": task.overdue,
+        "stale": task.stale,
+        "attempt": task.attempt,
+        "version": task.version,
+        "updated_at": task.updated_at,
+        "created_at": task.created_at,
+    }
+
+
+def changed(shown: Sequence[Task], fresh: Sequence[Task]) -> list[Task] | None:
+    """The tasks of ``fresh`` that differ from those shown; None when other tasks, or another order, are to be shown."""
+    if [task.task_id for task in shown] != [task.task_id for task in fresh]:
+        return None
+    return [new for old, new in zip(shown, fresh, strict=True) if new is not old and new != old]
+
+
+def amount(task: Task) -> str | None:
+    """``3 of 10 files``, ``3 files``; None when no amount was reported."""
+    if task.current is None:
+        return None
+    words = [f"{task.current:,.10g}"]
+    if task.total is not None:
+        words.append(f"of {task.total:,.10g}")
+    if task.unit is not None:
+        words.append(task.unit)
+    return " ".join(words)
+
+
+def values(task: Task) -> dict[str, Any]:
+    """What the editor starts from."""
+    return {
+        "name": task.name,
+        "description": task.description,
+        "priority": task.priority,
+        "due_at": task.due_at,
+        "tags": task.tags,
+        "progress": task.progress,
+    }
+
+
+def facts(task: Task) -> list[tuple[str, Fact]]:
+    """What else is known of a task, as (label, ``{"time"}`` or ``{"text"}``) pairs, for the editor to show beneath."""
+    error = task.error
+    moments = (("Created", task.created_at), ("Started", task.started_at), ("Completed", task.completed_at))
+    words = (
+        ("Message", task.message),
+        ("Attempt", str(task.attempt) if task.attempt > 1 else ""),
+        ("Exit code", "" if task.exit_code is None else str(task.exit_code)),
+        ("Error", "" if error is None else ": ".join(filter(None, (error.type, error.message)))),
+        ("Traceback", (error.traceback or "") if error is not None else ""),
+        ("Key", task.key or ""),
+        ("Command", (task.source.command or "") if task.source is not None else ""),
+        ("Host", (task.source.host or "") if task.source is not None else ""),
+    )
+    times: list[tuple[str, Fact]] = [(label, {"time": time}) for label, time in moments if time is not None]
+    return times + [(label, {"text": text, "long": "\n" in text}) for label, text in words if text]
+
+
+def _note(task: Task) -> tuple[str, bool]:
+    """The one line beneath a name, and whether it tells of an error."""
+    if task.error is not None and task.outcome in FAILURES:
+        return _line(": ".join(filter(None, (task.error.type, task.error.message)))), True
+    return _line(task.message or task.description), False
+
+
+def _line(text: str) -> str:
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= NOTE_LENGTH else f"{first[: NOTE_LENGTH - 1]}…"

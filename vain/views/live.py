@@ -1,0 +1,155 @@
+"""What one open page, or one notebook, knows: the newest sample, and the rows that its charts draw.
+
+One ``Live`` for each session. It holds its own place in the source (a cursor into the metric rows, the number of the
+newest event), takes at each tick only what came after it, and sends that in one message to the browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import panel as pn
+import param
+from bokeh.models import ColumnDataSource
+
+from vain.errors import Forbidden
+from vain.samples import Sample
+from vain.types import ROLES, Role
+from vain.views import pusher
+from vain.views.rows import rows
+
+if TYPE_CHECKING:
+    from bokeh.document import Document
+
+    from vain.source import Source
+
+logger = logging.getLogger(__name__)
+
+WINDOWS_SECONDS: Final = (300, 900, 3600)
+FEWEST_ROWS: Final = 900
+
+
+class Live(param.Parameterized):
+    """Views read ``sample``, ``seq`` and ``metrics``, and renew what depends on ``tick``. Loop only.
+
+    ``metrics`` is one wide ``ColumnDataSource`` for all charts: ``t`` in Unix milliseconds, then a column for each
+    series of ``vain.samples.series`` (NaN: unknown). A view that shows tasks compares ``seq`` with the one it drew.
+    """
+
+    sample = param.ClassSelector(class_=Sample, default=None, allow_None=True, doc="The newest sample; None before the first")
+    seq = param.Integer(default=0, doc="Number of the newest event")
+    tick = param.Integer(default=0, doc="Rises by one with each update")
+    theme = param.Selector(default="light", objects=["light", "dark"], doc="For where the page's own style cannot tell")
+    window_seconds = param.Selector(default=WINDOWS_SECONDS[0], objects=list(WINDOWS_SECONDS), doc="How far back charts go")
+
+    def __init__(self, source: Source, role: Role = "admin") -> None:
+        super().__init__()
+        self.source = source
+        self.role: Role = role
+        self.metrics = ColumnDataSource({"t": []})
+        self._document: Document | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._displays: list[pn.viewable.Viewable] = []
+        self._tick_waits = False
+        self._cursor = 0
+        self._newest: float | None = None
+        self._fill()
+        self.param.update(sample=source.latest(), seq=source.seq)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this viewer may change tasks."""
+        return ROLES.index(self.role) >= ROLES.index("write")
+
+    def require_write(self) -> None:
+        """What each callback that changes something calls first: a browser can send what no button offers.
+
+        Raises ``Forbidden``.
+        """
+        if not self.may_write:
+            raise Forbidden("You may look, but not change: the key that you signed in with is read-only.")
+
+    def start(self) -> Live:
+        """Follows the source from now on; inside a server's session, until that session ends."""
+        document = pn.state.curdoc
+        if document is not None and document.session_context is not None:
+            self._document = document
+            document.on_session_destroyed(self._session_ended)
+        else:
+            self._loop = asyncio.get_running_loop()
+        pusher.join(self)
+        return self
+
+    def stop(self) -> None:
+        """Follows the source no more. Twice is once."""
+        pusher.leave(self)
+        self._document, self._loop = None, None
+        self._displays.clear()
+
+    def attach(self, display: pn.viewable.Viewable) -> None:
+        """Has what changes in ``display``'s Bokeh models sent to a notebook, where nothing else would send it."""
+        self._displays.append(display)
+
+    def add_series(self, name: str) -> None:
+        """Gives ``metrics`` a column for a series that has no row yet, so that a chart can be drawn before it comes."""
+        if name not in self.metrics.data:
+            self.metrics.data[name] = np.full(len(self.metrics.data["t"]), math.nan)
+
+    def wake(self) -> None:
+        """Asks for a tick; while one is asked for and has not run, a second is not."""
+        if self._tick_waits:
+            return
+        if self._document is not None:
+            self._tick_waits = True
+            self._document.add_next_tick_callback(self._advance)
+        elif self._loop is not None:
+            self._tick_waits = True
+            self._loop.call_soon_threadsafe(self._advance)
+
+    def _session_ended(self, _session_context: object) -> None:
+        self.stop()
+
+    def _advance(self) -> None:
+        self._tick_waits = False
+        if self._document is None and self._loop is None:
+            return
+        with pn.io.hold(self._document):
+            self._take()
+            self.param.update(sample=self.source.latest(), seq=self.source.seq, tick=self.tick + 1)
+        if self._displays:
+            pn.io.push_notebook(*self._displays)
+
+    @property
+    def _rollover(self) -> int:
+        return max(FEWEST_ROWS, math.ceil(self.window_seconds / self.source.period_seconds))
+
+    def _take(self) -> None:
+        columns = self.source.columns(self._cursor)
+        if columns.cursor < self._cursor:
+            self._fill()  # the source began anew, as after a restart of the server that it speaks to
+            return
+        if columns.cursor == self._cursor or not columns.t:
+            return
+        fresh = rows(columns, self.source.period_seconds, self._newest)
+        self._cursor, self._newest = columns.cursor, columns.t[-1]
+        known = self.metrics.data
+        if fresh.keys() <= known.keys():
+            empty = [math.nan] * len(fresh["t"])
+            self.metrics.stream({name: fresh.get(name, empty) for name in known}, rollover=self._rollover)
+        else:
+            self._fill()
+
+    @param.depends("window_seconds", watch=True)
+    def _fill(self) -> None:
+        """Everything anew: at the start, when another window is asked for, and when a series (a new disk) appears."""
+        columns = self.source.columns(0)
+        newest = columns.t[-1] if columns.t else 0.0
+        drawn = rows(columns, self.source.period_seconds, after=newest - self.window_seconds)
+        self._cursor, self._newest = columns.cursor, newest or None
+        known = set(self.metrics.data) - set(drawn)
+        empty = np.full(len(drawn["t"]), math.nan)
+        self.metrics.data = {**{name: np.array(values) for name, values in drawn.items()}, **dict.fromkeys(known, empty)}

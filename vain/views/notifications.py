@@ -1,0 +1,112 @@
+"""What a person should know: the list of notifications, and their count in the header.
+
+Titles and messages may hold anything that somebody wrote; both components set them as text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import panel as pn
+import param
+from msgspec import structs
+from panel.custom import JSComponent
+
+from vain.types import Notification
+from vain.views.live import Live
+from vain.views.text import asset
+
+SHOWN: Final = 50
+"""So many notifications are read and listed; a bell that counts more says ``50+``."""
+_FIELDS: Final = ("notification_id", "timestamp", "level", "title", "message", "read")
+
+
+class NotificationList(JSComponent):
+    """The browser's side of the list. Sends ``{"read": [notification_id, ...]}``."""
+
+    items = param.List(default=[], item_type=dict)
+    may_write = param.Boolean(default=False)
+
+    _esm = asset("notifications.js")
+    _stylesheets = (asset("notifications.css"),)
+
+
+class BellCount(JSComponent):
+    """The browser's side of the bell: a link to the list, with the number of those that nobody read."""
+
+    text = param.String(default="")
+
+    _esm = asset("bell.js")
+    _stylesheets = (asset("bell.css"),)
+
+
+class Notifications(pn.viewable.Viewer):
+    """The list over a ``Live``, newest first; those who may change something can mark entries as read."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self.live = live
+        self._seen_seq = -1
+        self._list = NotificationList(may_write=live.may_write, sizing_mode="stretch_width", margin=0)
+        self._list.on_msg(self._marked)
+        live.param.watch(self._follow, "tick")
+        pn.state.onload(self.renew)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._list
+
+    async def _follow(self, _event: object) -> None:
+        if self._seen_seq != self.live.seq:
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Reads the newest notifications and shows them."""
+        self._seen_seq = self.live.seq
+        self._list.items = [plain(notification) for notification in await self.live.source.notifications(SHOWN)]
+
+    async def _marked(self, event: Any) -> None:
+        asked = event.data.get("read") if isinstance(event.data, dict) else None
+        listed = {item["notification_id"] for item in self._list.items}
+        # The browser may send anything; only what it was shown can be marked, and only by who may write.
+        if not self.live.may_write or not isinstance(asked, list):
+            return
+        for notification_id in asked:
+            if notification_id in listed:
+                await self.live.source.read_notification(notification_id)
+        await self.renew()
+
+
+class Bell(pn.viewable.Viewer):
+    """The bell over a ``Live``."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self.live = live
+        self._seen_seq = -1
+        self._count = BellCount(margin=0)
+        live.param.watch(self._follow, "tick")
+        pn.state.onload(self.renew)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._count
+
+    async def _follow(self, _event: object) -> None:
+        if self._seen_seq != self.live.seq:
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Counts the newest notifications."""
+        self._seen_seq = self.live.seq
+        self._count.text = unread(await self.live.source.notifications(SHOWN))
+
+
+def unread(notifications: list[Notification]) -> str:
+    """How many of them nobody read: nothing for none, ``50+`` if all that were asked for are unread."""
+    number = sum(not notification.read for notification in notifications)
+    return f"{SHOWN}+" if number >= SHOWN else str(number or "")
+
+
+def plain(notification: Notification) -> dict[str, Any]:
+    """What the browser needs of a notification."""
+    everything = structs.asdict(notification)
+    return {name: everything[name] for name in _FIELDS}

@@ -1,0 +1,49 @@
+"""What vAIn itself costs, at the foot of every page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import param
+from panel.custom import JSComponent
+
+from vain import words
+from vain.samples import Sample
+from vain.views.live import Live
+from vain.views.text import asset
+
+
+def own_use(sample: Sample | None) -> str:
+    """One line: share of one core, memory, and how long a look at the machine takes."""
+    if sample is None:
+        return "vAIn is starting"
+    own = sample.own
+    parts = [f"vAIn uses {words.percent(own.cpu_percent)} of a core", f"{words.size(own.memory_bytes)} of memory"]
+    if own.sampling_seconds is not None:
+        parts.append(f"{own.sampling_seconds * 1000:.1f} ms for a sample")
+    return " · ".join(parts)
+
+
+class Line(JSComponent):
+    """The browser's side: a line of text."""
+
+    text = param.String(default="")
+
+    _esm = asset("line.js")
+    _stylesheets = (asset("line.css"),)
+
+
+class OwnUse(pn.viewable.Viewer):
+    """The line over a ``Live``."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self._line = Line(text=own_use(live.sample), margin=0, sizing_mode="stretch_width")
+        live.param.watch(self._renew, "sample")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._line
+
+    def _renew(self, event: Any) -> None:
+        self._line.text = own_use(event.new)

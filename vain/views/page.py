@@ -1,0 +1,91 @@
+"""The frame of every page: header, sections in a grid, footer. A file in ``app/`` says what goes into it.
+
+``show`` puts each view into the document as a root of its own and leaves their arrangement to the template, where CSS
+does it: fewer models to build and to send than with Panel's layouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal, NamedTuple
+
+import panel as pn
+from bokeh.document import Document
+from bokeh.models import LayoutDOM, UIElement
+
+from vain import source
+from vain.views import theme, viewer
+from vain.views.live import Live
+from vain.views.notifications import Bell
+from vain.views.own import OwnUse
+from vain.views.text import asset, template
+
+NAVIGATION: Final = (("/", "Overview"), ("/board", "Board"), ("/machine", "Machine"))
+
+Width = Literal["full", "half", "third", "two-thirds"]
+View = pn.viewable.Viewer | pn.viewable.Viewable | UIElement
+
+
+class Section(NamedTuple):
+    """A panel of the page: its heading (``""``: none, the views speak for themselves), its views, its share of the width."""
+
+    title: str
+    views: tuple[View, ...]
+    width: Width = "full"
+    bare: bool = False
+    """Without the panel's own ground, for views that bring theirs."""
+    anchor: str = ""
+    tools: tuple[View, ...] = ()
+    """Views that stand beside the heading."""
+    columns: int = 1
+    """How many views stand beside each other, where the page is wide."""
+
+
+def open_live() -> Live:
+    """The ``Live`` of the session that a page is being built for, over the process's source, with the viewer's role."""
+    return Live(source.current(), viewer.role(pn.state.curdoc)).start()
+
+
+def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None:
+    """Makes the current document the page at ``path``."""
+    # Panel would add a root of its own that no template places.
+    pn.config.browser_info = False
+    document = pn.state.curdoc or Document()
+    # Bokeh goes over the whole document after each root unless it is told to wait: half a second of the loop.
+    with document.models.freeze():
+        frame = [_placed(section, index, document) for index, section in enumerate(sections)]
+        bell, own = _add(Bell(live), document, "bell"), _add(OwnUse(live), document, "own")
+    document.title = f"{title} · {live.source.host} · vAIn"
+    document.template = template("page.html")
+    document.template_variables.update(
+        style=theme.css() + asset("vain.css"),
+        script=asset("header.js"),
+        host=live.source.host,
+        period_seconds=live.source.period_seconds,
+        path=path,
+        navigation=NAVIGATION,
+        sections=frame,
+        role=live.role,
+        bell=bell,
+        own=own,
+    )
+
+
+def _placed(section: Section, index: int, document: Document) -> dict[str, Any]:
+    names = [_add(view, document, f"section-{index}-{number}") for number, view in enumerate(section.views)]
+    tools = [_add(view, document, f"tool-{index}-{number}") for number, view in enumerate(section.tools)]
+    return {**section._asdict(), "views": names, "tools": tools, "heading": f"heading-{index}"}
+
+
+def _add(view: View, document: Document, name: str) -> str:
+    """Puts one view into the document under ``name``, by which the template finds it."""
+    before = len(document.roots)
+    if isinstance(view, UIElement):
+        document.add_root(view)
+    else:
+        pn.panel(view).server_doc(document, location=False)
+    root = document.roots[before]
+    root.name = name
+    if isinstance(root, LayoutDOM) and root.sizing_mode is None:
+        root.sizing_mode = "stretch_width"
+    return name

@@ -1,0 +1,168 @@
+"""The one theme: type, spacing and colours, as CSS custom properties and as Bokeh figure properties.
+
+Light and dark differ only in what lies around the data. Bokeh reads ``--bk-…`` custom properties before a figure's own
+ones, so on our pages a figure follows the toggle without a message to the server; the colours of the data in ``SERIES``
+are readable on both grounds (3:1 and more) and told apart by people who see colours differently (after Okabe and Ito).
+Where the page is not ours, in a notebook, ``apply`` sets the same colours as properties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from bokeh.models import Axis, Grid, Legend
+from bokeh.plotting import figure
+
+Mode = Literal["light", "dark"]
+
+FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif'
+MONO: Final = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace'
+
+SCALE: Final[Mapping[str, str]] = {
+    "font": FONT,
+    "mono": MONO,
+    "size-small": "12px",
+    "size-text": "14px",
+    "size-title": "15px",
+    "size-figure": "26px",
+    "space-1": "4px",
+    "space-2": "8px",
+    "space-3": "12px",
+    "space-4": "16px",
+    "space-5": "24px",
+    "space-6": "32px",
+    "radius": "8px",
+    "radius-small": "5px",
+}
+
+SERIES: Final[Mapping[str, str]] = {
+    "blue": "#2f7fd6",
+    "orange": "#c96a12",
+    "green": "#12906e",
+    "purple": "#a75fb5",
+    "grey": "#7b8494",
+    "red": "#d9483b",
+    "gold": "#a67c00",
+}
+"""The colours of data: 3:1 and more against the surface of both modes. A second cue (dash, word, place) goes with each."""
+
+LIGHT: Final[Mapping[str, str]] = {
+    "ground": "#f6f7f9",
+    "surface": "#ffffff",
+    "raised": "#f0f2f5",
+    "line": "#e2e5ea",
+    "line-strong": "#868e9c",
+    "text": "#171a21",
+    "text-soft": "#545c6a",
+    "accent": "#1f66b8",
+    "accent-ground": "#e8f0fa",
+    "good": "#0b7355",
+    "good-ground": "#e3f4ee",
+    "warning": "#8a5300",
+    "warning-ground": "#fdf1dc",
+    "critical": "#b3261e",
+    "critical-ground": "#fdeae8",
+    "shadow": "0 1px 2px rgb(20 25 35 / 6%)",
+}
+
+DARK: Final[Mapping[str, str]] = {
+    "ground": "#0e1116",
+    "surface": "#161a21",
+    "raised": "#1f242d",
+    "line": "#2a303b",
+    "line-strong": "#6b7586",
+    "text": "#e8ebf0",
+    "text-soft": "#a2abba",
+    "accent": "#74aef0",
+    "accent-ground": "#182a40",
+    "good": "#4cc39c",
+    "good-ground": "#12291f",
+    "warning": "#e5ad4e",
+    "warning-ground": "#2e2412",
+    "critical": "#ff8a7e",
+    "critical-ground": "#381a18",
+    "shadow": "none",
+}
+
+MODES: Final[Mapping[Mode, Mapping[str, str]]] = {"light": LIGHT, "dark": DARK}
+
+BOKEH: Final[Mapping[str, str]] = {
+    "background-fill-color": "transparent",
+    "border-fill-color": "transparent",
+    "outline-line-color": "transparent",
+    "grid-line-color": "var(--vain-line)",
+    "axis-line-color": "var(--vain-line)",
+    "major-tick-line-color": "var(--vain-line)",
+    "minor-tick-line-color": "transparent",
+    "major-label-text-color": "var(--vain-text-soft)",
+    "axis-label-text-color": "var(--vain-text-soft)",
+    "label-text-color": "var(--vain-text-soft)",
+    "text-color": "var(--vain-text)",
+}
+"""What Bokeh's own custom properties stand for; they reach into every figure of the page."""
+
+
+PANEL: Final[Mapping[str, str]] = {
+    "design-background-color": "transparent",
+    "design-background-text-color": "var(--vain-text)",
+    "design-surface-color": "var(--vain-surface)",
+    "design-surface-text-color": "var(--vain-text)",
+    "panel-on-background-color": "var(--vain-text)",
+}
+"""The same for what Panel's own style sheets ask for."""
+
+
+def tokens(mode: Mode) -> dict[str, str]:
+    """The custom properties of one mode, by name without the leading ``--vain-``."""
+    return {**SCALE, **{f"series-{name}": color for name, color in SERIES.items()}, **MODES[mode]}
+
+
+def css() -> str:
+    """The style sheet of the tokens: light, dark where the system or ``data-theme`` asks for it, and Bokeh's properties."""
+    dark = _declarations(DARK, "vain-")
+    light = _declarations(tokens("light"), "vain-") + _declarations(BOKEH, "bk-") + _declarations(PANEL, "")
+    return (
+        f":root {{ color-scheme: light; {light} }}\n"
+        f":root[data-theme=dark] {{ color-scheme: dark; {dark} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme]) {{ color-scheme: dark; {dark} }} }}\n"
+    )
+
+
+def apply(plot: figure, mode: Mode = "light") -> None:
+    """Gives a figure the theme: its type sizes, thin lines and, for where no page of ours does it, the colours of a mode."""
+    colors = MODES[mode]
+    plot.background_fill_color = plot.border_fill_color = None
+    plot.outline_line_color = None
+    plot.title.text_color, plot.title.text_font, plot.title.text_font_size = colors["text"], FONT, "13px"
+    # Read from where they stand: Bokeh's own search walks every model of the figure, and a page is built on the loop.
+    for part in (*plot.left, *plot.right, *plot.above, *plot.below, *plot.center):
+        if isinstance(part, Axis):
+            _apply_axis(part, colors)
+        elif isinstance(part, Grid):
+            part.grid_line_color = colors["line"]
+        elif isinstance(part, Legend):
+            _apply_legend(part, colors)
+
+
+def _apply_axis(axis: Axis, colors: Mapping[str, str]) -> None:
+    axis.axis_line_color = axis.major_tick_line_color = colors["line"]
+    axis.minor_tick_line_color = None
+    axis.major_label_text_color = axis.axis_label_text_color = colors["text-soft"]
+    axis.major_label_text_font = axis.axis_label_text_font = FONT
+    axis.major_label_text_font_size = axis.axis_label_text_font_size = "11px"
+    axis.axis_label_text_font_style = "normal"
+    axis.major_tick_in, axis.major_tick_out = 0, 4
+
+
+def _apply_legend(legend: Legend, colors: Mapping[str, str]) -> None:
+    legend.background_fill_color = legend.border_line_color = None
+    legend.label_text_color, legend.label_text_font, legend.label_text_font_size = colors["text-soft"], FONT, "11px"
+    # A legend is HTML, styled once: it follows the toggle through a style of its own.
+    legend.stylesheets = [f".bk-item .bk-label {{ color: var(--vain-text-soft, {colors['text-soft']}) !important; }}"]
+    legend.margin = legend.padding = 0
+    legend.spacing, legend.glyph_width, legend.glyph_height, legend.label_height = 10, 14, 14, 14
+
+
+def _declarations(values: Mapping[str, str], prefix: str) -> str:
+    return " ".join(f"--{prefix}{name}: {value};" for name, value in values.items())
