@@ -137,6 +137,12 @@ def test_without_a_server_the_address_and_the_cure_are_named() -> None:
         Client(url).tasks()
 
 
+def test_a_server_behind_a_path_is_found(server: SmallServer) -> None:
+    server.answers["GET /box/tasks"] = answer([TASK])
+    with Client(f"{server.url}/box/") as client:
+        assert len(client.tasks()) == 1
+
+
 def test_a_silent_server_is_given_up(server: SmallServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = Client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=0.1)

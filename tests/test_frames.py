@@ -93,7 +93,8 @@ def test_no_rows_give_an_empty_frame() -> None:
 
 def until_sampled(client: Client) -> None:
     """Waits for the server's first look at the machine."""
-    while not client.history(after=-60).t:
+    deadline = time.monotonic() + 10
+    while not client.history(after=-60).t and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

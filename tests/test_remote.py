@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -244,7 +245,8 @@ def test_it_follows_a_server_that_was_restarted(tmp_path: Path) -> None:
         assert soon(lambda: len(source.columns(0).t) > known)
 
 
-def test_the_key_goes_with_the_socket_too(tmp_path: Path) -> None:
+def test_the_key_goes_with_the_socket_too_and_into_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     with closing(KeyRing.open(tmp_path)) as ring:
         _, reading = ring.create("viewer", "read")
         _, writing = ring.create("worker", "write")
@@ -255,3 +257,4 @@ def test_the_key_goes_with_the_socket_too(tmp_path: Path) -> None:
         assert soon(lambda: source._socket is not None)
         worker.create("x")
         assert soon(lambda: len(source.tasks()) == 1)
+    assert reading not in caplog.text

@@ -1,0 +1,120 @@
+"""Every command and every example of the README, run as a reader would type it, against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.live_server import live_server
+
+pytestmark = pytest.mark.slow
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+STARTED = re.compile(r"vAIn is at http://localhost:(\d+)")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with live_server(tmp_path / "data") as address:
+        yield address
+
+
+def blocks(root: Path, language: str, containing: str) -> str:
+    """The one block of a language that contains a text."""
+    found = [body for name, body in BLOCK.findall((root / "README.md").read_text("utf-8")) if name == language]
+    (block,) = [body for body in found if containing in body]
+    return str(block)
+
+
+def environment(root: Path, **variables: str) -> dict[str, str]:
+    """Where `vain` is the command of this checkout, whether it is installed or not."""
+    return {**os.environ, "PYTHONPATH": str(root), "PATH": os.environ["PATH"], **variables}
+
+
+def typed(root: Path, script: str, **variables: str) -> str:
+    """What a block of shell prints; `vain` is this checkout's."""
+    function = f'vain() {{ "{sys.executable}" -m vain "$@"; }}\n'
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", function + script],
+        env=environment(root, **variables), capture_output=True, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def tasks_of(url: str) -> list[dict[str, object]]:
+    with urlopen(f"{url}/tasks") as answer:
+        return list(json.load(answer))
+
+
+def test_the_shell_example_leaves_a_completed_task(root: Path, url: str) -> None:
+    printed = typed(root, blocks(root, "shell", "vain add"), VAIN_URL=url)
+    assert printed.split()[0] == "1"
+    (task,) = tasks_of(url)
+    assert (task["name"], task["outcome"], task["priority"], task["progress"]) == (
+        "train resnet", "succeeded", "high", 100,
+    )  # fmt: skip
+
+
+def test_the_curl_examples_make_and_fail_a_task_and_show_the_machine(root: Path, url: str) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    urlopen(Request(f"{url}/tasks", b'{"name": "first"}', {"Content-Type": "application/json"})).close()
+    script = blocks(root, "shell", "curl -X POST").replace("localhost:5006", url.removeprefix("http://"))
+    printed = typed(root, script.replace("curl ", "curl --fail-with-body -sS "))
+    assert tasks_of(url)[1]["outcome"] == "failed"
+    assert '"cpu_usage":' in printed and '"memory.percent":' in printed
+
+
+def test_the_python_example_runs(root: Path, url: str, tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(blocks(root, "python", "vain.Client"), "utf-8")
+    subprocess.run([sys.executable, script], env=environment(root, VAIN_URL=url), check=True, timeout=30)
+    assert tasks_of(url)[0]["progress"] == 50
+
+
+def test_the_javascript_example_prints_both_kinds_of_line(root: Path, url: str, node_path: str, tmp_path: Path) -> None:
+    script = tmp_path / "example.js"
+    host = url.removeprefix("http://")
+    script.write_text(blocks(root, "javascript", "WebSocket").replace("localhost:5006", host), "utf-8")
+    with subprocess.Popen([node_path, script], stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdout
+        assert node.stdout.readline().startswith("Performance Update: CPU - ")
+        urlopen(Request(f"{url}/tasks", b'{"name": "x"}', {"Content-Type": "application/json"})).close()
+        assert any("Task 1 updated to pending" in node.stdout.readline() for _ in range(20))
+        node.kill()
+
+
+def test_with_a_key_others_are_let_in_and_without_one_they_are_not(root: Path, tmp_path: Path) -> None:
+    create, serve = blocks(root, "shell", "vain keys create").strip().splitlines()
+    variables = {"VAIN_DATA": str(tmp_path), "VAIN_PORT": "0", "VAIN_NO_BROWSER": "1"}
+    key = typed(root, create, **variables).strip()
+    command = [sys.executable, "-m", *serve.split()]
+    env = environment(root, **variables)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as server:
+        assert server.stdout
+        started = STARTED.search(server.stdout.readline())
+        assert started
+        assert status(started[1], None) == 401
+        assert status(started[1], key) == 200
+        server.terminate()
+
+
+def status(port: str, key: str | None) -> int:
+    """What a program is answered."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with urlopen(Request(f"http://localhost:{port}/tasks", headers=headers), timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
