@@ -83,6 +83,15 @@ class Tracker:
 
         await self._store.write(change)
 
+    def at_hand(self, task_id: int) -> Made | None:
+        """A task as it is stored, if it changed lately; None says nothing. Raises NotFound if it was deleted lately."""
+        stored = self._store.recent.get(task_id)
+        if stored is None:
+            return None
+        if stored.version is None or stored.body is None:
+            raise NotFound(f"There is no task {task_id}.")
+        return Made(task_id, stored.version, stored.body)
+
     async def get(self, task_id: int) -> Made:
         """A task as it is stored. Raises NotFound."""
         found = await self._store.read(partial(reading.task_body, task_id=task_id))

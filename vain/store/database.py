@@ -24,7 +24,8 @@ import apsw
 from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable, VainError
 from vain.store import queries
 from vain.store.folder import FolderLock, prepare, private_file
-from vain.store.transaction import Ledger, Transaction
+from vain.store.recent import RecentTasks
+from vain.store.transaction import Ledger, Stored, Transaction
 from vain.types import Event
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,14 @@ class _Settled(NamedTuple):
     future: asyncio.Future[Any]
     result: Any
     error: BaseException | None
+
+
+class _Outcome(NamedTuple):
+    """What became of a group."""
+
+    events: list[Event]
+    stored: list[Stored]
+    settled: list[_Settled]
 
 
 class Store:
@@ -86,6 +95,8 @@ class Store:
         except BaseException:
             self._lock.release()
             raise
+        self.recent = RecentTasks()
+        """The tasks that were committed last; belongs to the event loop."""
         self.seq = self._ledger.seq
         """The number of the newest event at the time of opening."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="vain-reader")
@@ -145,10 +156,9 @@ class Store:
                 change = self._waiting.get()
             ended = change is None
             if group:
-                events, settled = self._commit(group)
-                self._loop.call_soon_threadsafe(self._answer, events, settled)
+                self._loop.call_soon_threadsafe(self._answer, self._commit(group))
 
-    def _commit(self, group: list[_Change]) -> tuple[list[Event], list[_Settled]]:
+    def _commit(self, group: list[_Change]) -> _Outcome:
         ledger = self._ledger
         settled: list[_Settled] = []
         try:
@@ -160,10 +170,9 @@ class Store:
             self._complain(error)
             self._roll_back()
             refusal = _refusal(error)
-            return [], [_Settled(change.future, None, refusal) for change in group]
+            return _Outcome([], [], [_Settled(change.future, None, refusal) for change in group])
         events = ledger.events
-        ledger.settle()
-        return events, settled
+        return _Outcome(events, ledger.settle(), settled)
 
     def _run_change(self, change: _Change) -> _Settled:
         transaction = Transaction(self._ledger)
@@ -195,13 +204,15 @@ class Store:
             logger.exception("The numbers could not be read again")
             self._ledger.clear()
 
-    def _answer(self, events: list[Event], settled: list[_Settled]) -> None:
+    def _answer(self, outcome: _Outcome) -> None:
+        """On the loop: first what readers see, then the answers, so that whoever was answered finds what it wrote."""
+        self.recent.update(outcome.stored)
         try:
-            if events:
-                self._publish(events)
+            if outcome.events:
+                self._publish(outcome.events)
         except Exception:
             logger.exception("Committed events could not be published")
-        for future, result, error in settled:
+        for future, result, error in outcome.settled:
             if future.cancelled():
                 continue
             if error is None:

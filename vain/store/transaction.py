@@ -32,6 +32,14 @@ class Remembered(NamedTuple):
     body: bytes
 
 
+class Stored(NamedTuple):
+    """A task as it was committed: its version and JSON. Both are None once it is deleted."""
+
+    task_id: int
+    version: int | None
+    body: bytes | None
+
+
 class Ledger:
     """The state that the writing thread carries from commit to commit, and what waits for the next one."""
 
@@ -91,17 +99,21 @@ class Ledger:
             execute(queries.FORGET_IDEMPOTENT, (self.forgotten_before,))
         many(queries.REMEMBER, [(key, *record, at) for key, (record, at) in self.remembered.items()])
 
-    def settle(self) -> None:
-        """After the commit: keep the tasks that changed at hand, since most of them change again soon."""
+    def settle(self) -> list[Stored]:
+        """After the commit: what was stored. Keeps those tasks at hand, since most of them change again soon."""
+        stored = []
         for task_id, task in self.tasks.items():
             if task is None:
                 self.recent.pop(task_id, None)
+                stored.append(Stored(task_id, None, None))
             else:
                 self.recent[task_id] = task
+                stored.append(Stored(task_id, task.version, self.bodies[task_id]))
         self._stored_task_id = self.task_id
         while len(self.recent) > RECENT_TASKS:
             del self.recent[next(iter(self.recent))]
         self.clear()
+        return stored
 
     def _number(self, query: str) -> int:
         return int(self.connection.execute(query).get)

@@ -21,13 +21,12 @@ from tornado.web import OutputTransform
 from vain.views import viewer
 
 TOKEN_SECONDS: Final = 7 * 86_400
-"""A page on a wall reconnects by itself after a restart for as long as its token is valid."""
+"""So long may a page wait, hidden or asleep, before it opens its WebSocket."""
 LARGEST_MESSAGE_BYTES: Final = 1 << 20
 KEEP_ALIVE_MILLISECONDS: Final = 30_000
 NEVER_MILLISECONDS: Final = 7 * 86_400_000
-SHARED_PATHS: Final = ("/favicon.ico",)
 SHARED_PREFIXES: Final = ("/static/js/", "/static/extensions/panel/")
-"""What a browser asks for besides the pages themselves: Bokeh's and Panel's scripts and styles, the same for everybody."""
+"""What a browser asks for besides the pages: Bokeh's and Panel's scripts and styles, the same for everybody."""
 POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob:; worker-src 'self' blob:; "
@@ -58,8 +57,8 @@ def build(pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Ite
     """The application over ``pages`` (path to file); ``start`` it once the loop runs, ``stop`` it at the end.
 
     ``role_header`` is a header's name as Tornado writes it (``X-Vain-Role``); the gate must set it on every request and
-    drop what the client sent. ``hosts`` (``name:port``) may open the WebSocket although they differ from the Host header,
-    as behind a proxy.
+    drop what the client sent. ``hosts`` (``name:port``) may open the WebSocket although they differ from the Host
+    header, as behind a proxy.
     """
     settings.resources = "server"
     viewer.trust(role_header)

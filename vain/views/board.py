@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Any, Final
 
 import panel as pn
@@ -97,7 +98,7 @@ class Board(pn.viewable.Viewer):
     def _is_behind(self) -> bool:
         return self._troubled or self._shown_query != self._query or self._seen_seq != self.live.source.seq
 
-    def _start(self, work: Any) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)

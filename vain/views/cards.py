@@ -6,7 +6,7 @@ What a card says is plain text that the browser sets as text; its state is a col
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import panel as pn
 import param
@@ -23,10 +23,12 @@ POINTS: Final = 120
 """How many samples the small line holds."""
 NO_SAMPLE: Final = "The first sample has not come yet"
 NOT_KNOWN: Final = "Not known here, or not yet: a rate needs two samples"
-LOAD_HELP: Final = "Runnable and waiting processes, mean of the last minute; waiting: time lost because no core was free"
+LOAD_HELP: Final = (
+    "Runnable and waiting processes, mean of the last minute; waiting: time lost because no core was free"
+)
 
 
-class Card(Struct, frozen=True):
+class Reading(Struct, frozen=True):
     """``state`` is ``ok``, ``warning``, ``critical`` or ``unknown``; ``why`` is its reason, or else a tooltip."""
 
     label: str
@@ -45,7 +47,7 @@ class Card(Struct, frozen=True):
     """Percent of a bar, in place of the line."""
 
 
-def cards(sample: Sample | None) -> list[Card]:
+def cards(sample: Sample | None) -> list[Reading]:
     """All cards, always the same ones in the same order."""
     return [make(sample) for make in (_cpu, _memory, _disk, _disk_io, _network, _load, _uptime)]
 
@@ -59,79 +61,83 @@ def judged(metric: str, value: float | None) -> tuple[str, str]:
     return ("critical" if worst.level == "error" else "warning"), worst.title
 
 
-def _cpu(sample: Sample | None) -> Card:
+def _cpu(sample: Sample | None) -> Reading:
     if sample is None or sample.cpu.percent is None:
         return _unknown("CPU", sample)
     cpu = sample.cpu
     cores = {None: "", 1: "1 core"}.get(cpu.cores_logical, f"{cpu.cores_logical} cores")
     detail = _joined(_part("user", cpu.user_percent), _part("system", cpu.system_percent))
     state, why = judged("cpu.percent", cpu.percent)
-    return Card("CPU", _percent(cpu.percent), "%", detail, cores, state, why, cpu.percent, 100)
+    return Reading("CPU", _percent(cpu.percent), "%", detail, cores, state, why, cpu.percent, 100)
 
 
-def _memory(sample: Sample | None) -> Card:
+def _memory(sample: Sample | None) -> Reading:
     if sample is None or sample.memory.percent is None:
         return _unknown("Memory", sample)
     memory = sample.memory
     detail = f"{words.size(memory.used_bytes)} of {words.size(memory.total_bytes)}"
     swap = _part("swap", memory.swap_percent) if memory.swap_used_bytes else ""
     state, why = judged("memory.percent", memory.percent)
-    return Card("Memory", _percent(memory.percent), "%", detail, swap, state, why, memory.percent, 100)
+    return Reading("Memory", _percent(memory.percent), "%", detail, swap, state, why, memory.percent, 100)
 
 
-def _disk(sample: Sample | None) -> Card:
+def _disk(sample: Sample | None) -> Reading:
     known = [] if sample is None else [(disk.percent, disk) for disk in sample.disks if disk.percent is not None]
     if not known:
         return _unknown("Disk space", sample)
     percent, fullest = max(known, key=lambda pair: pair[0])
     state, why = judged("disk.percent", percent)
     detail = f"{words.size(fullest.free_bytes)} free on {fullest.mount}"
-    return Card("Disk space", _percent(percent), "%", detail, "fullest" if len(known) > 1 else "", state, why, bar=percent)
+    return Reading(
+        "Disk space", _percent(percent), "%", detail, "fullest" if len(known) > 1 else "", state, why, bar=percent
+    )
 
 
-def _disk_io(sample: Sample | None) -> Card:
+def _disk_io(sample: Sample | None) -> Reading:
     io = sample.disk_io if sample else DiskIo()
     return _rates("Disk", ("read", io.read_bytes_per_second), ("write", io.written_bytes_per_second), sample)
 
 
-def _network(sample: Sample | None) -> Card:
+def _network(sample: Sample | None) -> Reading:
     net = sample.network if sample else Network()
     return _rates("Network", ("in", net.received_bytes_per_second), ("out", net.sent_bytes_per_second), sample)
 
 
-def _load(sample: Sample | None) -> Card:
+def _load(sample: Sample | None) -> Reading:
     if sample is None or sample.cpu.load_1m is None:
         return _unknown("Load", sample)
     cpu = sample.cpu
     detail = f"5 min {_two(cpu.load_5m)} · 15 min {_two(cpu.load_15m)}"
     waiting = _part("waiting", sample.pressure.cpu_some_percent)
-    return Card("Load", _two(cpu.load_1m), "", detail, waiting, why=LOAD_HELP, point=cpu.load_1m)
+    return Reading("Load", _two(cpu.load_1m), "", detail, waiting, why=LOAD_HELP, point=cpu.load_1m)
 
 
-def _uptime(sample: Sample | None) -> Card:
+def _uptime(sample: Sample | None) -> Reading:
     if sample is None or sample.uptime is None:
         return _unknown("Uptime", sample)
     period = sample.period_seconds
     detail = f"a sample every {words.duration(period)}" if period else ""
-    return Card("Uptime", words.duration(_coarse(sample.uptime)), detail=detail)
+    return Reading("Uptime", words.duration(_coarse(sample.uptime)), detail=detail)
 
 
-def _rates(label: str, first: tuple[str, float | None], second: tuple[str, float | None], sample: Sample | None) -> Card:
+def _rates(
+    label: str, first: tuple[str, float | None], second: tuple[str, float | None], sample: Sample | None
+) -> Reading:
     known = [value for _, value in (first, second) if value is not None]
     if not known:
         return _unknown(label, sample)
     value, _, unit = words.rate(sum(known)).rpartition(" ")
     detail = _joined(*(f"{word} {words.rate(value)}" for word, value in (first, second)))
-    return Card(label, value, unit, detail, point=sum(known))
+    return Reading(label, value, unit, detail, point=sum(known))
 
 
-def _unknown(label: str, sample: Sample | None) -> Card:
-    return Card(label, words.UNKNOWN, state="unknown", why=NO_SAMPLE if sample is None else NOT_KNOWN)
+def _unknown(label: str, sample: Sample | None) -> Reading:
+    return Reading(label, words.UNKNOWN, state="unknown", why=NO_SAMPLE if sample is None else NOT_KNOWN)
 
 
-def _percent(value: float) -> str:
+def _percent(value: float | None) -> str:
     """Always one decimal, so that the figure does not jump as it changes."""
-    return f"{value:.1f}"
+    return words.UNKNOWN if value is None else f"{value:.1f}"
 
 
 def _coarse(seconds: float) -> float:
@@ -167,7 +173,10 @@ def past(live: Live) -> list[list[float | None]]:
     """The newest ``POINTS`` values of each card's small line, from the rows that the charts have."""
     drawn = live.metrics.data
     return [
-        [None if math.isnan(value) else value for value in (sum(row) for row in zip(*(drawn[s][-POINTS:] for s in names), strict=True))]
+        [
+            None if math.isnan(value) else value
+            for value in (sum(row) for row in zip(*(drawn[s][-POINTS:] for s in names), strict=True))
+        ]
         if all(s in drawn for s in names)
         else []
         for names in _PAST
@@ -181,7 +190,7 @@ class CardRow(JSComponent):
     past = param.List(default=[])
 
     _esm = asset("cards.js")
-    _stylesheets = (asset("cards.css"),)
+    _stylesheets: ClassVar[list[str]] = [asset("cards.css")]
 
 
 class Cards(pn.viewable.Viewer):

@@ -7,7 +7,7 @@ what comes in is solid, what goes out is dashed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import panel as pn
 from bokeh.events import DoubleTap, PanStart
@@ -21,15 +21,13 @@ from bokeh.models import (
     DatetimeTicker,
     FixedTicker,
     HoverTool,
-    Label,
-    Legend,
-    LegendItem,
     Line,
     PanTool,
     Range1d,
     VArea,
     WheelZoomTool,
 )
+from bokeh.models.annotations import Label, Legend, LegendItem
 from bokeh.plotting import figure
 from msgspec import Struct
 
@@ -111,17 +109,17 @@ class Charts:
         return display
 
     def _cpu(self) -> figure:
-        cores = [name for name in self.live.metrics.data if name.startswith(CORE)]
+        numbers = sorted(int(name.removeprefix(CORE)) for name in self.live.metrics.data if name.startswith(CORE))
         colors = theme.SERIES
-        if cores:
-            parts = [Trace(name, f"Core {name.removeprefix(CORE)}", colors["grey"], thin=True) for name in cores]
+        if numbers:
+            parts = [Trace(f"{CORE}{number}", f"Core {number}", colors["grey"], thin=True) for number in numbers]
         else:
             parts = [
                 Trace(BUSIEST, "Busiest core", colors["grey"], "dotted"),
                 Trace(IDLEST, "Idlest core", colors["grey"], "dashed"),
             ]
         shown = [*parts, Trace("cpu.percent", "All cores", colors["blue"], filled=True)]
-        return self._figure("CPU", Range1d(0, 100), "%", shown)
+        return self._figure("CPU", Range1d(start=0, end=100), "%", shown)
 
     def _memory(self) -> figure:
         shown = [
@@ -130,7 +128,7 @@ class Charts:
         ]
         sample = self.live.sample
         total = sample.memory.total_bytes if sample else None
-        bounds = Range1d(0, total) if total else DataRange1d(start=0)
+        bounds = Range1d(start=0, end=total) if total else DataRange1d(start=0)
         return self._figure("Memory", bounds, "bytes", shown)
 
     def _rates(self, title: str, metric_in: str, label_in: str, metric_out: str, label_out: str) -> figure:
@@ -156,11 +154,12 @@ class Charts:
             min_border_left=58,
             min_border_right=10,
         )
-        (across,), (upward,) = plot.below, plot.left
-        across.formatter, upward.formatter = self._clock_ticks, self._tick_formatters[unit]
-        across.ticker, upward.ticker = self._moments, self._percents if unit == "%" else self._powers
-        for grid in plot.center:
-            grid.ticker, grid.visible = grid.axis.ticker, grid.dimension == 1
+        values = self._percents if unit == "%" else self._powers
+        plot.xaxis.formatter, plot.yaxis.formatter = self._clock_ticks, self._tick_formatters[unit]
+        # The grids too, or they would keep the tickers that the figure was made with, and send them to the browser.
+        plot.xaxis.ticker = plot.xgrid.ticker = self._moments
+        plot.yaxis.ticker = plot.ygrid.ticker = values
+        plot.xgrid.visible = False
         self._draw(plot, traces, unit)
         theme.apply(plot, self.live.theme)
         return plot
@@ -181,7 +180,7 @@ class Charts:
                 line_width=1 if trace.thin else 1.75,
                 line_alpha=0.55 if trace.thin else 1,
             )
-            renderer = plot.add_glyph(self.live.metrics, line)
+            renderer: Any = plot.add_glyph(self.live.metrics, line)
             legend.setdefault("Each core" if trace.thin else trace.label, LegendItem(renderers=[renderer]))
         for label, item in legend.items():
             item.label = {"value": label}
@@ -190,7 +189,7 @@ class Charts:
         plot.add_tools(self._hover(renderer, traces, unit))
         self._mark_empty(plot)
 
-    def _hover(self, renderer: object, traces: Sequence[Trace], unit: str) -> HoverTool:
+    def _hover(self, renderer: Any, traces: Sequence[Trace], unit: str) -> HoverTool:
         total_first = sorted(traces, key=lambda trace: not trace.filled)
         fields = {f"@{{{trace.series}}}": trace.label for trace in total_first}
         return HoverTool(
@@ -203,7 +202,9 @@ class Charts:
 
     def _mark_empty(self, plot: figure) -> None:
         if len(self.live.metrics.data["t"]) == 0:
-            label = Label(x=16, y=16, x_units="screen", y_units="screen", text=COLLECTING, text_color=theme.SERIES["grey"])
+            label = Label(
+                x=16, y=16, x_units="screen", y_units="screen", text=COLLECTING, text_color=theme.SERIES["grey"]
+            )
             label.text_font, label.text_font_size = theme.FONT, "12px"
             plot.add_layout(label)
             self._empty.append(label)

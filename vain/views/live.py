@@ -21,6 +21,7 @@ from vain.samples import Sample
 from vain.types import ROLES, Role
 from vain.views import pusher
 from vain.views.rows import rows
+from vain.views.theme import Mode
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -40,11 +41,15 @@ class Live(param.Parameterized):
     series of ``vain.samples.series`` (NaN: unknown). A view that shows tasks compares ``seq`` with the one it drew.
     """
 
-    sample = param.ClassSelector(class_=Sample, default=None, allow_None=True, doc="The newest sample; None before the first")
+    sample = param.ClassSelector(class_=Sample, default=None, allow_None=True, doc="The newest sample")
     seq = param.Integer(default=0, doc="Number of the newest event")
     tick = param.Integer(default=0, doc="Rises by one with each update")
-    theme = param.Selector(default="light", objects=["light", "dark"], doc="For where the page's own style cannot tell")
-    window_seconds = param.Selector(default=WINDOWS_SECONDS[0], objects=list(WINDOWS_SECONDS), doc="How far back charts go")
+    theme: param.Selector[Mode] = param.Selector(
+        default="light", objects=["light", "dark"], doc="For where the page's own style cannot tell"
+    )
+    window_seconds: param.Selector[int] = param.Selector(
+        default=WINDOWS_SECONDS[0], objects=list(WINDOWS_SECONDS), doc="How far back charts go"
+    )
 
     def __init__(self, source: Source, role: Role = "admin") -> None:
         super().__init__()
@@ -125,7 +130,7 @@ class Live(param.Parameterized):
 
     @property
     def _rollover(self) -> int:
-        return max(FEWEST_ROWS, math.ceil(self.window_seconds / self.source.period_seconds))
+        return max(FEWEST_ROWS, math.ceil(int(self.window_seconds) / self.source.period_seconds))
 
     def _take(self) -> None:
         columns = self.source.columns(self._cursor)
@@ -152,4 +157,7 @@ class Live(param.Parameterized):
         self._cursor, self._newest = columns.cursor, newest or None
         known = set(self.metrics.data) - set(drawn)
         empty = np.full(len(drawn["t"]), math.nan)
-        self.metrics.data = {**{name: np.array(values) for name, values in drawn.items()}, **dict.fromkeys(known, empty)}
+        self.metrics.data = {
+            **{name: np.array(values) for name, values in drawn.items()},
+            **dict.fromkeys(known, empty),
+        }

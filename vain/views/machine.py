@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import param
@@ -38,7 +38,7 @@ class Meters(JSComponent):
     empty = param.String(default=NOT_KNOWN)
 
     _esm = asset("meters.js")
-    _stylesheets = (asset("meters.css"),)
+    _stylesheets: ClassVar[list[str]] = [asset("meters.css")]
 
 
 class Machine:
@@ -95,7 +95,10 @@ def _disk(disk: Disk) -> Meter:
 def interfaces(sample: Sample) -> list[Meter]:
     """Each network interface."""
     return [
-        Meter(each.interface, f"in {words.rate(each.received_bytes_per_second)} · out {words.rate(each.sent_bytes_per_second)}")
+        Meter(
+            each.interface,
+            f"in {words.rate(each.received_bytes_per_second)} · out {words.rate(each.sent_bytes_per_second)}",
+        )
         for each in sample.network.interfaces
     ]
 
@@ -113,7 +116,14 @@ def limits(sample: Sample) -> list[Meter]:
         used = f"{words.size(memory.swap_used_bytes)} of {words.size(memory.swap_total_bytes)}"
         meters.append(Meter("Swap", _percent(memory.swap_percent), used, memory.swap_percent))
     if cpu.limit_cores is not None:
-        meters.append(Meter("Container CPU", _percent(cpu.limit_percent), f"of {words.count(cpu.limit_cores)} cores", cpu.limit_percent))
+        meters.append(
+            Meter(
+                "Container CPU",
+                _percent(cpu.limit_percent),
+                f"of {words.count(cpu.limit_cores)} cores",
+                cpu.limit_percent,
+            )
+        )
     if memory.limit_bytes is not None:
         used = f"{words.size(memory.limit_used_bytes)} of {words.size(memory.limit_bytes)}"
         meters.append(Meter("Container memory", _percent(memory.limit_percent), used, memory.limit_percent))

@@ -5,7 +5,7 @@ Titles and messages may hold anything that somebody wrote; both components set t
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import panel as pn
 import param
@@ -28,7 +28,7 @@ class NotificationList(JSComponent):
     may_write = param.Boolean(default=False)
 
     _esm = asset("notifications.js")
-    _stylesheets = (asset("notifications.css"),)
+    _stylesheets: ClassVar[list[str]] = [asset("notifications.css")]
 
 
 class BellCount(JSComponent):
@@ -37,7 +37,7 @@ class BellCount(JSComponent):
     text = param.String(default="")
 
     _esm = asset("bell.js")
-    _stylesheets = (asset("bell.css"),)
+    _stylesheets: ClassVar[list[str]] = [asset("bell.css")]
 
 
 class Notifications(pn.viewable.Viewer):
@@ -71,7 +71,7 @@ class Notifications(pn.viewable.Viewer):
         if not self.live.may_write or not isinstance(asked, list):
             return
         for notification_id in asked:
-            if notification_id in listed:
+            if isinstance(notification_id, int) and notification_id in listed:
                 await self.live.source.read_notification(notification_id)
         await self.renew()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import panel as pn
 import param
@@ -31,7 +31,7 @@ class Line(JSComponent):
     text = param.String(default="")
 
     _esm = asset("line.js")
-    _stylesheets = (asset("line.css"),)
+    _stylesheets: ClassVar[list[str]] = [asset("line.css")]
 
 
 class OwnUse(pn.viewable.Viewer):

@@ -7,11 +7,12 @@ does it: fewer models to build and to send than with Panel's layouts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import panel as pn
 from bokeh.document import Document
-from bokeh.models import LayoutDOM, UIElement
+from bokeh.models import LayoutDOM
+from bokeh.models.ui import UIElement
 
 from vain import source
 from vain.views import theme, viewer
@@ -23,11 +24,11 @@ from vain.views.text import asset, template
 NAVIGATION: Final = (("/", "Overview"), ("/board", "Board"), ("/machine", "Machine"))
 
 Width = Literal["full", "half", "third", "two-thirds"]
-View = pn.viewable.Viewer | pn.viewable.Viewable | UIElement
+View: TypeAlias = pn.viewable.Viewer | pn.viewable.Viewable | UIElement
 
 
 class Section(NamedTuple):
-    """A panel of the page: its heading (``""``: none, the views speak for themselves), its views, its share of the width."""
+    """A panel of the page: its heading (``""``: the views speak for themselves), its views, its share of the width."""
 
     title: str
     views: tuple[View, ...]
@@ -83,7 +84,8 @@ def _add(view: View, document: Document, name: str) -> str:
     if isinstance(view, UIElement):
         document.add_root(view)
     else:
-        pn.panel(view).server_doc(document, location=False)
+        shown = view if isinstance(view, pn.viewable.Viewable) else view.__panel__()
+        shown.server_doc(document, location=False)
     root = document.roots[before]
     root.name = name
     if isinstance(root, LayoutDOM) and root.sizing_mode is None:

@@ -1,8 +1,8 @@
 """The only place that brings text onto a page.
 
-What a person or a program wrote (a task's name, a notification, a mount point) never becomes HTML: our components set it
-with ``textContent``, the page's template escapes it, and ``plain`` is for the rest. ``tests/views/test_text_safety.py``
-holds the views and the pages to this.
+What a person or a program wrote (a task's name, a notification, a mount point) never becomes HTML: our components
+set it with ``textContent``, the page's template escapes it, and ``plain`` is for the rest.
+``tests/views/test_text_safety.py`` holds the views and the pages to this.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from bokeh.models import Div
+from bokeh.models.widgets import Div
 from jinja2 import Environment, FileSystemLoader, Template
 
 _ASSETS: Final = Path(__file__).parent / "assets"

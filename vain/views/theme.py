@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from bokeh.models import Axis, Grid, Legend
+from bokeh.models import Axis, Grid
+from bokeh.models.annotations import Legend, Title
 from bokeh.plotting import figure
 
 Mode = Literal["light", "dark"]
@@ -45,7 +46,7 @@ SERIES: Final[Mapping[str, str]] = {
     "red": "#d9483b",
     "gold": "#a67c00",
 }
-"""The colours of data: 3:1 and more against the surface of both modes. A second cue (dash, word, place) goes with each."""
+"""The colours of data: 3:1 and more on the surface of both modes. A second cue (dash, word, place) goes with each."""
 
 LIGHT: Final[Mapping[str, str]] = {
     "ground": "#f6f7f9",
@@ -119,7 +120,7 @@ def tokens(mode: Mode) -> dict[str, str]:
 
 
 def css() -> str:
-    """The style sheet of the tokens: light, dark where the system or ``data-theme`` asks for it, and Bokeh's properties."""
+    """The style sheet of the tokens: light, and dark where ``data-theme`` or the system asks for it."""
     dark = _declarations(DARK, "vain-")
     light = _declarations(tokens("light"), "vain-") + _declarations(BOKEH, "bk-") + _declarations(PANEL, "")
     return (
@@ -130,11 +131,12 @@ def css() -> str:
 
 
 def apply(plot: figure, mode: Mode = "light") -> None:
-    """Gives a figure the theme: its type sizes, thin lines and, for where no page of ours does it, the colours of a mode."""
+    """Gives a figure the theme: type sizes, thin lines and, where no page of ours gives them, the colours of a mode."""
     colors = MODES[mode]
     plot.background_fill_color = plot.border_fill_color = None
     plot.outline_line_color = None
-    plot.title.text_color, plot.title.text_font, plot.title.text_font_size = colors["text"], FONT, "13px"
+    if isinstance(plot.title, Title):
+        plot.title.text_color, plot.title.text_font, plot.title.text_font_size = colors["text"], FONT, "13px"
     # Read from where they stand: Bokeh's own search walks every model of the figure, and a page is built on the loop.
     for part in (*plot.left, *plot.right, *plot.above, *plot.below, *plot.center):
         if isinstance(part, Axis):
@@ -160,7 +162,8 @@ def _apply_legend(legend: Legend, colors: Mapping[str, str]) -> None:
     legend.label_text_color, legend.label_text_font, legend.label_text_font_size = colors["text-soft"], FONT, "11px"
     # A legend is HTML, styled once: it follows the toggle through a style of its own.
     legend.stylesheets = [f".bk-item .bk-label {{ color: var(--vain-text-soft, {colors['text-soft']}) !important; }}"]
-    legend.margin = legend.padding = 0
+    legend.margin = 0
+    legend.update(padding=0)
     legend.spacing, legend.glyph_width, legend.glyph_height, legend.label_height = 10, 14, 14, 14
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import panel as pn
 import param
@@ -15,13 +15,13 @@ LABELS: Final = {300: "5 min", 900: "15 min", 3600: "1 h"}
 
 
 class WindowButtons(JSComponent):
-    """The browser's side. ``chosen`` is sent back when a button is pressed; "Live" has the page's figures follow again."""
+    """The browser's side. A button sends ``chosen`` back; "Live" has the page's figures follow again."""
 
     labels = param.Dict(default={})
     chosen = param.Integer(default=WINDOWS_SECONDS[0])
 
     _esm = asset("window.js")
-    _stylesheets = (asset("window.css"),)
+    _stylesheets: ClassVar[list[str]] = [asset("window.css")]
 
 
 class WindowChoice(pn.viewable.Viewer):

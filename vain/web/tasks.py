@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from vain.codec import decode
 from vain.errors import Flaw, Malformed
@@ -35,9 +35,14 @@ async def create_task(services: Services, request: Request) -> Response:
     return _task(made, 201, {"Location": f"/tasks/{made.task_id}"})
 
 
-async def show_task(services: Services, request: Request, task_id: int) -> Response:
-    """One task."""
+def show_task(services: Services, request: Request, task_id: int) -> Response | Awaitable[Response]:
+    """One task; at once if it changed lately, as most that are asked for have."""
     request.parameters()
+    made = services.tracker.at_hand(task_id)
+    return _stored_task(services, task_id) if made is None else _task(made, 200, {})
+
+
+async def _stored_task(services: Services, task_id: int) -> Response:
     return _task(await services.tracker.get(task_id), 200, {})
 
 

@@ -53,9 +53,7 @@ function paintProgress(cell, task) {
   else cell.track.removeAttribute("aria-valuenow")
 }
 
-function makeCell(key, title, ...children) {
-  return h("td", {role: "cell", class: `cell ${key}`, "data-title": title}, ...children)
-}
+const makeCell = (key, ...children) => h("td", {role: "cell", class: `cell ${key}`}, ...children)
 
 // `act(name, id, button)` is called for what a person does to a row: status, priority, complete, open, delete.
 function makeRow(task, act, locked, now) {
@@ -68,18 +66,18 @@ function makeRow(task, act, locked, now) {
   const text = {name: button("open", {class: "name"}), note: h("div", {class: "note"}), tags: h("span", {class: "tags"}), flags: h("span", {class: "flags"})}
   const progress = {bar: h("div", {class: "bar"}), words: h("span", {class: "words"})}
   progress.track = h("div", {class: "track", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Progress"}, progress.bar)
-  progress.root = makeCell("progress", "Progress", progress.track, progress.words)
+  progress.root = makeCell("progress", progress.track, progress.words)
   const due = h("time"), updated = h("time"), created = h("time")
-  const dueCell = makeCell("due", "Due", icon("clock"), due)
+  const dueCell = makeCell("due", icon("clock"), due)
   const complete = button("complete", {class: "quiet", title: "Complete", "aria-label": "Complete", "aria-haspopup": "menu"}, icon("check"))
-  const actions = makeCell("actions", "", ...(locked ? [] : [complete,
+  const actions = makeCell("actions", ...(locked ? [] : [complete,
     button("edit", {class: "quiet", title: "Edit", "aria-label": "Edit"}, icon("edit")),
     button("delete", {class: "quiet danger", title: "Delete", "aria-label": "Delete"}, icon("delete"))]))
   const row = h("tr", {role: "row", "data-id": id},
-    makeCell("status", "Status", status),
-    makeCell("task", "Task", h("div", {class: "line"}, text.name, h("span", {class: "number", text: `#${id}`}), text.flags, text.tags), text.note),
-    makeCell("priority", "Priority", priority), progress.root, dueCell,
-    makeCell("updated", "Updated", updated), makeCell("created", "Created", created), actions)
+    makeCell("status", status),
+    makeCell("task", h("div", {class: "line"}, text.name, h("span", {class: "number", text: `#${id}`}), text.flags, text.tags), text.note),
+    makeCell("priority", priority), progress.root, dueCell,
+    makeCell("updated", updated), makeCell("created", created), actions)
 
   function paintTimes(now) {
     paintTime(due, shown.due_at, now, shown.overdue)

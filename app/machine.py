@@ -1,0 +1,26 @@
+"""The machine: what it does now, how it went, and what it is made of."""
+
+from vain.views.cards import Cards
+from vain.views.charts import Charts
+from vain.views.machine import Machine
+from vain.views.page import Section, open_live, show
+from vain.views.window import WindowChoice
+
+live = open_live()
+charts = Charts(live, height_pixels=300).figures
+parts = Machine(live)
+
+show(
+    live,
+    "/machine",
+    "Machine",
+    [
+        Section("", (Cards(live),), bare=True),
+        Section("Activity", tuple(charts.values()), tools=(WindowChoice(live),), columns=2),
+        Section("Cores", (parts.cores,), "half"),
+        Section("Disks", (parts.disks,), "half"),
+        Section("Network interfaces", (parts.interfaces,), "third"),
+        Section("Pressure (last 10 s) and limits", (parts.limits,), "third"),
+        Section("vAIn itself", (parts.own,), "third"),
+    ],
+)

@@ -1,0 +1,101 @@
+"""Serves our pages over a machine that moves: what the browser tests look at. Not a test.
+
+``python tests/views/serve_pages.py PORT [--role read] [--rows 300] [--cores 4] [--host NAME]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.ioloop import IOLoop
+from tornado.routing import Router
+
+from vain import clock, source
+from vain.types import Notification, Priority, TaskDraft, TaskPatch
+from vain.views import application
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {"/": "overview.py", "/board": "board.py", "/machine": "machine.py"}
+HEADER = "X-Vain-Role"
+NASTY = '<img src=x onerror="window.hacked=1">'
+
+
+def sibling(name: str) -> ModuleType:
+    """A module that lies beside this one; the tests are a folder of files, not a package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class RoleGate(Router):
+    """As the real gate does: writes the role into the header, over what the client sent."""
+
+    def __init__(self, pages: Router, role: str) -> None:
+        self.pages, self.role = pages, role
+        self.paths: list[str] = []
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: object) -> HTTPMessageDelegate | None:
+        request.headers[HEADER] = self.role
+        return self.pages.find_handler(request, **kwargs)
+
+
+async def fill(moving: object) -> None:
+    """Some tasks and notifications, one of each with a name that wants to be HTML."""
+    names = ["Nightly backup", "Train model v7", NASTY, "Import orders", "Rotate logs", "Build docs"]
+    priorities: tuple[Priority, ...] = ("high", "medium", "low")
+    for number, name in enumerate(names):
+        task = await moving.create(TaskDraft(name=name, priority=priorities[number % 3]))
+        if number % 2:
+            await moving.update(task.task_id, TaskPatch(status="in-progress", progress=12.5 * number))
+        if number == 5:
+            await moving.update(task.task_id, TaskPatch(status="completed"))
+    now = time.time()
+    moving.notices = [
+        Notification(
+            3, clock.utc(now - 40), "rule.fired", "error", "Disk is nearly full", "/home is at 97.4 %", value=97.4
+        ),
+        Notification(2, clock.utc(now - 700), "rule.fired", "warning", "CPU is busy", "above 95 % for 5 min"),
+        Notification(1, clock.utc(now - 9000), "task.failed", "info", NASTY, "It ended with " + NASTY, read=True),
+    ]
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--role", default="admin")
+    parser.add_argument("--rows", type=int, default=300)
+    parser.add_argument("--cores", type=int, default=4)
+    parser.add_argument("--disks", default="/,/home")
+    parser.add_argument("--host", default="kestrel")
+    parser.add_argument("--pages", default="/,/board,/machine")
+    options = parser.parse_args()
+    moving = sibling("moving").MovingSource(0, options.cores, host=options.host)
+    moving.disks = tuple(options.disks.split(","))
+    for back in range(options.rows, 0, -1):
+        moving.append(time.time() - back)
+    await fill(moving)
+    source.use(moving)
+    pages = application.build(
+        {path: ROOT / "app" / PAGES[path] for path in options.pages.split(",")}, b"0" * 32, HEADER
+    )
+    server = HTTPServer(RoleGate(pages, options.role))
+    server.listen(options.port, "127.0.0.1")
+    application.start(pages, IOLoop.current())
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await moving.run(time.time)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,135 @@
+"""The pages in a real browser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from vain.views.application import SHARED_PREFIXES, sub_routes
+
+pytestmark = pytest.mark.slow
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from browser import Visit, chromium, eventually, free_port, pages_served  # noqa: E402
+
+PATHS = ("/", "/board", "/machine")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with pages_served() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with chromium(chromium_path) as started:
+        yield started
+
+
+@pytest.fixture
+def overview(served: str, browser: Browser) -> Iterator[Visit]:
+    visit = Visit(browser, served + "/", color_scheme="light").drawn()
+    yield visit
+    visit.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", ["/", "/machine"])
+def test_a_page_draws_quietly_and_fits(served: str, browser: Browser, path: str, width: int) -> None:
+    visit = Visit(browser, served + path, width).drawn()
+    visit.page.wait_for_timeout(1500)
+    assert visit.complaints == []
+    assert visit.foreign == []
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_asks_for_nothing_but_what_the_gate_lets_through(served: str, browser: Browser, path: str) -> None:
+    visit = Visit(browser, served + path)
+    visit.page.wait_for_selector("#live[data-state=live]")
+    visit.page.wait_for_timeout(1000)
+    assert {asked for asked in visit.paths if not asked.startswith(SHARED_PREFIXES)} == set(sub_routes(path))
+    visit.close()
+
+
+def test_the_theme_changes_without_a_new_page_and_is_remembered(overview: Visit) -> None:
+    page, before = overview.page, overview.navigations
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.click("#theme")
+    assert page.evaluate(ground) != light
+    assert overview.navigations == before
+    page.reload()
+    assert page.evaluate(ground) != light
+
+
+def test_the_theme_follows_the_system_at_first(served: str, browser: Browser) -> None:
+    visit = Visit(browser, served + "/machine", color_scheme="dark")
+    assert visit.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    visit.close()
+
+
+def test_names_are_text(overview: Visit) -> None:
+    overview.page.wait_for_timeout(1500)
+    assert overview.page.get_by_text("<img src=x").count() >= 2
+    assert overview.page.evaluate("window.hacked") is None
+
+
+def test_figures_move_with_each_sample(overview: Visit) -> None:
+    end = "Bokeh.documents[0].roots().find(root => root.x_range?.follow).x_range.end"
+    before = overview.page.evaluate(end)
+    assert eventually(lambda: overview.page.evaluate(end) >= before + 2000, 8)
+
+
+def test_dragging_pauses_and_live_follows_again(overview: Visit) -> None:
+    page = overview.page
+    box = page.locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 200, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 100, steps=5)
+    page.mouse.up()
+    page.get_by_text("back to live").click()
+    assert page.get_by_text("Live", exact=True).is_visible()
+
+
+def test_a_reader_is_told_and_gets_no_controls(browser: Browser) -> None:
+    with pages_served("--role", "read") as url:
+        visit = Visit(browser, url + "/").drawn()
+        visit.page.wait_for_timeout(1500)
+        assert visit.page.get_by_text("read only").is_visible()
+        assert visit.page.get_by_text("Mark read").count() == 0
+        visit.close()
+
+
+def test_many_cores_stay_few_lines(browser: Browser) -> None:
+    with pages_served("--cores", "64") as url:
+        visit = Visit(browser, url + "/machine").drawn()
+        assert visit.page.get_by_text("Busiest core").is_visible()
+        assert visit.page.get_by_text("Core 63").is_visible()
+        visit.close()
+
+
+def test_an_empty_server_says_that_it_collects(browser: Browser) -> None:
+    with pages_served("--rows", "0") as url:
+        visit = Visit(browser, url + "/").drawn()
+        assert eventually(lambda: visit.page.get_by_text("4 cores").is_visible())
+        assert visit.complaints == []
+        visit.close()
+
+
+def test_a_page_comes_back_by_itself_after_a_restart(browser: Browser) -> None:
+    port = free_port()
+    with pages_served("--pages", "/machine", port=port) as url:
+        visit = Visit(browser, url + "/machine").drawn()
+    assert eventually(lambda: "reconnecting" in visit.page.inner_text("#live"))
+    with pages_served("--pages", "/machine", port=port):
+        assert eventually(lambda: visit.page.locator("#live[data-state=live]").count() == 1, 20)
+        visit.drawn()
+        visit.close()
