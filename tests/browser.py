@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
@@ -58,7 +59,7 @@ def chromium(path: str) -> Iterator[Browser]:
 
 
 class Visit:
-    """One open page: ``foreign`` are the requests that another host would have got, ``complaints`` the console's errors."""
+    """One open page: ``foreign`` are the requests for other hosts, ``complaints`` the console's errors and warnings."""
 
     def __init__(self, browser: Browser, url: str, width: int = 1440, **context: Any) -> None:
         self.page: Page = browser.new_context(viewport={"width": width, "height": 900}, **context).new_page()
@@ -104,7 +105,7 @@ class Visit:
 
 def path_of(url: str) -> str:
     """The path of an address, without host and query."""
-    return "/" + url.split("?")[0].split("/", 3)[3]
+    return urlsplit(url).path
 
 
 def eventually(claim: Any, seconds: float = 15.0) -> bool:

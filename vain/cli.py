@@ -57,13 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     """``vain serve``: until SIGTERM or Ctrl-C."""
     # Only this command needs a server, so only here is one loaded.
-    import asyncio
     import logging
 
+    from vain.web.loop import run
     from vain.web.server import serve as serve_until_stopped
 
     logging.basicConfig(level=known.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(serve_until_stopped(known, _load_dashboard))
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)  # an answer of 404 is no news
+    run(serve_until_stopped(known, _load_dashboard))
     return SUCCESS
 
 

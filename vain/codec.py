@@ -29,6 +29,24 @@ _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 _CHOICES = {"/status": STATUSES, "/priority": PRIORITIES, "/outcome": OUTCOMES}
 
+_WORDS = [
+    (re.compile(r"`str` of length >= 1\b"), "text that is not empty"),
+    (re.compile(r"`str` of length <= (\d+)"), r"text of at most \1 characters"),
+    (re.compile(r"`array` of length <= (\d+)"), r"a list of at most \1"),
+    (re.compile(r"`object` of length <= (\d+)"), r"an object of at most \1 fields"),
+    (re.compile(r"`(?:int|float)` (>=|<=|>) ([\d.-]+?)(?:\.0)?(?=$|,)"), r"a number \1 \2"),
+]
+"""msgspec speaks of Python's types; a client in another language reads of JSON's."""
+_TYPES = re.compile(r"`([a-z]+(?: \| [a-z]+)*)`")
+_JSON_TYPES = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
@@ -90,6 +108,9 @@ def _invalid(message: str) -> Invalid:
         what = "This field is required" if "missing" in what else "There is no such field"
     elif "enum value" in what and pointer in _CHOICES:
         what += f"; one of {', '.join(_CHOICES[pointer])} is expected"
+    for pattern, words in _WORDS:
+        what = pattern.sub(words, what)
+    what = _TYPES.sub(lambda found: " or ".join(_JSON_TYPES.get(name, name) for name in found[1].split(" | ")), what)
     name = pointer.removeprefix("/") or "The body"
     return Invalid(f"{name}: {what}.", [Flaw(f"{what}.", pointer=pointer)])
 

@@ -98,12 +98,14 @@ def _given(patch: TaskPatch) -> dict[str, Any]:
 
 
 def _changes(task: Task, given: dict[str, Any]) -> dict[str, Any]:
-    """What of it differs from the task; compared as JSON, since to Python ``True``, 1 and 1.0 are the same."""
-    return {
-        field: value
-        for field, value in given.items()
-        if value != getattr(task, field) or (field == "metadata" and encode(value) != encode(task.metadata))
-    }
+    """What of it differs from the task, and with that the status if it was given, which then counts for the rest."""
+    wanted = {field: value for field, value in given.items() if value != getattr(task, field)}
+    # Compared as JSON too, since to Python True, 1 and 1.0 are the same.
+    if "metadata" in given and encode(given["metadata"]) != encode(task.metadata):
+        wanted["metadata"] = given["metadata"]
+    if wanted and "status" in given:
+        wanted["status"] = given["status"]
+    return wanted
 
 
 def _not_before(task: Task, now: Time) -> Time:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.routing import Router
 
+from tests.views.moving import MovingSource
 from vain import clock, source
 from vain.types import Notification, Priority, TaskDraft, TaskPatch
 from vain.views import application
@@ -28,29 +27,18 @@ HEADER = "X-Vain-Role"
 NASTY = '<img src=x onerror="window.hacked=1">'
 
 
-def sibling(name: str) -> ModuleType:
-    """A module that lies beside this one; the tests are a folder of files, not a package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 class RoleGate(Router):
     """As the real gate does: writes the role into the header, over what the client sent."""
 
     def __init__(self, pages: Router, role: str) -> None:
         self.pages, self.role = pages, role
-        self.paths: list[str] = []
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: object) -> HTTPMessageDelegate | None:
         request.headers[HEADER] = self.role
         return self.pages.find_handler(request, **kwargs)
 
 
-async def fill(moving: object) -> None:
+async def fill(moving: MovingSource) -> None:
     """Some tasks and notifications, one of each with a name that wants to be HTML."""
     names = ["Nightly backup", "Train model v7", NASTY, "Import orders", "Rotate logs", "Build docs"]
     priorities: tuple[Priority, ...] = ("high", "medium", "low")
@@ -80,7 +68,7 @@ async def main() -> None:
     parser.add_argument("--host", default="kestrel")
     parser.add_argument("--pages", default="/,/board,/machine")
     options = parser.parse_args()
-    moving = sibling("moving").MovingSource(0, options.cores, host=options.host)
+    moving = MovingSource(0, options.cores, host=options.host)
     moving.disks = tuple(options.disks.split(","))
     for back in range(options.rows, 0, -1):
         moving.append(time.time() - back)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import moving
 import pytest
 from msgspec.structs import replace
 
+from tests.views import moving
 from vain.samples import Cpu, Disk, DiskIo, Memory, Sample
 from vain.views.cards import Reading, cards, judged, past
 from vain.views.live import Live

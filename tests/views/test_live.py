@@ -7,9 +7,9 @@ import gc
 import math
 import weakref
 
-import moving
 import pytest
 
+from tests.views import moving
 from vain.errors import Forbidden
 from vain.views import pusher
 from vain.views.live import Live

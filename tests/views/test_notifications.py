@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-import moving
 import pytest
 
+from tests.views import moving
 from vain.types import Notification
 from vain.views.live import Live
 from vain.views.notifications import SHOWN, Notifications, plain, unread

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser import Visit, chromium, eventually, free_port, pages_served
 from vain.views.application import SHARED_PREFIXES, sub_routes
 
 pytestmark = pytest.mark.slow
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from browser import Visit, chromium, eventually, free_port, pages_served  # noqa: E402
 
 PATHS = ("/", "/board", "/machine")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import moving
 import pytest
 
+from tests.views import moving
 from vain.views import pusher
 from vain.views.pusher import Pusher
 

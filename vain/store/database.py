@@ -41,6 +41,10 @@ LARGEST_GROUP = 256
 MOST_WAITING = 10_000
 READERS = 2
 CACHE_KIB = 8_192
+LOG_PAGES = 8_000
+"""The write-ahead log may grow to this (32 MB) while there is no pause in which to take it into the database."""
+IDLE_SECONDS = 1.0
+"""After this long without a change the log is taken into the database."""
 COMPLAINT_SECONDS = 10.0
 
 Publish = Callable[[list[Event]], None]
@@ -145,10 +149,15 @@ class Store:
 
     def _write_groups(self) -> None:
         """The writing thread: take what waits, commit it, answer it."""
-        ended = False
+        ended = is_logged = False
         while not ended:
             group: list[_Change] = []
-            change = self._waiting.get()
+            try:
+                change = self._waiting.get(timeout=IDLE_SECONDS if is_logged else None)
+            except queue.Empty:
+                self._checkpoint()
+                is_logged = False
+                continue
             while change is not None:
                 group.append(change)
                 if len(group) == LARGEST_GROUP or self._waiting.empty():
@@ -157,6 +166,14 @@ class Store:
             ended = change is None
             if group:
                 self._loop.call_soon_threadsafe(self._answer, self._commit(group))
+                is_logged = True
+
+    def _checkpoint(self) -> None:
+        """Take the log into the database while nobody waits for an answer."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except apsw.Error as error:
+            self._complain(error)
 
     def _commit(self, group: list[_Change]) -> _Outcome:
         ledger = self._ledger
@@ -229,10 +246,14 @@ def _open_for_writing(path: Path) -> apsw.Connection:
         )
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5_000)
+    # A database that is refused must stay as it is, and so must a log beside it that was not taken in.
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try:
         version = _known_version(connection, path)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         _migrate(connection, version)
     except BaseException:

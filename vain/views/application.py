@@ -88,7 +88,7 @@ def start(application: BokehTornado, loop: IOLoop) -> None:
 
 
 def stop(application: BokehTornado) -> None:
-    """Ends that, and every session."""
+    """Ends that, and closes the connection of every browser."""
     application.stop()
 
 
