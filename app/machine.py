@@ -17,10 +17,10 @@ show(
     [
         Section("", (Cards(live),), bare=True),
         Section("Activity", tuple(charts.values()), tools=(WindowChoice(live),), columns=2),
-        Section("Cores", (parts.cores,), "half"),
+        Section("Cores", (parts.cores,)),
         Section("Disks", (parts.disks,), "half"),
-        Section("Network interfaces", (parts.interfaces,), "third"),
-        Section("Pressure (last 10 s) and limits", (parts.limits,), "third"),
-        Section("vAIn itself", (parts.own,), "third"),
+        Section("Pressure (last 10 s) and limits", (parts.limits,), "half"),
+        Section("Network interfaces", (parts.interfaces,), "half"),
+        Section("vAIn itself", (parts.own,), "half"),
     ],
 )

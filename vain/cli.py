@@ -63,7 +63,8 @@ def serve(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     from vain.web.server import serve as serve_until_stopped
 
     logging.basicConfig(level=known.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("tornado.access").setLevel(logging.ERROR)  # an answer of 404 is no news
+    for chatty in ("tornado.access", "bokeh"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)  # who opens a page, or asks for what is not there, is no news
     run(serve_until_stopped(known, _load_dashboard))
     return SUCCESS
 

@@ -159,8 +159,13 @@ def use(source: Source | None) -> None:
     _current[:] = [] if source is None else [source]
 
 
-def current() -> Source:
-    """The source that this process's pages show. Raises Misconfigured when there is none."""
+def current(or_else: Callable[[], Source] | None = None) -> Source:
+    """The source that this process's pages show; if there is none, what ``or_else`` makes becomes it.
+
+    Raises Misconfigured when there is neither.
+    """
+    if not _current and or_else is not None:
+        use(or_else())
     if not _current:
         raise Misconfigured(
             "This page needs a vAIn server: start it with `vain serve`, or call vain.source.use(...) first."

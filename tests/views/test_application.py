@@ -64,15 +64,6 @@ def token(response: HTTPResponse) -> str:
     return found[1]
 
 
-def test_every_answer_carries_the_policy() -> None:
-    async def main() -> set[str | None]:
-        async with served() as (_, fetch):
-            paths = ("/machine", "/static/js/bokeh.min.js", "/nowhere")
-            return {(await fetch(path)).headers.get("Content-Security-Policy") for path in paths}
-
-    assert asyncio.run(main()) == {application.POLICY}
-
-
 def test_the_page_holds_neither_cookie_nor_key() -> None:
     async def main() -> dict[str, Any]:
         async with served() as (_, fetch):

@@ -41,7 +41,9 @@ def test_the_whole_costs_few_models() -> None:
 
 
 def test_cores_are_listed_in_order() -> None:
-    (hover,) = Charts(Live(MovingSource(rows=5))).figures["cpu"].select({"type": HoverTool})
+    hover = next(
+        tool for tool in Charts(Live(MovingSource(rows=5))).figures["cpu"].tools if isinstance(tool, HoverTool)
+    )
     assert [hover.tooltips.find(f"Core {number}") for number in range(4)] == sorted(
         hover.tooltips.find(f"Core {number}") for number in range(4)
     )

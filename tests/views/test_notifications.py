@@ -31,8 +31,9 @@ def mark(role: str, asked: object) -> list[bool]:
         source = moving.MovingSource(rows=1)
         source.notices = [notification(2), notification(1)]
         shown = Notifications(Live(source, role))
-        await shown.renew()
-        await shown._marked(SimpleNamespace(data=asked))
+        await asyncio.sleep(0.01)
+        shown._marked(SimpleNamespace(data=asked))
+        await asyncio.sleep(0.01)
         return [each.read for each in source.notices]
 
     return asyncio.run(main())

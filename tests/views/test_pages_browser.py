@@ -83,6 +83,14 @@ def test_figures_move_with_each_sample(overview: Visit) -> None:
     assert eventually(lambda: overview.page.evaluate(end) >= before + 2000, 8)
 
 
+def test_a_page_without_charts_stays_live(served: str, browser: Browser) -> None:
+    visit = Visit(browser, served + "/board")
+    visit.page.wait_for_selector("#live[data-state=live]")
+    visit.page.wait_for_timeout(10_500)
+    assert visit.page.inner_text("#live") == "live"
+    visit.close()
+
+
 def test_dragging_pauses_and_live_follows_again(overview: Visit) -> None:
     page = overview.page
     box = page.locator("canvas").first.bounding_box()

@@ -14,9 +14,7 @@ import panel.io.server  # noqa: F401  (puts Panel's handlers in the place of Bok
 from bokeh.server.tornado import BokehTornado
 from bokeh.settings import settings
 from panel.io.application import build_applications
-from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
-from tornado.web import OutputTransform
 
 from vain.views import viewer
 
@@ -27,30 +25,6 @@ KEEP_ALIVE_MILLISECONDS: Final = 30_000
 NEVER_MILLISECONDS: Final = 7 * 86_400_000
 SHARED_PREFIXES: Final = ("/static/js/", "/static/extensions/panel/")
 """What a browser asks for besides the pages: Bokeh's and Panel's scripts and styles, the same for everybody."""
-POLICY: Final = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob:; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-"""The narrowest Content-Security-Policy under which the pages work: Bokeh compiles its callbacks from text."""
-HEADERS: Final[Mapping[str, str]] = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-class SafeHeaders(OutputTransform):
-    """Puts ``HEADERS`` on every answer of the application, Bokeh's own scripts and errors among them."""
-
-    def transform_first_chunk(
-        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
-    ) -> tuple[int, HTTPHeaders, bytes]:
-        headers.update(HEADERS)
-        return super().transform_first_chunk(status_code, headers, chunk, finishing)
 
 
 def build(pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Iterable[str] = ()) -> BokehTornado:
@@ -62,7 +36,7 @@ def build(pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Ite
     """
     settings.resources = "server"
     viewer.trust(role_header)
-    application = BokehTornado(
+    return BokehTornado(
         build_applications({path: str(page) for path, page in pages.items()}, location=False),
         secret_key=secret,
         sign_sessions=True,
@@ -77,8 +51,6 @@ def build(pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Ite
         mem_log_frequency_milliseconds=0,
         websocket_max_message_size_bytes=LARGEST_MESSAGE_BYTES,
     )
-    application.add_transform(SafeHeaders)
-    return application
 
 
 def start(application: BokehTornado, loop: IOLoop) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import panel as pn
 import param
 from bokeh.models import ColumnDataSource
 
-from vain.errors import Forbidden
+from vain.errors import Forbidden, VainError
 from vain.samples import Sample
 from vain.types import ROLES, Role
 from vain.views import pusher
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from vain.source import Source
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 WINDOWS_SECONDS: Final = (300, 900, 3600)
 FEWEST_ROWS: Final = 900
@@ -59,6 +63,7 @@ class Live(param.Parameterized):
         self._document: Document | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._displays: list[pn.viewable.Viewable] = []
+        self._fetches: set[asyncio.Task[None]] = set()
         self._tick_waits = False
         self._cursor = 0
         self._newest: float | None = None
@@ -92,6 +97,8 @@ class Live(param.Parameterized):
     def stop(self) -> None:
         """Follows the source no more. Twice is once."""
         pusher.leave(self)
+        for task in tuple(self._fetches):
+            task.cancel()
         self._document, self._loop = None, None
         self._displays.clear()
 
@@ -103,6 +110,26 @@ class Live(param.Parameterized):
         """Gives ``metrics`` a column for a series that has no row yet, so that a chart can be drawn before it comes."""
         if name not in self.metrics.data:
             self.metrics.data[name] = np.full(len(self.metrics.data["t"]), math.nan)
+
+    def fetch(self, read: Callable[[], Awaitable[T]], show: Callable[[T], None]) -> None:
+        """Awaits ``read()`` beside the session, then calls ``show`` with what it gave, where models may be changed.
+
+        Not an async watcher: Panel would schedule that while the tick holds the document back, and it is lost.
+        """
+        task = asyncio.get_running_loop().create_task(self._fetch(read, show))
+        self._fetches.add(task)
+        task.add_done_callback(self._fetches.discard)
+
+    async def _fetch(self, read: Callable[[], Awaitable[T]], show: Callable[[T], None]) -> None:
+        try:
+            found = await read()
+        except VainError as error:
+            logger.warning("A view could not be renewed: %s", error.detail)
+            return
+        if self._document is not None:
+            self._document.add_next_tick_callback(partial(show, found))
+        else:
+            show(found)
 
     def wake(self) -> None:
         """Asks for a tick; while one is asked for and has not run, a second is not."""

@@ -31,10 +31,10 @@ class Meter(Struct, frozen=True):
 
 
 class Meters(JSComponent):
-    """The browser's side: ``rows`` as a list; ``columns`` stand beside each other where there is room."""
+    """The browser's side: ``rows`` as a list; ``many`` short ones stand beside each other."""
 
     rows = param.List(default=[], item_type=dict)
-    columns = param.Integer(default=1)
+    many = param.Boolean(default=False)
     empty = param.String(default=NOT_KNOWN)
 
     _esm = asset("meters.js")
@@ -45,7 +45,7 @@ class Machine:
     """The tables over a ``Live``, each a view of its own for the page to place."""
 
     def __init__(self, live: Live) -> None:
-        self.cores = MeterTable(live, cores, columns=2)
+        self.cores = MeterTable(live, cores, many=True)
         self.disks = MeterTable(live, disks)
         self.interfaces = MeterTable(live, interfaces)
         self.limits = MeterTable(live, limits)
@@ -55,10 +55,10 @@ class Machine:
 class MeterTable(pn.viewable.Viewer):
     """One table: what ``read`` says of each new sample."""
 
-    def __init__(self, live: Live, read: Callable[[Sample], list[Meter]], columns: int = 1) -> None:
+    def __init__(self, live: Live, read: Callable[[Sample], list[Meter]], many: bool = False) -> None:
         super().__init__()
         self._read = read
-        self._meters = Meters(columns=columns, sizing_mode="stretch_width", margin=0)
+        self._meters = Meters(many=many, sizing_mode="stretch_width", margin=0)
         self._show(live.sample)
         live.param.watch(self._renew, "sample")
 

@@ -5,6 +5,7 @@ Titles and messages may hold anything that somebody wrote; both components set t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import panel as pn
@@ -50,30 +51,35 @@ class Notifications(pn.viewable.Viewer):
         self._list = NotificationList(may_write=live.may_write, sizing_mode="stretch_width", margin=0)
         self._list.on_msg(self._marked)
         live.param.watch(self._follow, "tick")
-        pn.state.onload(self.renew)
+        self.renew()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._list
 
-    async def _follow(self, _event: object) -> None:
-        if self._seen_seq != self.live.seq:
-            await self.renew()
-
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Reads the newest notifications and shows them."""
         self._seen_seq = self.live.seq
-        self._list.items = [plain(notification) for notification in await self.live.source.notifications(SHOWN)]
+        self.live.fetch(partial(self.live.source.notifications, SHOWN), self._show)
 
-    async def _marked(self, event: Any) -> None:
+    def _follow(self, _event: object) -> None:
+        if self._seen_seq != self.live.seq:
+            self.renew()
+
+    def _show(self, notifications: list[Notification]) -> None:
+        self._list.items = [plain(notification) for notification in notifications]
+
+    def _marked(self, event: Any) -> None:
         asked = event.data.get("read") if isinstance(event.data, dict) else None
         listed = {item["notification_id"] for item in self._list.items}
         # The browser may send anything; only what it was shown can be marked, and only by who may write.
-        if not self.live.may_write or not isinstance(asked, list):
-            return
-        for notification_id in asked:
-            if isinstance(notification_id, int) and notification_id in listed:
-                await self.live.source.read_notification(notification_id)
-        await self.renew()
+        if self.live.may_write and isinstance(asked, list):
+            known = [each for each in asked if isinstance(each, int) and each in listed]
+            self.live.fetch(partial(self._mark, known), self._show)
+
+    async def _mark(self, numbers: list[int]) -> list[Notification]:
+        for number in numbers:
+            await self.live.source.read_notification(number)
+        return await self.live.source.notifications(SHOWN)
 
 
 class Bell(pn.viewable.Viewer):
@@ -85,19 +91,22 @@ class Bell(pn.viewable.Viewer):
         self._seen_seq = -1
         self._count = BellCount(margin=0)
         live.param.watch(self._follow, "tick")
-        pn.state.onload(self.renew)
+        self.renew()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._count
 
-    async def _follow(self, _event: object) -> None:
-        if self._seen_seq != self.live.seq:
-            await self.renew()
-
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Counts the newest notifications."""
         self._seen_seq = self.live.seq
-        self._count.text = unread(await self.live.source.notifications(SHOWN))
+        self.live.fetch(partial(self.live.source.notifications, SHOWN), self._show)
+
+    def _follow(self, _event: object) -> None:
+        if self._seen_seq != self.live.seq:
+            self.renew()
+
+    def _show(self, notifications: list[Notification]) -> None:
+        self._count.text = unread(notifications)
 
 
 def unread(notifications: list[Notification]) -> str:

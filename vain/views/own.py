@@ -26,9 +26,13 @@ def own_use(sample: Sample | None) -> str:
 
 
 class Line(JSComponent):
-    """The browser's side: a line of text."""
+    """The browser's side: a line of text.
+
+    ``beat`` changes with every tick, whatever a page shows: it is how the header knows that the server still speaks.
+    """
 
     text = param.String(default="")
+    beat = param.Integer(default=0)
 
     _esm = asset("line.js")
     _stylesheets: ClassVar[list[str]] = [asset("line.css")]
@@ -40,10 +44,11 @@ class OwnUse(pn.viewable.Viewer):
     def __init__(self, live: Live) -> None:
         super().__init__()
         self._line = Line(text=own_use(live.sample), margin=0, sizing_mode="stretch_width")
-        live.param.watch(self._renew, "sample")
+        self._live = live
+        live.param.watch(self._renew, "tick")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._line
 
     def _renew(self, event: Any) -> None:
-        self._line.text = own_use(event.new)
+        self._line.param.update(text=own_use(self._live.sample), beat=event.new)

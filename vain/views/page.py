@@ -15,6 +15,8 @@ from bokeh.models import LayoutDOM
 from bokeh.models.ui import UIElement
 
 from vain import source
+from vain.client import Client
+from vain.remote import RemoteSource
 from vain.views import theme, viewer
 from vain.views.live import Live
 from vain.views.notifications import Bell
@@ -43,8 +45,11 @@ class Section(NamedTuple):
 
 
 def open_live() -> Live:
-    """The ``Live`` of the session that a page is being built for, over the process's source, with the viewer's role."""
-    return Live(source.current(), viewer.role(pn.state.curdoc)).start()
+    """The ``Live`` of the session that a page is being built for, with the viewer's role.
+
+    In the server the source is its own; under ``panel serve`` it is the server that ``VAIN_URL`` names.
+    """
+    return Live(source.current(or_else=lambda: RemoteSource(Client())), viewer.role(pn.state.curdoc)).start()
 
 
 def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None:

@@ -151,8 +151,8 @@ class EventSocket(WebSocketHandler):
     def close_if_stalled(self) -> None:
         """Close, if the last piece has not been taken for too long."""
         if self._busy_since is not None and time.monotonic() - self._busy_since > STALLED_SECONDS:
-            self.close(CLOSE_STALLED, "no progress")
             stream = self._stream()
+            self.close(CLOSE_STALLED, "no progress")
             if stream is not None:
                 # The close frame waits behind what was not taken, so the connection itself has to go.
                 stream.close()

@@ -121,13 +121,11 @@ class Exchange(HTTPMessageDelegate):
             )
             if desk.draining:
                 raise Unavailable("The server is stopping.")
-            if self._mount is not None:
-                self._mount.check(self._method, websocket)
+            if self._mount is not None and self._mount.takes(self._method, websocket):
+                return self._hand_on(self._mount, start_line)
         except VainError as refusal:
             self._refusal = refusal
             return None
-        if self._mount is not None:
-            return self._hand_on(self._mount, start_line)
         length = headers.get("Content-Length", "")
         if length.isdigit() and (len(length) > 15 or int(length) > DISCARDED_BYTES):
             # Tornado will not read this: the answer has to leave now.
@@ -202,6 +200,11 @@ class Exchange(HTTPMessageDelegate):
         if self._refusal is not None:
             return self._refused(self._refusal)
         match = self._match
+        if self._mount is not None:
+            # HEAD and OPTIONS: a page is only made for those who look at it.
+            if self._method == "HEAD":
+                return Response(content_type="text/html; charset=utf-8")
+            return Response(status=204, headers={"Allow": ", ".join(self._mount.allow)})
         if match is None:
             raise NotFound(f"There is nothing at {self._path[:200]}.")
         if self._method == "OPTIONS":
@@ -249,7 +252,7 @@ class Exchange(HTTPMessageDelegate):
 
     def _write(self, response: Response, body: bytes) -> None:
         head = self._head(response)
-        if response.status != 204:
+        if response.status != 204 and not (self._mount is not None and self._method == "HEAD"):
             head["Content-Length"] = str(len(body))
         self._start(response.status, head, b"" if self._method == "HEAD" else body)
         self._finish()
@@ -293,8 +296,13 @@ class Exchange(HTTPMessageDelegate):
 
 
 def _path_of(target: str) -> str:
-    """A request target's path; the gate has its own look at one that names a host."""
-    return target if target.startswith("/") else urlsplit(target).path or "/"
+    """A request target's path; the gate has its own look at one that names a host, and refuses what is neither."""
+    if target.startswith("/"):
+        return target
+    try:
+        return urlsplit(target).path or "/"
+    except ValueError:
+        return target
 
 
 _date_cache = (0, "")

@@ -49,12 +49,18 @@ class Mount(Struct, frozen=True):
     is_page: bool = False
     is_socket: bool = False
 
-    def check(self, method: str, websocket: bool) -> None:
-        """Raises MethodNotAllowed or Malformed for what the application would answer with a page of its own."""
-        if method != "GET":
-            raise MethodNotAllowed(f"{method[:20]} is not possible here.", ("GET",))
-        if self.is_socket != websocket:
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The methods for an ``Allow`` header."""
+        return ("GET", "OPTIONS") if self.is_socket else ("GET", "HEAD", "OPTIONS")
+
+    def takes(self, method: str, websocket: bool) -> bool:
+        """Whether the application answers; else the exchange does. Raises MethodNotAllowed or Malformed."""
+        if method not in self.allow:
+            raise MethodNotAllowed(f"{method[:20]} is not possible here.", self.allow)
+        if method == "GET" and self.is_socket != websocket:
             raise Malformed("This address speaks WebSocket." if self.is_socket else "This is no WebSocket address.")
+        return method == "GET" or (method == "HEAD" and not self.is_page)
 
 
 class Mounts:

@@ -38,7 +38,7 @@ function show(parts, meter) {
 
 export function render({model}) {
   const root = document.createElement("ul");
-  root.className = `meters columns-${model.columns}`;
+  root.className = model.many ? "meters many" : "meters";
   let rows = [];
   function renew() {
     if (rows.length !== model.rows.length) {

@@ -1,0 +1,181 @@
+"""What a view needs, in the server's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from vain import source
+from vain.errors import Conflict, Misconfigured, NotFound
+from vain.history import History
+from vain.hub import Hub
+from vain.monitor import Monitor
+from vain.notifier import Notifier
+from vain.samples import Sample
+from vain.source import MOST_KEPT, Charts, LocalSource
+from vain.store.database import Store
+from vain.tracker import Tracker
+from vain.types import Notice, TaskCounts, TaskDraft, TaskPatch, TaskQuery
+from vain.windows import window_of
+
+SAMPLE = Sample(10.0, 20.0, 30.0, 40.0, "2026-01-01T00:00:00.000Z", "here")
+
+
+class OneSample:
+    """A sampler that always sees the same."""
+
+    def read(self, tasks: TaskCounts) -> Sample:
+        return replace(SAMPLE, tasks=tasks)
+
+
+class Parts:
+    """A source and what it is made of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder, lambda events: self.hub.publish(events))
+        self.hub = Hub(self.store.epoch, self.store.seq)
+        self.notifier = Notifier(self.store, 1.0)
+        self.monitor = Monitor(OneSample(), History(100), 1.0, TaskCounts, lambda sample: None)
+        self.tracker = Tracker(self.store)
+        self.charts = Charts(self.tracker, self.monitor, self.hub)
+        self.source = LocalSource("here", 1.0, self.tracker, self.monitor, self.notifier, self.hub, self.charts)
+
+
+@asynccontextmanager
+async def parts_in(folder: Path) -> AsyncIterator[Parts]:
+    parts = Parts(folder)
+    try:
+        yield parts
+    finally:
+        await parts.notifier.close()
+        parts.store.close()
+
+
+def with_parts(folder: Path, work: Callable[[Parts], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        async with parts_in(folder) as parts:
+            return await work(parts)
+
+    return asyncio.run(main())
+
+
+def test_a_view_sees_what_it_changes(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        local = parts.source
+        heard: list[int] = []
+        leave = local.subscribe(lambda: heard.append(local.seq))
+        task = await local.create(TaskDraft(name="x"))
+        changed = await local.update(task.task_id, TaskPatch(status="in-progress"))
+        page = await local.page(TaskQuery())
+        assert page.tasks == [changed] and page.counts == TaskCounts(in_progress=1) and page.seq == local.seq == 2
+        leave()
+        await local.delete(task.task_id)
+        assert heard == [1, 2] and (await local.page(TaskQuery())).total == 0
+
+    with_parts(tmp_path, work)
+
+
+def test_errors_come_through(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        with pytest.raises(NotFound):
+            await parts.source.update(1, TaskPatch())
+        with pytest.raises(Conflict):
+            await parts.source.create(TaskDraft(name="x", parent_id=5))
+        with pytest.raises(NotFound):
+            await parts.source.read_notification(1)
+
+    with_parts(tmp_path, work)
+
+
+def test_notifications_are_listed_and_read(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        parts.notifier.tell(Notice("k", "info", "t"))
+        await parts.notifier.close()
+        await parts.source.read_notification(1)
+        assert [(found.title, found.read) for found in await parts.source.notifications()] == [("t", True)]
+
+    with_parts(tmp_path, work)
+
+
+def test_samples_and_columns_are_the_monitors(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        assert parts.source.latest() is None and len(parts.source.columns(0).t) == 0
+        parts.monitor._tick()
+        assert parts.source.latest() == SAMPLE
+        columns = parts.source.columns(0)
+        assert len(columns.t) == 1 and len(parts.source.columns(columns.cursor).t) == 0
+
+    with_parts(tmp_path, work)
+
+
+def test_charts_are_computed_once_while_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(parts: Parts) -> None:
+        counted: list[int] = []
+        times = parts.tracker.times
+
+        async def counting() -> Any:
+            counted.append(1)
+            return await times()
+
+        monkeypatch.setattr(parts.tracker, "times", counting)
+        monkeypatch.setattr(source.time, "monotonic", lambda: 100.0)
+        await asyncio.gather(*(parts.source.visualizations() for _ in range(5)))
+        first = await parts.source.visualizations()
+        assert len(counted) == 1
+        await parts.source.create(TaskDraft(name="x"))
+        second = await parts.source.visualizations()
+        assert len(counted) == 2 and (first.task_completion.total, second.task_completion.total) == (0, 1)
+
+    with_parts(tmp_path, work)
+
+
+def test_what_is_kept_of_charts_is_bounded(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        for days in range(1, 2 * MOST_KEPT):
+            await parts.charts.get(window_of(f"-{days * 86_400}", None, "day", None, time.time()))
+        assert len(parts.charts._computed) <= MOST_KEPT
+
+    with_parts(tmp_path, work)
+
+
+def test_charts_that_failed_are_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(parts: Parts) -> None:
+        async def fail() -> Any:
+            raise NotFound("for now")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(parts.tracker, "times", fail)
+            with pytest.raises(NotFound):
+                await parts.source.visualizations()
+        assert (await parts.source.visualizations()).task_completion.total == 0
+
+    with_parts(tmp_path, work)
+
+
+def test_one_who_stops_waiting_does_not_stop_the_others(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        first, second = (asyncio.ensure_future(parts.source.visualizations()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert (await second).task_completion.total == 0
+
+    with_parts(tmp_path, work)
+
+
+def test_a_process_shows_one_source_or_says_how_to_get_one(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        source.use(None)
+        with pytest.raises(Misconfigured, match="vain serve"):
+            source.current()
+        source.use(parts.source)
+        assert source.current() is parts.source
+        source.use(None)
+
+    with_parts(tmp_path, work)
