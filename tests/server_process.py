@@ -19,10 +19,23 @@ ROOT = Path(__file__).resolve().parent.parent
 class ServerProcess:
     """A running ``vain serve``; what it logs is in ``log``."""
 
-    def __init__(self, folder: Path, port: int = 0, options: tuple[str, ...] = (), wrapper: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, port: int = 0, options: tuple[str, ...] = (), wrapper: tuple[str, ...] = ()
+    ) -> None:
         self.log = folder.parent / f"{folder.name}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VAIN_")}
-        command = [*wrapper, sys.executable, "-m", "vain", "serve", "--port", str(port), "--data", str(folder), "--no-browser"]
+        command = [
+            *wrapper,
+            sys.executable,
+            "-m",
+            "vain",
+            "serve",
+            "--port",
+            str(port),
+            "--data",
+            str(folder),
+            "--no-browser",
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *options],
@@ -64,7 +77,9 @@ def _line(stream: IO[bytes], seconds: float) -> str:
 
 
 @contextmanager
-def server_process(folder: Path, port: int = 0, options: tuple[str, ...] = (), wrapper: tuple[str, ...] = ()) -> Iterator[ServerProcess]:
+def server_process(
+    folder: Path, port: int = 0, options: tuple[str, ...] = (), wrapper: tuple[str, ...] = ()
+) -> Iterator[ServerProcess]:
     """A server that is asked to end when the block does."""
     server = ServerProcess(folder, port, options, wrapper)
     try:
