@@ -11,8 +11,8 @@ from vain.clock import now, utc
 from vain.codec import encode
 from vain.flow import Visualizations, changed_charts
 from vain.types import TaskCounts
+from vain.web.desk import Desk
 from vain.web.events import Fanout
-from vain.web.exchange import Desk
 from vain.web.services import Services
 from vain.windows import window_of
 

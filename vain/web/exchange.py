@@ -18,18 +18,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 
 from vain.errors import MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable, VainError
 from vain.types import Role
-from vain.web.gate import Gate, Identity
+from vain.web.desk import Desk
 from vain.web.headers import api_headers
 from vain.web.http import Request, Response
 from vain.web.login import sign_in_url
-from vain.web.mounts import Mount, Mounts
+from vain.web.mounts import Mount
 from vain.web.problems import internal_error, problem
-from vain.web.routes import Routes
-from vain.web.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -37,51 +35,8 @@ LARGEST_BODY = 256 << 10
 """Bytes. A larger body is read, thrown away and answered with 413."""
 DISCARDED_BYTES = 64 << 20
 """A body that says it is larger than this is not even read."""
-CLOSE_UNADMITTED = b"\x88\x02" + (4401).to_bytes(2, "big")
-"""A WebSocket's close frame with the code that says: sign in (again)."""
 ROLE_HEADER = "X-Vain-Role"
 """How the dashboard learns what its viewer may do: set here, after the client's own was removed."""
-
-
-class Desk:
-    """What every exchange needs: routes, gate, the mounts of other applications; and the exchanges under way."""
-
-    def __init__(self, routes: Routes, gate: Gate, mounts: Mounts, services: Services) -> None:
-        self.routes, self.gate, self.mounts, self.services = routes, gate, mounts, services
-        self.under_way: set[Exchange] = set()
-        self._waiting: asyncio.Future[None] | None = None
-        self._sockets: dict[IOStream, Identity] = {}
-        self.draining = False
-        """Set while the server stops: what was begun is answered, nothing new is taken."""
-
-    def begin(self, exchange: Exchange) -> None:
-        """An exchange is being answered."""
-        self.under_way.add(exchange)
-
-    def end(self, exchange: Exchange) -> None:
-        """An exchange was answered, or its client is gone."""
-        self.under_way.discard(exchange)
-        if self._waiting is not None and not self.under_way and not self._waiting.done():
-            self._waiting.set_result(None)
-
-    def watch(self, stream: IOStream, identity: Identity) -> None:
-        """A WebSocket was opened by somebody who may lose the right to it."""
-        self._sockets[stream] = identity
-
-    def end_unadmitted(self) -> None:
-        """Close the WebSockets of those whose key has ended, or who need one by now."""
-        for stream, identity in tuple(self._sockets.items()):
-            if not stream.closed() and not self.gate.still_admits(identity):
-                stream.write(CLOSE_UNADMITTED)
-                stream.close()
-            if stream.closed():
-                del self._sockets[stream]
-
-    async def idle(self) -> None:
-        """Wait until nothing is under way."""
-        if self.under_way:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
 
 
 class Exchange(HTTPMessageDelegate):
@@ -119,8 +74,6 @@ class Exchange(HTTPMessageDelegate):
             self._identity = desk.gate.admit(
                 self._method, target, headers, self._peer, self._needs(), websocket=websocket
             )
-            if desk.draining:
-                raise Unavailable("The server is stopping.")
             if self._mount is not None and self._mount.takes(self._method, websocket):
                 return self._hand_on(self._mount, start_line)
         except VainError as refusal:
@@ -149,6 +102,9 @@ class Exchange(HTTPMessageDelegate):
         if self._foreign is not None:
             self._foreign.finish()
             return
+        if self._desk.draining and self._refusal is None:
+            # Only now does it begin: what would be stored after this could no longer be answered.
+            self._refusal = Unavailable("The server is stopping.")
         self._desk.begin(self)
         try:
             answer = self._handle()
@@ -251,11 +207,16 @@ class Exchange(HTTPMessageDelegate):
         return internal_error(self._path)
 
     def _write(self, response: Response, body: bytes) -> None:
+        """The whole answer. It is under way until the socket has taken the last of it."""
         head = self._head(response)
         if response.status != 204 and not (self._mount is not None and self._method == "HEAD"):
             head["Content-Length"] = str(len(body))
-        self._start(response.status, head, b"" if self._method == "HEAD" else body)
-        self._finish()
+        written = self._start(response.status, head, b"" if self._method == "HEAD" else body)
+        self._connection.finish()
+        if self._connection.stream.writing():  # type: ignore[attr-defined]  # as with detach, below
+            asyncio.ensure_future(written).add_done_callback(lambda _: self._desk.end(self))
+        else:
+            self._desk.end(self)
 
     async def _stream(self, response: Response, parts: AsyncIterator[bytes]) -> None:
         self._start(response.status, self._head(response), b"")
@@ -271,7 +232,8 @@ class Exchange(HTTPMessageDelegate):
             logger.exception("An answer broke off")
             self._abort()
             return
-        self._finish()
+        self._connection.finish()
+        self._desk.end(self)
 
     def _head(self, response: Response) -> HTTPHeaders:
         head = HTTPHeaders()
@@ -282,12 +244,9 @@ class Exchange(HTTPMessageDelegate):
             head[name] = value
         return head
 
-    def _start(self, status: int, head: HTTPHeaders, chunk: bytes) -> None:
-        self._connection.write_headers(ResponseStartLine("HTTP/1.1", status, responses[status]), head, chunk)
-
-    def _finish(self) -> None:
-        self._desk.end(self)
-        self._connection.finish()
+    def _start(self, status: int, head: HTTPHeaders, chunk: bytes) -> Awaitable[None]:
+        start_line = ResponseStartLine("HTTP/1.1", status, responses[status])
+        return self._connection.write_headers(start_line, head, chunk)
 
     def _abort(self) -> None:
         self._desk.end(self)

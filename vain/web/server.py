@@ -34,8 +34,9 @@ from vain.store.keys import KeyRing
 from vain.tracker import Tracker
 from vain.types import Event, TaskCounts
 from vain.web.caretaker import Caretaker
+from vain.web.desk import Desk
 from vain.web.events import Fanout
-from vain.web.exchange import DISCARDED_BYTES, ROLE_HEADER, Desk, Exchange
+from vain.web.exchange import DISCARDED_BYTES, ROLE_HEADER, Exchange
 from vain.web.gate import Gate, require_key
 from vain.web.mounts import Dashboard, Mounts
 from vain.web.pages import find_pages
