@@ -35,6 +35,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/.installed-dev
+	@sh .ci/chromium
 	$(BIN)/python -m benchmarks $(ARGS)
 
 wheel: $(VENV)/.installed-dev

@@ -15,6 +15,7 @@ import json
 import time
 from array import array
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import NamedTuple, cast
 
 from benchmarks.processes import ServerProcess, cpu_seconds, output_of
@@ -169,7 +170,7 @@ async def _run(steps: Callable[[], Steps], pid: int, connections: int, seconds: 
     meter = Meter(began, began + seconds)
     ends = [loop.create_future() for _ in range(connections)]
     for ended in ends:
-        await loop.create_connection(lambda ended=ended: Connection(steps(), meter, ended), "127.0.0.1", _port)
+        await loop.create_connection(partial(Connection, steps(), meter, ended), "127.0.0.1", _port)
     await asyncio.sleep(began - time.perf_counter())
     server, client = cpu_seconds(pid), time.process_time()
     await asyncio.sleep(meter.until - time.perf_counter())

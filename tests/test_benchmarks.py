@@ -15,8 +15,6 @@ from benchmarks.report import Section, Table, Target
 
 @pytest.mark.parametrize("module", sorted(set(MODULES.values())))
 def test_every_benchmark_can_be_imported_and_says_what_it_measures(module: str) -> None:
-    if module in ("page", "idle"):
-        pytest.importorskip("playwright")
     benchmark = import_module(f"benchmarks.{module}")
     assert callable(benchmark.measure) and len(benchmark.METHOD) > 50
 

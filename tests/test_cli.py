@@ -108,10 +108,10 @@ def test_set_takes_assignments_and_options(server: SmallServer, capsys: Capture)
     assert printed.out == "7\n" and "status completed" in printed.err
 
 
-def test_rm_prints_what_is_gone_and_stops_at_the_first_that_is_not(server: SmallServer, capsys: Capture) -> None:
+def test_rm_prints_what_is_gone_and_passes_over_what_is_not_there(server: SmallServer, capsys: Capture) -> None:
     server.answers["DELETE /tasks/8"] = problem(404, "There is no task 8.")
     assert main(["rm", "7", "8", "7"]) == 1
-    assert capsys.readouterr() == ("7\n", "vain: There is no task 8.\n")
+    assert capsys.readouterr() == ("7\n7\n", "vain: There is no task 8.\n")
 
 
 def test_a_refusal_of_the_server_is_told_with_its_flaws(server: SmallServer, capsys: Capture) -> None:

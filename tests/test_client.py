@@ -92,7 +92,7 @@ def test_notifications_are_read_and_marked(server: SmallServer, client: Client) 
     ("status", "error"),
     [
         (400, errors.Malformed), (401, errors.Unauthenticated), (403, errors.Forbidden), (404, errors.NotFound),
-        (406, errors.NotAcceptable), (409, errors.Conflict), (412, errors.Conflict), (413, errors.TooLarge),
+        (406, errors.NotAcceptable), (409, errors.Conflict), (412, errors.PreconditionFailed), (413, errors.TooLarge),
         (415, errors.UnsupportedMediaType), (421, errors.WrongHost), (422, errors.Invalid), (503, errors.Unavailable),
         (507, errors.StoreFull), (500, VainError), (418, VainError),
     ],

@@ -1,4 +1,4 @@
-"""The whole of it in a browser: ``vain serve`` as a user starts it, its gate, its pages, and what others change meanwhile."""
+"""The whole of it in a browser: ``vain serve`` as a user starts it, its gate, its pages, and what others change."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from tests.store.opened import Opened, with_store
 from vain import notifier
 from vain.alerts import Rule
 from vain.errors import NotFound
+from vain.hub import Hub
 from vain.notifier import ERROR_PAUSE_SECONDS, ErrorNotices, Notifier
 from vain.samples import Cpu, Sample
 from vain.types import Notice
@@ -41,7 +42,7 @@ Work = Callable[[Notifier, Hands, Opened], Awaitable[Any]]
 def notified(folder: Path, work: Work) -> Any:
     async def main(made: Opened) -> Any:
         clock = Hands()
-        told = Notifier(made.store, 1.0, [RULE], clock, lambda: NOW)
+        told = Notifier(made.store, Hub(made.store.epoch, 0), 1.0, [RULE], clock, lambda: NOW)
         try:
             return await work(told, clock, made)
         finally:
@@ -64,7 +65,12 @@ def test_a_rule_that_fires_and_clears_is_told_once_each(tmp_path: Path) -> None:
         assert [(message["type"], message["kind"]) for message in messages] == [
             ("notification", "rule.fired"), ("notification", "rule.cleared"),
         ]  # fmt: skip
-        assert [messages[0][name] for name in ("metric", "value", "threshold", "level")] == ["cpu.percent", 95, 90, "warning"]
+        assert [messages[0][name] for name in ("metric", "value", "threshold", "level")] == [
+            "cpu.percent",
+            95,
+            90,
+            "warning",
+        ]
 
     notified(tmp_path, work)
 
@@ -86,7 +92,10 @@ def test_the_newest_come_first_and_can_be_read(tmp_path: Path) -> None:
             told.tell(Notice("test", "info", f"n{number}"))
         await told.close()
         assert [found.title for found in await told.recent(3)] == ["n4", "n3", "n2"]
-        assert (await told.mark_read(2)).read and [found.read for found in await told.recent(9)] == [False] * 3 + [True, False]
+        assert (await told.mark_read(2)).read and [found.read for found in await told.recent(9)] == [False] * 3 + [
+            True,
+            False,
+        ]
         assert not (await told.mark_read(2, False)).read
         with pytest.raises(NotFound):
             await told.mark_read(6)
@@ -119,7 +128,9 @@ def test_a_notice_that_cannot_be_encoded_does_not_stop_the_notifier(tmp_path: Pa
 
 def logged(told: Notifier, clock: Hands) -> logging.Logger:
     """A logger of vAIn's whose errors are told, and which nobody else hears."""
-    logger = logging.Logger("vain.sampler")
+    logger = logging.getLogger("vain-tests.sampler")
+    logger.handlers.clear()
+    logger.propagate = False
     logger.addHandler(ErrorNotices(told, asyncio.get_running_loop(), clock))
     return logger
 
@@ -139,7 +150,9 @@ def test_an_error_in_any_thread_is_told_once_a_minute(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
         await told.close()
         found = await told.recent(9)
-        assert [(notice.kind, notice.level, notice.message) for notice in found] == [("vain.error", "error", "No disk")] * 2
+        assert [(notice.kind, notice.level, notice.message) for notice in found] == [
+            ("vain.error", "error", "No disk")
+        ] * 2
 
     notified(tmp_path, work)
 

@@ -22,7 +22,7 @@ from vain.samples import Sample
 from vain.source import MOST_KEPT, Charts, LocalSource
 from vain.store.database import Store
 from vain.tracker import Tracker
-from vain.types import Notice, TaskCounts, TaskDraft, TaskPatch, TaskQuery
+from vain.types import Event, Notice, TaskCounts, TaskDraft, TaskPatch, TaskQuery
 from vain.windows import window_of
 
 SAMPLE = Sample(10.0, 20.0, 30.0, 40.0, "2026-01-01T00:00:00.000Z", "here")
@@ -39,13 +39,16 @@ class Parts:
     """A source and what it is made of."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder, lambda events: self.hub.publish(events))
+        self.store = Store(folder, self._publish)
         self.hub = Hub(self.store.epoch, self.store.seq)
-        self.notifier = Notifier(self.store, 1.0)
+        self.notifier = Notifier(self.store, self.hub, 1.0)
         self.monitor = Monitor(OneSample(), History(100), 1.0, TaskCounts, lambda sample: None)
         self.tracker = Tracker(self.store)
         self.charts = Charts(self.tracker, self.monitor, self.hub)
         self.source = LocalSource("here", 1.0, self.tracker, self.monitor, self.notifier, self.hub, self.charts)
+
+    def _publish(self, events: list[Event]) -> None:
+        self.hub.publish(events)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from tests.store.opened import Opened, rows, with_store
 from vain.codec import decode
-from vain.errors import Conflict, Invalid, KeyMismatch, Malformed, NotFound
+from vain.errors import Conflict, Invalid, KeyMismatch, Malformed, NotFound, PreconditionFailed
 from vain.selection import select
 from vain.store import queries, reading
 from vain.tracker import DEEPEST_FAMILY, STREAM_ROWS, SWEEP_TASKS, Tracker, fingerprint
@@ -96,6 +96,11 @@ def test_a_key_belongs_to_one_unfinished_task(tmp_path: Path) -> None:
     tracked(tmp_path, work)
 
 
+async def deepen(tracker: Tracker) -> None:
+    for parent in range(DEEPEST_FAMILY, DEEPEST_FAMILY + 3):
+        await tracker.create(TaskDraft(name="x", parent_id=parent))
+
+
 def test_a_family_has_no_circle_and_an_end(tmp_path: Path) -> None:
     async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:
         await tracker.create(TaskDraft(name="root"))
@@ -106,8 +111,7 @@ def test_a_family_has_no_circle_and_an_end(tmp_path: Path) -> None:
                 await tracker.update(1, patch)
             assert caught.value.flaws[0].pointer == "/parent_id"
         with pytest.raises(Conflict):
-            for parent in range(DEEPEST_FAMILY, DEEPEST_FAMILY + 3):
-                await tracker.create(TaskDraft(name="x", parent_id=parent))
+            await deepen(tracker)
 
     tracked(tmp_path, work)
 
@@ -118,7 +122,11 @@ def test_deleting_a_parent_tells_of_each_child(tmp_path: Path) -> None:
             await tracker.create(TaskDraft(name="x", parent_id=parent))
         await tracker.delete(1)
         told = [json.loads(event.body) for event in made.published[4:]]
-        assert [(event["task_id"], event["action"]) for event in told] == [(2, "updated"), (3, "updated"), (1, "deleted")]
+        assert [(event["task_id"], event["action"]) for event in told] == [
+            (2, "updated"),
+            (3, "updated"),
+            (1, "deleted"),
+        ]
         assert told[0]["changed"] == ["parent_id", "version"] and told[0]["parent_id"] is None
         assert decode(Task, (await tracker.get(4)).body).parent_id == 2
 
@@ -178,7 +186,12 @@ def test_what_ends_is_told_with_the_tasks_that_run(tmp_path: Path) -> None:
             await tracker.create(TaskDraft(name="x", status="in-progress"))
         await tracker.update(2, TaskPatch(outcome="failed"))
         notice = json.loads(made.published[-1].body)
-        assert (notice["type"], notice["kind"], notice["task_id"], notice["tasks"]) == ("notification", "task.failed", 2, [1, 3])
+        assert (notice["type"], notice["kind"], notice["task_id"], notice["tasks"]) == (
+            "notification",
+            "task.failed",
+            2,
+            [1, 3],
+        )
         assert notice["seq"] == json.loads(made.published[-2].body)["seq"] + 1
 
     tracked(tmp_path, work)
@@ -187,7 +200,8 @@ def test_what_ends_is_told_with_the_tasks_that_run(tmp_path: Path) -> None:
 def random_draft(choice: random.Random) -> dict[str, Any]:
     status = choice.choice(STATUSES)
     fields: dict[str, Any] = {
-        "name": choice.choice(["Train", "train", "STRASSE", "straße", "Ünï", "a%b_c", "🦆", "x\ny"]) + str(choice.randrange(30)),
+        "name": choice.choice(["Train", "train", "STRASSE", "straße", "Ünï", "a%b_c", "🦆", "x\ny"])
+        + str(choice.randrange(30)),
         "status": status,
         "priority": choice.choice(PRIORITIES),
         "description": choice.choice(["", "gpu", "Größe"]),
@@ -242,8 +256,9 @@ def test_an_unknown_sort_is_named_and_never_reaches_sql(tmp_path: Path) -> None:
 
 def test_an_empty_store_has_empty_answers(tmp_path: Path) -> None:
     async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:
-        assert await tracker.count() == 0 and await tracker.counts() == TaskCounts() and await tracker.times() == []
-        assert [part async for part in tracker.stream()] == []
+        assert await tracker.counts() == TaskCounts() and await tracker.times() == []
+        total, parts = await tracker.stream()
+        assert (total, [part async for part in parts]) == (0, [])
         assert (await tracker.page(TaskQuery())).seq == 0
 
     tracked(tmp_path, work)
@@ -253,7 +268,9 @@ def test_an_empty_store_has_empty_answers(tmp_path: Path) -> None:
 def test_the_stream_is_all_tasks_in_bounded_parts(tmp_path: Path, count: int) -> None:
     async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:
         await asyncio.gather(*(tracker.create(TaskDraft(name="x")) for _ in range(count)))
-        parts = [part async for part in tracker.stream()]
+        total, stream = await tracker.stream()
+        parts = [part async for part in stream]
+        assert total == count
         assert max(map(len, parts)) <= STREAM_ROWS
         assert [json.loads(body)["task_id"] for part in parts for body in part] == list(range(1, count + 1))
 
@@ -266,5 +283,18 @@ def test_the_times_are_those_of_the_tasks(tmp_path: Path) -> None:
         clock.time = T1
         await tracker.update(1, TaskPatch(outcome="skipped"))
         assert await tracker.times() == [reading.TaskTimesRow(1, "completed", "skipped", T0, T0, T1)]
+
+    tracked(tmp_path, work)
+
+
+def test_a_change_that_expects_another_version_is_refused(tmp_path: Path) -> None:
+    async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:
+        task = await tracker.create(TaskDraft(name="x"))
+        await tracker.update(task.task_id, TaskPatch(priority="high"), {1})
+        with pytest.raises(PreconditionFailed):
+            await tracker.update(task.task_id, TaskPatch(priority="low"), {1})
+        with pytest.raises(PreconditionFailed):
+            await tracker.delete(task.task_id, set())
+        assert json.loads((await tracker.get(task.task_id)).body)["priority"] == "high"
 
     tracked(tmp_path, work)

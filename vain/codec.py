@@ -8,6 +8,7 @@ nesting deeper than ``DEEPEST`` levels, unknown fields, values of the wrong type
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -68,10 +69,18 @@ def decode(type_: type[T], body: bytes) -> T:
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"The body is not valid JSON: {_plain(error)}.") from None
+        raise Malformed(f"The body is not valid JSON: {_plain(error, body)}.") from None
     if b"\\u0000" in body:
         _refuse_nul(body)
     return decoded
+
+
+def convert(type_: type[T], fields: Mapping[str, object]) -> T:
+    """Fields as they stand on a command line, where every value is text, as a ``type_``. Raises Invalid."""
+    try:
+        return msgspec.convert(dict(fields), type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
 
 
 def parse_time(text: str, pointer: str | None = None, parameter: str | None = None) -> Time:
@@ -87,7 +96,9 @@ def parse_time(text: str, pointer: str | None = None, parameter: str | None = No
     raise Invalid(detail, [Flaw(detail, pointer=pointer, parameter=parameter)])
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: Exception, body: bytes) -> str:
+    if b"\\ud" in body.lower() and "truncated" in str(error):
+        return "half of a surrogate pair stands alone in it"
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, UnicodeDecodeError):

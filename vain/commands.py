@@ -9,14 +9,14 @@ import msgspec
 
 from vain.client import Client
 from vain.clock import unix
-from vain.errors import Misconfigured
+from vain.errors import Misconfigured, NotFound
 from vain.fields import assigned, checked, due_time
 from vain.selection import select
 from vain.settings import Settings
 from vain.terminal import Screen, safe, safe_json
 from vain.types import LARGEST_INTEGER, Task, TaskCounts, TaskQuery
 
-SUCCESS = 0
+SUCCESS, FAILURE = 0, 1
 FEW_TASKS = 50
 """How many ``vain ls`` shows unless told."""
 
@@ -82,12 +82,18 @@ def set_(args: Namespace, settings: Settings, screen: Screen) -> int:
 
 
 def rm(args: Namespace, settings: Settings, screen: Screen) -> int:
-    """``vain rm``: the number of each task on stdout once it is gone. Stops at the first that cannot be removed."""
+    """``vain rm``: the number of each task on stdout once it is gone; one that is not there is told and passed over."""
+    result = SUCCESS
     with _client(settings) as client:
         for task_id in args.ids:
-            client.delete(task_id)
-            screen.print(str(task_id))
-    return SUCCESS
+            try:
+                client.delete(task_id)
+            except NotFound as exc:
+                screen.note(f"vain: {exc.detail}")
+                result = FAILURE
+            else:
+                screen.print(str(task_id))
+    return result
 
 
 def _client(settings: Settings) -> Client:

@@ -47,6 +47,10 @@ class Conflict(VainError):
     """The change does not fit the state that it meets."""
 
 
+class PreconditionFailed(VainError):
+    """The thing is no longer at the version that the caller expected."""
+
+
 class KeyMismatch(VainError):
     """An idempotency key came back with another body."""
 

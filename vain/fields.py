@@ -11,7 +11,8 @@ from typing import get_args
 import msgspec
 
 from vain.clock import utc
-from vain.errors import Misconfigured
+from vain.codec import convert
+from vain.errors import Invalid, Misconfigured
 from vain.types import CLIENT_FIELDS, OUTCOMES, PRIORITIES, STATUSES, TaskPatch
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -33,9 +34,9 @@ def assigned(assignments: Iterable[str], now: float) -> dict[str, object]:
 def checked(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields, with text turned into the numbers that their types ask for. Raises Misconfigured as above."""
     try:
-        patch = msgspec.convert(dict(fields), TaskPatch, strict=False)
-    except msgspec.ValidationError as exc:
-        raise Misconfigured(f"{_plain(str(exc))}.") from None
+        patch = convert(TaskPatch, fields)
+    except Invalid as exc:
+        raise Misconfigured(exc.detail) from None
     encoded: dict[str, object] = msgspec.to_builtins(patch)
     return encoded
 
@@ -86,12 +87,3 @@ def _value(field: str, text: str, now: float) -> object:
     except msgspec.DecodeError:
         raise Misconfigured(f"{field} is not JSON: {field}='{{\"name\": 1}}' would be right.") from None
     return value
-
-
-def _plain(message: str) -> str:
-    """msgspec's sentence with the field in front, as a person would say it."""
-    what, _, path = message.partition(" - at `$.")
-    name = path.rstrip("`")
-    if name in _CHOICES:
-        what += f", one of {', '.join(_CHOICES[name])} would be right"
-    return f"{name}: {what}" if name else what

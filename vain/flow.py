@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from vain.clock import utc
 from vain.history import Columns
-from vain.trends import Cell, Chart, Trend, trend_charts, trends
+from vain.trends import MILLISECONDS, Cell, Chart, Trend, trend_charts, trends
 from vain.types import FAILURES, OUTCOMES, STATUSES, Outcome, Status, Time
 from vain.windows import LENGTH_SECONDS, Window, edges_of
 
@@ -149,12 +149,14 @@ def _status_chart(tasks: Sequence[TaskTimes]) -> Chart:
 
 
 def _completion_chart(created: list[int], ended: Sequence[TaskTimes], edges: list[float]) -> Chart:
-    data: dict[str, list[Cell]] = {"t": [utc(edge) for edge in edges[:-1]]}
+    data: dict[str, list[Cell]] = {"t": [round(edge * 1000) for edge in edges[:-1]]}
     for name in _ENDINGS:
         data[name] = [*_per_bucket((task.completed for task in ended if ending(task.outcome) == name), edges)]
     data["created"] = [*created]
     y = [*_ENDINGS, "created"]
-    return Chart("completion", "stacked-bar", "Tasks completed", "t", y, dict.fromkeys(y, "count"), data)
+    return Chart(
+        "completion", "stacked-bar", "Tasks completed", "t", y, dict.fromkeys(y, "count") | {"t": MILLISECONDS}, data
+    )
 
 
 def _per_bucket(times: Iterable[float | None], edges: list[float]) -> list[int]:

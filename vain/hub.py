@@ -57,6 +57,8 @@ class Hub:
         self._bytes = 0
         self._newest: dict[str, tuple[int, bytes]] = {}
         self._listeners: set[Callable[[], None]] = set()
+        self.nudges = 0
+        """How often something changed that has no event of its own."""
 
     def publish(self, events: Iterable[Event]) -> None:
         """Append committed events. Raises ValueError when a number is missing, since that would hide a lost event."""
@@ -74,6 +76,11 @@ class Hub:
         """Set the newest message of a newest-wins type."""
         revision = self._newest[type_][0] + 1 if type_ in self._newest else 1
         self._newest[type_] = revision, text_frame(body)
+        self._tell()
+
+    def nudge(self) -> None:
+        """Something changed that is no event (a notification was read): have it looked at."""
+        self.nudges += 1
         self._tell()
 
     def now(self) -> Position:

@@ -16,6 +16,7 @@ from vain.alerts import DEFAULT_RULES, Rule, States, judge_all
 from vain.clock import Clock
 from vain.clock import now as time_now
 from vain.errors import NotFound
+from vain.hub import Hub
 from vain.sampler.clocks import seconds_since_boot
 from vain.samples import Sample, series
 from vain.store import reading
@@ -38,12 +39,13 @@ class Notifier:
     def __init__(
         self,
         store: Store,
+        hub: Hub,
         period_seconds: float,
         rules: Iterable[Rule] = DEFAULT_RULES,
         clock_since_boot: Clock = seconds_since_boot,
         clock: Callable[[], Time] = time_now,
     ) -> None:
-        self._store = store
+        self._store, self._hub = store, hub
         self._rules = tuple(rules)
         self._states: States = {}
         self._gap_seconds = 5 * period_seconds
@@ -79,6 +81,7 @@ class Notifier:
         found = await self._store.read(partial(reading.notification, notification_id=notification_id))
         if found is None:
             raise NotFound(f"There is no notification {notification_id}.")
+        self._hub.nudge()
         return found
 
     async def close(self) -> None:

@@ -37,7 +37,7 @@ class Source(Protocol):
 
     @property
     def seq(self) -> int:
-        """The number of the newest event known here."""
+        """Rises with everything that may change what the views show of tasks and notifications."""
 
     def latest(self) -> Sample | None:
         """The newest sample; None before the first."""
@@ -118,7 +118,7 @@ class LocalSource:
 
     @property
     def seq(self) -> int:
-        return self._hub.seq
+        return self._hub.seq + self._hub.nudges
 
     def latest(self) -> Sample | None:
         return self._monitor.latest

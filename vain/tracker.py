@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
 from vain import lifecycle, notices
 from vain.clock import now as time_now
 from vain.codec import encode
-from vain.errors import Conflict, Flaw, KeyMismatch, NotFound
+from vain.errors import Conflict, Flaw, KeyMismatch, NotFound, PreconditionFailed
 from vain.selection import parse_sort
 from vain.store import reading
 from vain.store.database import Store
@@ -58,12 +58,15 @@ class Tracker:
 
         return await self._store.write(change)
 
-    async def update(self, task_id: int, patch: TaskPatch) -> Made:
-        """Set what the patch gives and leave the rest. Raises NotFound, Invalid or Conflict."""
+    async def update(self, task_id: int, patch: TaskPatch, versions: Collection[int] | None = None) -> Made:
+        """Set what the patch gives and leave the rest, if the task is at one of these versions.
+
+        Raises NotFound, PreconditionFailed, Invalid or Conflict.
+        """
 
         def change(transaction: Transaction) -> Made:
             now = self._clock()
-            before = _found(transaction, task_id)
+            before = _found(transaction, task_id, versions)
             after = lifecycle.patched(before, patch, now)
             _refuse_conflicts(transaction, after, before)
             body = _saved(transaction, after, before, now)
@@ -71,12 +74,15 @@ class Tracker:
 
         return await self._store.write(change)
 
-    async def delete(self, task_id: int) -> None:
-        """Remove a task; its children lose their parent. Raises NotFound."""
+    async def delete(self, task_id: int, versions: Collection[int] | None = None) -> None:
+        """Remove a task, if it is at one of these versions; its children lose their parent.
+
+        Raises NotFound or PreconditionFailed.
+        """
 
         def change(transaction: Transaction) -> None:
             now = self._clock()
-            task = _found(transaction, task_id)
+            task = _found(transaction, task_id, versions)
             for child in transaction.children(task_id):
                 transaction.save(lifecycle.orphaned(child, now), child, now)
             transaction.delete(task, now)
@@ -100,20 +106,20 @@ class Tracker:
         body, version = found
         return Made(task_id, version, body)
 
-    async def count(self) -> int:
-        """How many tasks there are."""
-        return await self._store.read(reading.task_count)
+    async def stream(self) -> tuple[int, AsyncIterator[list[bytes]]]:
+        """How many tasks there are, and the JSON of all by number, in parts, so that memory stays bounded.
 
-    async def stream(self) -> AsyncIterator[list[bytes]]:
-        """The JSON of all tasks by number, in parts, so that memory stays bounded."""
-        after = 0
-        while True:
-            rows = await self._store.read(partial(reading.tasks_after, task_id=after, limit=STREAM_ROWS))
-            if rows:
-                yield [body for _, body in rows]
-                after = rows[-1][0]
+        The count and the first part are of one instant.
+        """
+        total, first = await self._store.read(partial(reading.first_tasks, limit=STREAM_ROWS))
+        return total, self._parts(first)
+
+    async def _parts(self, rows: list[tuple[int, bytes]]) -> AsyncIterator[list[bytes]]:
+        while rows:
+            yield [body for _, body in rows]
             if len(rows) < STREAM_ROWS:
                 return
+            rows = await self._store.read(partial(reading.tasks_after, task_id=rows[-1][0], limit=STREAM_ROWS))
 
     async def page(self, query: TaskQuery) -> TaskPage:
         """The tasks that match, one page of them, with all counts, at one instant.
@@ -154,10 +160,12 @@ def fingerprint(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
-def _found(transaction: Transaction, task_id: int) -> Task:
+def _found(transaction: Transaction, task_id: int, versions: Collection[int] | None) -> Task:
     task = transaction.task(task_id)
     if task is None:
         raise NotFound(f"There is no task {task_id}.")
+    if versions is not None and task.version not in versions:
+        raise PreconditionFailed(f"Task {task_id} was changed meanwhile: it is at version {task.version}.")
     return task
 
 

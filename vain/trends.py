@@ -9,11 +9,13 @@ from math import isnan, nan
 from msgspec import Struct
 
 from vain.catalog import BY_NAME
-from vain.clock import utc
 from vain.history import Band, Columns, reduced
 
 MOST_POINTS = 122
 """An hour in half minutes, and two that its ends may touch: with fewer, the step of a sliding hour would jump."""
+
+MILLISECONDS = "ms since 1970-01-01 UTC"
+"""The unit of every ``t``: what Bokeh's time axes, JavaScript's Date and ``pandas.to_datetime(…, unit="ms")`` take."""
 
 Cell = str | int | float | None
 
@@ -22,7 +24,7 @@ class Chart(Struct, frozen=True):
     """``data`` is columnar, all columns of one length: ``x``, one for each of ``y``, and what else the chart needs.
 
     A chart of type ``line`` has its means in ``y``, and for each of them the columns ``min:<y>`` and ``max:<y>``.
-    ``units`` gives the unit of each ``y`` in the words of ``vain.catalog``.
+    ``units`` gives the unit of each ``y`` in the words of ``vain.catalog``, and of a ``t``.
     """
 
     id: str
@@ -68,7 +70,7 @@ def trend_charts(columns: Columns) -> list[Chart]:
     """A chart for each kind of metric, at most ``MOST_POINTS`` long; a metric without rows is unknown throughout."""
     drawn = {series: columns.values[series] for series in trend_series(columns.values)}
     less = reduced(Columns(columns.cursor, columns.t, drawn), MOST_POINTS)
-    times: list[Cell] = [utc(t) for t in less.t]
+    times: list[Cell] = [round(t * 1000) for t in less.t]
     return [_chart(*row, times, less.series) for row in _CHARTS]
 
 
@@ -81,7 +83,7 @@ def _chart(
     for series in y:
         band = bands.get(series) or Band(unknown, unknown, unknown)
         data |= {series: _cells(band.mean), f"min:{series}": _cells(band.min), f"max:{series}": _cells(band.max)}
-    units = {series: BY_NAME[_metric(series)].unit for series in y}
+    units = {series: BY_NAME[_metric(series)].unit for series in y} | {"t": MILLISECONDS}
     return Chart(identifier, "line", title, "t", y, units, data)
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
@@ -26,6 +26,7 @@ COLUMNS = "task_id, name, status, priority, created_at"
 SCHEMA = """
 CREATE TABLE tasks (task_id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, status TEXT NOT NULL,
                     priority TEXT NOT NULL, created_at TEXT NOT NULL)"""
+T = TypeVar("T")
 Status = Literal["pending", "in-progress", "completed"]
 Priority = Literal["low", "medium", "high"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -112,7 +113,7 @@ def in_threads(tasks: Tasks) -> FastAPI:
     """``def``: FastAPI runs each call in its pool of threads, and the connection takes one at a time."""
     app, lock = FastAPI(openapi_url=None), threading.Lock()
 
-    def locked(call: Callable[..., Any], *arguments: object) -> Any:
+    def locked(call: Callable[..., T], *arguments: object) -> T:
         with lock:
             return call(*arguments)
 

@@ -1,6 +1,8 @@
-"""A bare Tornado RequestHandler that answers every GET with the bytes of a file: the floor of ``benchmarks/performance.py``.
+"""A bare Tornado RequestHandler: the floor of ``benchmarks/performance.py``.
 
     python -m benchmarks.peers.tornado_bytes PORT FOLDER FILE
+
+Every GET is answered with the bytes of the file, read once.
 """
 
 from __future__ import annotations
@@ -21,13 +23,12 @@ class Answer(RequestHandler):
         self.write(self._body)
 
 
-async def main() -> None:
+async def serve(port: int, body: bytes) -> None:
     """Serve until a signal comes."""
-    port, _, file = sys.argv[1:]
-    handler = (r"/performance", Answer, {"body": Path(file).read_bytes()})
-    Application([handler]).listen(int(port), "127.0.0.1")
+    Application([(r"/performance", Answer, {"body": body})]).listen(port, "127.0.0.1")
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    given_port, _, file = sys.argv[1:]
+    asyncio.run(serve(int(given_port), Path(file).read_bytes()))

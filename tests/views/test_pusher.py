@@ -57,9 +57,12 @@ def test_events_between_samples_wait_for_the_next(source: moving.MovingSource) -
     assert asyncio.run(main()) == 2
 
 
-def test_events_do_not_wait_for_a_sampler_that_stands_still(source: moving.MovingSource) -> None:
+def test_an_event_waits_only_for_others_to_travel_with_it(
+    source: moving.MovingSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pusher, "EVENT_PAUSE_SECONDS", 0.02)
+
     async def main() -> int:
-        source.period_seconds = 0.02
         listener, central = Listener(source), Pusher(source)
         central.add(listener)
         source.advance(1_800_000_001)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from vain import settings
+from vain.web.loop import run as run_on_loop
 from vain.web.server import DashboardLoader, Server
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ def running(folder: Path, dashboard: DashboardLoader | None = None, **options: o
     known = settings.load({"data": folder, "port": 0, "interval": 0.2, "no-browser": True, **options}, {})
     started: Future[tuple[Server, asyncio.AbstractEventLoop]] = Future()
     ended = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(Server(known, dashboard), started, ended)))
+    thread = threading.Thread(target=lambda: run_on_loop(_serve(Server(known, dashboard), started, ended)))
     thread.start()
     try:
         server, loop = started.result(20)
@@ -128,9 +129,9 @@ async def _serve(
 ) -> None:
     try:
         await server.start()
-    except BaseException as error:
+    except Exception as error:  # noqa: BLE001  (the test gets to see it)
         started.set_exception(error)
-        raise
+        return
     started.set_result((server, asyncio.get_running_loop()))
     await asyncio.to_thread(ended.wait)
     await server.stop()

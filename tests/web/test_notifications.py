@@ -22,7 +22,11 @@ def test_a_task_that_ends_is_told_with_those_that_run(server: Running) -> None:
     task = server.make(name="<b>train</b>", status="in-progress")["task_id"]
     server.call("PUT", f"/tasks/{task}", {"outcome": "failed", "exit_code": 3})
     newest = server.call("GET", "/notifications").json[0]
-    assert list(newest) == FIELDS and (newest["kind"], newest["level"], newest["task_id"]) == ("task.failed", "error", task)
+    assert list(newest) == FIELDS and (newest["kind"], newest["level"], newest["task_id"]) == (
+        "task.failed",
+        "error",
+        task,
+    )
     assert newest["title"] == "<b>train</b> failed" and "exit code 3" in newest["message"]
     assert newest["tasks"] == [other] and newest["read"] is False
 
@@ -63,7 +67,9 @@ def test_a_merge_patch_may_be_named(server: Running) -> None:
     ("/notifications/x", {"read": True}, 404, None), ("/notifications/1", {}, 422, "/read"),
     ("/notifications/1", {"read": 1}, 422, "/read"), ("/notifications/1", {"read": True, "title": "x"}, 422, "/title"),
 ])  # fmt: skip
-def test_a_patch_that_is_wrong_is_answered_so(server: Running, path: str, body: object, status: int, where: str | None) -> None:
+def test_a_patch_that_is_wrong_is_answered_so(
+    server: Running, path: str, body: object, status: int, where: str | None
+) -> None:
     reply = server.call("PATCH", path, body)
     assert reply.status == status and reply.headers["Content-Type"] == "application/problem+json"
     assert where is None or reply.pointers == [where]

@@ -9,8 +9,9 @@ import pytest
 
 from tests.web.harness import Running, running
 from vain.clock import unix
-from vain.samples import Sample, series
 from vain.codec import decode
+from vain.samples import Sample, series
+from vain.web import caretaker
 
 FIRST = ["cpu_usage", "memory_usage", "disk_usage", "uptime", "timestamp", "host"]
 PARTS = {"cpu", "memory", "disks", "disk_io", "network", "pressure", "gpus", "sensors", "tasks", "self"}
@@ -18,12 +19,14 @@ PARTS = {"cpu", "memory", "disks", "disk_io", "network", "pressure", "gpus", "se
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("data"), interval=0.1) as run:
-        deadline = time.monotonic() + 10
-        while len(run.server._services.monitor.history.since(0).t) < 4:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        yield run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caretaker, "SWEEP_SECONDS", 0.1)
+        with running(tmp_path_factory.mktemp("data"), interval=0.1) as run:
+            deadline = time.monotonic() + 10
+            while len(run.server._services.monitor.history.since(0).t) < 4:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            yield run
 
 
 def test_the_contracts_figures_come_first(server: Running) -> None:
@@ -97,9 +100,11 @@ def test_points_reduce(server: Running) -> None:
 
 
 @pytest.mark.parametrize(("query", "parameter"), [
-    ("after=yesterday", "after"), ("before=x", "before"), ("after=-nan", "after"), ("after=-inf", "after"), ("points=0", "points"),
+    ("after=yesterday", "after"), ("before=x", "before"), ("after=-nan", "after"), ("after=-inf", "after"),
+    ("points=0", "points"),
     ("points=1e3", "points"), ("points=99999", "points"), ("after=-10&before=-20", "after"), ("metrics=", "metrics"),
-    ("metrics=" + ",".join(["a"] * 201), "metrics"), ("tier=raw", "tier"), ("after=1e9999", "after"), ("points=-1", "points"),
+    ("metrics=" + ",".join(["a"] * 201), "metrics"), ("tier=raw", "tier"), ("after=1e9999", "after"),
+    ("points=-1", "points"),
 ])  # fmt: skip
 def test_a_parameter_that_is_wrong_is_400_and_named(server: Running, query: str, parameter: str) -> None:
     reply = server.call("GET", f"/performance/history?{query}")
@@ -112,6 +117,6 @@ def test_a_metric_that_does_not_exist_is_named(server: Running) -> None:
 
 
 def test_a_pattern_cannot_hold_up_the_server(server: Running) -> None:
-    begun = time.monotonic()
-    reply = server.call("GET", "/performance/history?metrics=" + "*a" * 3_000 + "b")
-    assert reply.status in (200, 400, 422) and time.monotonic() - begun < 0.5
+    """Patterns are compiled, and kept: long ones would take time and memory."""
+    reply = server.call("GET", "/performance/history?metrics=cpu.*," + "*%3F[ab]" * 1_500)
+    assert (reply.status, reply.pointers) == (400, ["metrics"])

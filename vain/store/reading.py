@@ -29,9 +29,9 @@ def task_body(connection: apsw.Connection, task_id: int) -> tuple[bytes, int] | 
     return row
 
 
-def task_count(connection: apsw.Connection) -> int:
-    """How many tasks there are."""
-    return int(connection.execute(queries.TASK_COUNT).get)
+def first_tasks(connection: apsw.Connection, limit: int) -> tuple[int, list[tuple[int, bytes]]]:
+    """How many tasks there are, and numbers and JSON of the first."""
+    return int(connection.execute(queries.TASK_COUNT).get), tasks_after(connection, 0, limit)
 
 
 def tasks_after(connection: apsw.Connection, task_id: int, limit: int) -> list[tuple[int, bytes]]:

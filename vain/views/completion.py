@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import panel as pn
 from bokeh.models import (
@@ -25,7 +25,7 @@ from bokeh.models.renderers import DataRenderer
 from bokeh.plotting import figure
 
 from vain import words
-from vain.clock import Clock, unix
+from vain.clock import Clock
 from vain.errors import VainError
 from vain.flow import TaskCompletion, Visualizations
 from vain.trends import Chart
@@ -189,7 +189,7 @@ class Completion(pn.viewable.Viewer):
 def columns(chart: Chart, interval: Interval) -> Columns:
     """The chart's data as the figure draws it: start, middle and width of each bar in milliseconds, then the counts."""
     span = LENGTH_SECONDS[interval] * 1000.0
-    starts = [unix(str(t)) * 1000 for t in chart.data["t"]]
+    starts = [float(cast(int, t)) for t in chart.data["t"]]
     counts: Columns = {name: [_number(cell) for cell in chart.data[name]] for name in (*OUTCOMES, "created")}
     return {"t": starts, "middle": [t + span / 2 for t in starts], "width": [span * 0.72] * len(starts), **counts}
 

@@ -134,7 +134,12 @@ class Exchange(HTTPMessageDelegate):
         return endpoint.needs
 
     async def _hand_on(self, mount: Mount, start_line: RequestStartLine) -> None:
-        application = await mount.application()
+        try:
+            application = await mount.application()
+        except Exception:
+            logger.exception("The dashboard could not be loaded")
+            self._refusal = VainError("The dashboard could not be loaded; the server's log says why.")
+            return
         if mount.is_socket:
             connection: Any = self._connection
             self._desk.watch(connection.stream, self._identity)

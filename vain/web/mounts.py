@@ -108,7 +108,13 @@ class Mounts:
     async def _dashboard(self) -> Application:
         if self._loading is None:
             self._loading = asyncio.ensure_future(self._loaded())
-        _, application = await asyncio.shield(self._loading)
+        loading = self._loading
+        try:
+            _, application = await asyncio.shield(loading)
+        except Exception:
+            # The next who opens a page tries again.
+            self._loading = None if self._loading is loading else self._loading
+            raise
         return application
 
     async def _loaded(self) -> tuple[Dashboard, Application]:

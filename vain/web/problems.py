@@ -18,6 +18,7 @@ _STATUSES: dict[type[errors.VainError], tuple[int, str]] = {
     errors.MethodNotAllowed: (405, "Method not allowed"),
     errors.NotAcceptable: (406, "Not acceptable"),
     errors.Conflict: (409, "Conflict"),
+    errors.PreconditionFailed: (412, "Precondition failed"),
     errors.TooLarge: (413, "Body too large"),
     errors.UnsupportedMediaType: (415, "Unsupported media type"),
     errors.WrongHost: (421, "Misdirected request"),

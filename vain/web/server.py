@@ -124,7 +124,7 @@ class Server:
         store = Store(settings.data_dir, self._publish)
         self._ends.append(lambda: asyncio.to_thread(store.close))
         self._hub = Hub(store.epoch, store.seq)
-        self._notifier = Notifier(store, settings.interval_seconds)
+        self._notifier = Notifier(store, self._hub, settings.interval_seconds)
         self._ends.append(self._notifier.close)
         errors = ErrorNotices(self._notifier, loop)
         logging.getLogger("vain").addHandler(errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable
 
 from vain.codec import decode
@@ -12,13 +13,14 @@ from vain.web.http import Request, Response
 from vain.web.services import Services
 
 LONGEST_KEY = 255
+ENTITY_TAG = re.compile(r'"(?P<task_id>\d{1,16})-(?P<version>\d{1,16})"')
 
 
 async def list_tasks(services: Services, request: Request) -> Response:
     """All tasks, oldest first, sent in parts."""
     request.parameters()
-    headers = {"X-Total-Count": str(await services.tracker.count())}
-    parts = services.tracker.stream()
+    total, parts = await services.tracker.stream()
+    headers = {"X-Total-Count": str(total)}
     first: list[bytes] = await anext(parts, [])
     second = await anext(parts, None)
     if second is None:
@@ -49,13 +51,14 @@ async def _stored_task(services: Services, task_id: int) -> Response:
 async def update_task(services: Services, request: Request, task_id: int) -> Response:
     """Set the fields that are given; the others stay."""
     request.parameters()
-    return _task(await services.tracker.update(task_id, decode(TaskPatch, request.body)), 200, {})
+    made = await services.tracker.update(task_id, decode(TaskPatch, request.body), _expected(request, task_id))
+    return _task(made, 200, {})
 
 
 async def delete_task(services: Services, request: Request, task_id: int) -> Response:
     """Delete one task: 204, and 404 ever after."""
     request.parameters()
-    await services.tracker.delete(task_id)
+    await services.tracker.delete(task_id, _expected(request, task_id))
     return Response(status=204)
 
 
@@ -68,6 +71,16 @@ async def _array(first: list[bytes], second: list[bytes], parts: AsyncIterator[l
     async for bodies in parts:
         yield b"," + b",".join(bodies)
     yield b"]"
+
+
+def _expected(request: Request, task_id: int) -> set[int] | None:
+    """The versions that ``If-Match`` allows (RFC 9110, section 13.1.1); None: any."""
+    text = request.headers.get("If-Match")
+    if text is None or text.strip() == "*":
+        return None
+    tags = (ENTITY_TAG.fullmatch(tag.strip()) for tag in text.split(","))
+    # A tag that is not one of ours, or of another task, matches nothing.
+    return {int(tag["version"]) for tag in tags if tag and int(tag["task_id"]) == task_id}
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -1,0 +1,94 @@
+"""Clients of ``/ws/tasks`` that do not keep up: nothing is lost to them, and nobody else waits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.store.opened import rows
+from tests.web.harness import Running, running
+from tests.web.sockets import Raw, client, close_all, in_thread, run, take_events
+from vain.types import Notice, TaskDraft, TaskError
+from vain.web import server as server_module
+
+
+@pytest.fixture(autouse=True)
+def _closing() -> Iterator[None]:
+    yield
+    close_all()
+
+
+@pytest.fixture
+def small_ring(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """A server whose ring holds ten events."""
+    real = server_module.Hub
+    monkeypatch.setattr(server_module, "Hub", lambda epoch, seq: real(epoch, seq, frames=10))
+    with running(tmp_path, interval=5) as run:
+        yield run
+
+
+async def fill(server: Running, count: int, size: int) -> None:
+    tracker = server.server._services.tracker
+    for _ in range(count // 50):
+        await asyncio.gather(*(tracker.create(TaskDraft(name="x", description="d" * size)) for _ in range(50)))
+
+
+def test_who_fell_out_of_the_ring_gets_everything_from_the_log(small_ring: Running) -> None:
+    client = Raw(small_ring)
+    small_ring.await_on_loop(fill(small_ring, 400, 4_000))
+    assert client.handler._position.seq < 400 - 10
+    texts = [payload for _, payload in client.frames(0.2) if b'"seq":' in payload[:60]]
+    assert [json.loads(text)["seq"] for text in texts] == list(range(1, 401))
+    assert texts == [body for (body,) in rows(small_ring.folder, "SELECT body FROM events ORDER BY seq")]
+
+
+def test_who_caught_up_goes_on_live(small_ring: Running) -> None:
+    client = Raw(small_ring)
+    small_ring.await_on_loop(fill(small_ring, 400, 4_000))
+    seqs: list[int] = []
+    for _, payload in client.frames(0.2):
+        seqs.append(json.loads(payload).get("seq"))
+        if len([seq for seq in seqs if seq]) == 400:
+            break
+    notice = Notice("test", "info", "live again")
+    small_ring.on_loop(lambda: small_ring.server._notifier.tell(notice))
+    assert any(b"live again" in payload for _, payload in client.frames(0.2))
+
+
+@pytest.mark.slow
+def test_a_client_that_never_reads_costs_little_and_holds_nobody_up(small_ring: Running) -> None:
+    deaf = [Raw(small_ring) for _ in range(20)]
+
+    def pending() -> int:
+        return sum(len(client.handler.ws_connection.stream._write_buffer) for client in deaf)  # type: ignore[union-attr]
+
+    async def work() -> None:
+        async with client(small_ring, max_queue=None, max_size=None) as reader:
+            taking = asyncio.ensure_future(take_events(reader, 1_000))
+            begun = time.monotonic()
+            await in_thread(small_ring.await_on_loop, fill(small_ring, 1_000, 10_000))
+            texts = await taking
+            assert len(texts) == 1_000 and time.monotonic() - begun < 10
+
+    run(work())
+    assert small_ring.on_loop(pending) < len(deaf) * (256 << 10)
+
+
+@pytest.mark.slow
+def test_what_is_held_for_a_deaf_client_is_bounded_even_if_events_are_large(small_ring: Running) -> None:
+    deaf = Raw(small_ring)
+    tracker = small_ring.server._services.tracker
+    error = TaskError("E", traceback="é" * 60_000)
+
+    async def fill_large() -> None:
+        for _ in range(60):
+            await tracker.create(TaskDraft(name="x", error=error, outcome="failed"))
+
+    small_ring.await_on_loop(fill_large())
+    held = small_ring.on_loop(lambda: len(deaf.handler.ws_connection.stream._write_buffer))  # type: ignore[union-attr]
+    assert held < 2 << 20
