@@ -211,6 +211,7 @@ def test_flaws_of_a_real_server_name_the_field(tmp_path: Path) -> None:
             client.update(client.create("y").task_id, due_at=datetime(2027, 1, 1))  # noqa: DTZ001  # what is refused
 
 
+@pytest.mark.slow
 def test_history_of_a_real_server_reaches_to_its_newest_sample(tmp_path: Path) -> None:
     with live_server(tmp_path, interval_seconds=0.1) as url, Client(url) as client:
         deadline = time.monotonic() + 10

@@ -27,6 +27,7 @@ def imported(page: Path) -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_every_import_goes_down_the_floors_and_to_its_owner(root: Path) -> None:
     lint = "from importlinter.cli import lint_imports_command as run; run()"
     command = [sys.executable, "-c", lint, "--no-cache", "--no-logo"]
@@ -52,6 +53,7 @@ def test_pages_stand_on_views_alone(root: Path) -> None:
         assert not {name for name in names if name.startswith(("vain.store", "vain.sampler", "vain.web"))}, page.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["vain", "vain.cli", "vain.client", "vain.web.server"])
 def test_light_modules_load_no_heavy_library(root: Path, module: str) -> None:
     program = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"

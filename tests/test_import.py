@@ -40,6 +40,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     assert all(getattr(vain, name) is not None for name in vain.__all__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["--version", "ls", "keys list"])
 def test_commands_load_no_heavy_library(root: Path, tmp_path: Path, arguments: str) -> None:
     data = ["--data", str(tmp_path / "data")] if arguments.startswith("keys") else []

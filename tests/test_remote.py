@@ -169,6 +169,7 @@ def test_an_unknown_message_is_read_over(script: Script) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_cut_line_is_taken_up_again_and_read_anew(script: Script) -> None:
     with following(script.url) as source:
         assert soon(lambda: script.connections == 1)
@@ -210,6 +211,7 @@ def test_changes_go_to_the_server_and_are_seen_at_once(tmp_path: Path) -> None:
         assert asyncio.run(source.notifications())[0].read
 
 
+@pytest.mark.slow
 def test_subscribers_are_called_on_their_loop_until_they_leave(tmp_path: Path) -> None:
     threads: list[int] = []
 
@@ -232,6 +234,7 @@ def test_subscribers_are_called_on_their_loop_until_they_leave(tmp_path: Path) -
         assert set(threads) == {threading.get_ident()}
 
 
+@pytest.mark.slow
 def test_it_follows_a_server_that_was_restarted(tmp_path: Path) -> None:
     with ExitStack() as servers, ExitStack() as rest:
         url = servers.enter_context(live_server(tmp_path))

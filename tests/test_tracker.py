@@ -264,6 +264,7 @@ def test_an_empty_store_has_empty_answers(tmp_path: Path) -> None:
     tracked(tmp_path, work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, STREAM_ROWS, STREAM_ROWS + 1, 2 * STREAM_ROWS])
 def test_the_stream_is_all_tasks_in_bounded_parts(tmp_path: Path, count: int) -> None:
     async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:

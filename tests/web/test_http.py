@@ -112,6 +112,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield run
 
 
+@pytest.mark.slow
 def test_ten_thousand_tasks_are_listed_exactly(crowded: Running) -> None:
     reply = crowded.call("GET", "/tasks")
     tasks = reply.json
@@ -126,6 +127,7 @@ def test_head_of_a_long_list_has_no_body(crowded: Running) -> None:
     assert crowded.call("GET", "/healthz").status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["Connection: close", "Connection: keep-alive"])
 def test_a_long_list_ends_for_an_old_client_too(crowded: Running, line: str) -> None:
     """HTTP/1.0 knows no chunks: only a length, or the end of the connection, says that this is all."""

@@ -81,6 +81,7 @@ def test_the_list_is_a_bare_array_of_all(server: Running) -> None:
     assert reply.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.slow
 def test_the_total_is_that_of_the_list_even_while_tasks_are_made(tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("growing")) as run:
 

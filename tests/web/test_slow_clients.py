@@ -38,6 +38,7 @@ async def fill(server: Running, count: int, size: int) -> None:
         await asyncio.gather(*(tracker.create(TaskDraft(name="x", description="d" * size)) for _ in range(50)))
 
 
+@pytest.mark.slow
 def test_who_fell_out_of_the_ring_gets_everything_from_the_log(small_ring: Running) -> None:
     client = Raw(small_ring)
     small_ring.await_on_loop(fill(small_ring, 400, 4_000))
