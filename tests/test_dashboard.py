@@ -107,3 +107,22 @@ def test_with_keys_a_browser_signs_in_and_a_reader_cannot_write(browser: Browser
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
         assert reader not in visit.page.content()
         visit.page.context.close()
+
+
+def test_signing_out_ends_what_is_open(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    keys = KeyRing.open(tmp_path / "data")
+    _, key = keys.create("writer", "write")
+    keys.close()
+    with server_process(tmp_path / "data") as server:
+        visit = Visit(browser, f"{server.url}/login?next=/board")
+        visit.page.get_by_role("textbox").fill(key)
+        visit.page.keyboard.press("Enter")
+        visit.page.wait_for_selector(LIVE)
+        other = visit.page.context.new_page()
+        other.goto(f"{server.url}/")
+        other.wait_for_selector(LIVE)
+        visit.page.get_by_role("button", name="Sign out").click()
+        visit.page.wait_for_url(f"{server.url}/login")
+        other.wait_for_url(f"{server.url}/login?next=/", timeout=15_000)
+        visit.page.context.close()

@@ -190,7 +190,6 @@ API_KEY_FILE: Setting[Path | None] = Setting(
 
 SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, LOG_LEVEL)
 CLIENT_SETTINGS = (URL, TIMEOUT)
-SECRET_SETTINGS = (API_KEY, API_KEY_FILE)
 
 
 def load(options: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -18,7 +18,8 @@ from vain.store.reading import TaskTimesRow
 from vain.store.transaction import Remembered, Transaction
 from vain.types import Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
 
-STREAM_ROWS = 500
+PART_BYTES = 128 << 10
+"""A list is read and sent in parts of about this size."""
 SWEEP_TASKS = 500
 RUNNING_SHOWN = 20
 DEEPEST_FAMILY = 64
@@ -111,15 +112,16 @@ class Tracker:
 
         The count and the first part are of one instant.
         """
-        total, first = await self._store.read(partial(reading.first_tasks, limit=STREAM_ROWS))
+        total, first = await self._store.read(partial(reading.first_tasks, size_bytes=PART_BYTES))
         return total, self._parts(first)
 
-    async def _parts(self, rows: list[tuple[int, bytes]]) -> AsyncIterator[list[bytes]]:
-        while rows:
-            yield [body for _, body in rows]
-            if len(rows) < STREAM_ROWS:
+    async def _parts(self, part: reading.TaskPart) -> AsyncIterator[list[bytes]]:
+        while part.bodies:
+            yield part.bodies
+            if part.follow_after is None:
                 return
-            rows = await self._store.read(partial(reading.tasks_after, task_id=rows[-1][0], limit=STREAM_ROWS))
+            after = part.follow_after
+            part = await self._store.read(partial(reading.tasks_after, task_id=after, size_bytes=PART_BYTES))
 
     async def page(self, query: TaskQuery) -> TaskPage:
         """The tasks that match, one page of them, with all counts, at one instant.

@@ -86,7 +86,7 @@ class Resources(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """A piece of work. The first five fields are the user's contract; ``docs/tasks.md`` explains the others."""
+    """A piece of work. The first five fields are the user's contract; ``docs/rest.md`` explains the others."""
 
     task_id: int
     name: str

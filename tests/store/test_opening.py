@@ -85,6 +85,8 @@ def test_a_newer_database_is_refused_and_left_as_it_was(tmp_path: Path, mode: st
         "os._exit(0) if sys.argv[3] == 'True' else c.close()"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "vain.db"), mode, str(killed)], check=True)
+    for file in tmp_path.iterdir():
+        file.chmod(0o600)
     before = digests(tmp_path)
     with pytest.raises(StoreDamaged, match="newer"):
         with_store(tmp_path, make)
@@ -95,6 +97,7 @@ def test_a_newer_database_is_refused_and_left_as_it_was(tmp_path: Path, mode: st
 @pytest.mark.parametrize("body", [b"hello", b"x" * 5_000, b"SQLite format 3\0" + b"z" * 5_000])
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(tmp_path: Path, body: bytes) -> None:
     (tmp_path / "vain.db").write_bytes(body)
+    (tmp_path / "vain.db").chmod(0o600)
     for _ in range(2):  # the second time: the folder was let go of
         with pytest.raises(StoreDamaged, match="not touched"):
             with_store(tmp_path, make)

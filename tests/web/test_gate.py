@@ -133,7 +133,11 @@ def test_two_authorizations_are_refused_even_if_both_are_right(gate: Gate, ring:
 def test_a_session_cookie_signs_in(gate: Gate, ring: KeyRing, name: str) -> None:
     info, _ = ring.create("me", "write")
     cookie = ring.new_session(info.key_id)
-    assert ask(gate, headers(Cookie=f"_xsrf=1; {name}={cookie}; vainer=2")) == Identity("write", "me", info.key_id)
+    found = ask(gate, headers(Cookie=f"_xsrf=1; {name}={cookie}; vainer=2"))
+    assert (found.role, found.name, found.key_id) == ("write", "me", info.key_id)
+    assert gate.still_admits(found)
+    ring.end_session(cookie)
+    assert not gate.still_admits(found)
 
 
 def test_a_cookie_that_may_have_been_slipped_in_is_not_believed(gate: Gate, ring: KeyRing) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser import eventually
 from tests.store.opened import rows
 from tests.web.harness import Running, running
 from tests.web.sockets import Raw, client, close_all, in_thread, run, take_events
 from vain.types import Notice, TaskDraft, TaskError
+from vain.web import exchange
 from vain.web import server as server_module
 
 
@@ -93,3 +97,17 @@ def test_what_is_held_for_a_deaf_client_is_bounded_even_if_events_are_large(smal
     small_ring.await_on_loop(fill_large())
     held = small_ring.on_loop(lambda: len(deaf.handler.ws_connection.stream._write_buffer))  # type: ignore[union-attr]
     assert held < 2 << 20
+
+
+@pytest.mark.slow
+def test_who_asks_for_all_and_takes_nothing_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "STALLED_SECONDS", 0.5)
+    with running(tmp_path) as server, socket.socket() as deaf:
+        for _ in range(1_000):
+            server.make(name="x", description="d" * 9_000)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        deaf.connect(("127.0.0.1", server.port))
+        deaf.sendall(f"GET /tasks HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode())
+        under_way = server.server._desk.under_way
+        assert eventually(lambda: len(under_way) == 1, 2)
+        assert eventually(lambda: not under_way, 5)

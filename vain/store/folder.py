@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import apsw
@@ -31,11 +32,18 @@ def private_file(path: Path) -> Path:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        if not path.is_file():
-            raise Misconfigured(f"{path} is no file; --data names another folder.") from None
+        _check_private(path)
     except OSError as error:
         raise Misconfigured(f"{path} cannot be made ({error.strerror}); --data names another folder.") from error
     return path
+
+
+def _check_private(path: Path) -> None:
+    """Raises Misconfigured for what is no file of ours, or one that others can read."""
+    if path.is_symlink() or not path.is_file():
+        raise Misconfigured(f"{path} is no file; --data names another folder.")
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Misconfigured(f"Others may read {path}: `chmod 600 {path}` closes it.")
 
 
 class FolderLock:

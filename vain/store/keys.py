@@ -127,6 +127,14 @@ class KeyRing:
         self._seen[name] = self._used[session.key_id] = now
         return self._keys[session.key_id].info
 
+    def is_session_valid(self, name: bytes) -> bool:
+        """Whether the session with this digest, whose page is open, may go on; an open page keeps it awake."""
+        session, now = self._sessions.get(name), self._clock()
+        if session is None or not self.is_valid(session.key_id) or now - session.created >= SESSION_SECONDS:
+            return False
+        self._seen[name] = now
+        return True
+
     def refresh(self) -> None:
         """Take in what another process wrote. Takes microseconds, never waits: while one writes, the old view holds.
 

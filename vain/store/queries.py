@@ -12,7 +12,7 @@ LAST_TASK_ID = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE 
 LAST_NOTIFICATION_ID = "SELECT coalesce(max(notification_id), 0) FROM notifications"
 TASK = "SELECT body, version FROM tasks WHERE task_id = ?"
 TASK_COUNT = "SELECT count(*) FROM tasks"
-TASKS_AFTER = "SELECT task_id, body FROM tasks WHERE task_id > ? ORDER BY task_id LIMIT ?"
+TASKS_AFTER = "SELECT task_id, body FROM tasks WHERE task_id > ? ORDER BY task_id"
 CHILDREN = "SELECT task_id FROM tasks WHERE parent_id = ?"
 UNFINISHED_WITH_KEY = "SELECT task_id FROM tasks WHERE key = ? AND status < 2"
 DUE = "SELECT task_id FROM tasks WHERE due_at <= ? AND due_at IS NOT NULL AND status < 2 AND overdue = 0 LIMIT ?"

@@ -29,14 +29,30 @@ def task_body(connection: apsw.Connection, task_id: int) -> tuple[bytes, int] | 
     return row
 
 
-def first_tasks(connection: apsw.Connection, limit: int) -> tuple[int, list[tuple[int, bytes]]]:
-    """How many tasks there are, and numbers and JSON of the first."""
-    return int(connection.execute(queries.TASK_COUNT).get), tasks_after(connection, 0, limit)
+class TaskPart(NamedTuple):
+    """JSON of some tasks in the order of their numbers; ``follow_after`` is the last number if there are more."""
+
+    bodies: list[bytes]
+    follow_after: int | None
 
 
-def tasks_after(connection: apsw.Connection, task_id: int, limit: int) -> list[tuple[int, bytes]]:
-    """Numbers and JSON of the tasks that follow a number."""
-    return list(connection.execute(queries.TASKS_AFTER, (task_id, limit)))
+def first_tasks(connection: apsw.Connection, size_bytes: int) -> tuple[int, TaskPart]:
+    """How many tasks there are, and the first of them."""
+    return int(connection.execute(queries.TASK_COUNT).get), tasks_after(connection, 0, size_bytes)
+
+
+def tasks_after(connection: apsw.Connection, task_id: int, size_bytes: int) -> TaskPart:
+    """The tasks that follow a number, until their JSON has about this many bytes."""
+    bodies: list[bytes] = []
+    last = size = 0
+    cursor = connection.execute(queries.TASKS_AFTER, (task_id,))
+    for number, body in cursor:
+        if size >= size_bytes:
+            cursor.close(True)
+            return TaskPart(bodies, last)
+        bodies.append(body)
+        last, size = number, size + len(body)
+    return TaskPart(bodies, None)
 
 
 def task_times(connection: apsw.Connection) -> list[TaskTimesRow]:

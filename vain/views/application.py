@@ -29,8 +29,6 @@ TOKEN_SECONDS: Final = 7 * 86_400
 LARGEST_MESSAGE_BYTES: Final = 1 << 20
 KEEP_ALIVE_MILLISECONDS: Final = 30_000
 NEVER_MILLISECONDS: Final = 7 * 86_400_000
-SHARED_PREFIXES: Final = ("/static/js/", "/static/extensions/panel/")
-"""What a browser asks for besides the pages: Bokeh's and Panel's scripts and styles, the same for everybody."""
 
 
 class SameRole(AuthProvider):
@@ -107,8 +105,3 @@ def start(application: BokehTornado, loop: IOLoop) -> None:
 def stop(application: BokehTornado) -> None:
     """Ends that, and closes the connection of every browser."""
     application.stop()
-
-
-def sub_routes(page: str) -> tuple[str, str]:
-    """The paths that a browser asks for because of one page: the page itself and its WebSocket."""
-    return page, f"{page.rstrip('/')}/ws"

@@ -37,6 +37,8 @@ from vain.windows import LENGTH_SECONDS, Interval
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS: Final = 2.0
+WINDOW_SECONDS: Final = 60.0
+"""So old may the figures be when nothing happens."""
 HEIGHT_PIXELS: Final = 208
 SMALLEST_SCALE: Final = 4
 """Tasks at the top of the axis when there are few: one task should not fill the figure."""
@@ -94,9 +96,13 @@ class Completion(pn.viewable.Viewer):
         return display
 
     def refresh(self) -> None:
-        """Reads the figures again, unless nothing happened since or the last reading is too recent."""
-        is_behind = self._drawn_seq != self.live.source.seq
-        is_due = self._clock() - self._read_at >= REFRESH_SECONDS
+        """Reads the figures again, unless nothing happened since or the last reading is too recent.
+
+        Without a change they are read now and then too, since the window moves with the time.
+        """
+        age = self._clock() - self._read_at
+        is_behind = self._drawn_seq != self.live.source.seq or age >= WINDOW_SECONDS
+        is_due = age >= REFRESH_SECONDS
         if self._reading is None and is_behind and is_due:
             self._read_at = self._clock()
             self._reading = asyncio.get_running_loop().create_task(self._read())

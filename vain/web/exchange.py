@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
 from vain.errors import MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable, VainError
 from vain.types import Role
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 LARGEST_BODY = 256 << 10
 """Bytes. A larger body is read, thrown away and answered with 413."""
+STALLED_SECONDS, ANSWER_SECONDS = 30.0, 60.0
+"""So long a client may take none of a part of an answer, and so long it may take over one that is in one piece."""
 DISCARDED_BYTES = 64 << 20
 """A body that says it is larger than this is not even read."""
 ROLE_HEADER = "X-Vain-Role"
@@ -141,8 +143,7 @@ class Exchange(HTTPMessageDelegate):
             self._refusal = VainError("The dashboard could not be loaded; the server's log says why.")
             return
         if mount.is_socket:
-            connection: Any = self._connection
-            self._desk.watch(connection.stream, self._identity)
+            self._desk.watch(self._stream_of_connection(), self._identity)
         headers = self._headers
         if ROLE_HEADER in headers:
             del headers[ROLE_HEADER]
@@ -218,8 +219,8 @@ class Exchange(HTTPMessageDelegate):
             head["Content-Length"] = str(len(body))
         written = self._start(response.status, head, b"" if self._method == "HEAD" else body)
         self._connection.finish()
-        if self._connection.stream.writing():  # type: ignore[attr-defined]  # as with detach, below
-            asyncio.ensure_future(written).add_done_callback(lambda _: self._desk.end(self))
+        if self._stream_of_connection().writing():
+            self._task = asyncio.ensure_future(self._wait_for(written))
         else:
             self._desk.end(self)
 
@@ -228,9 +229,12 @@ class Exchange(HTTPMessageDelegate):
         try:
             if self._method != "HEAD":
                 async for part in parts:
-                    await self._connection.write(part)
+                    await asyncio.wait_for(self._connection.write(part), STALLED_SECONDS)
         except StreamClosedError:
             self._desk.end(self)
+            return
+        except TimeoutError:
+            self._abort()
             return
         except Exception:
             # The status is out already: only an end without the last chunk tells the client that this is not all.
@@ -238,6 +242,15 @@ class Exchange(HTTPMessageDelegate):
             self._abort()
             return
         self._connection.finish()
+        self._desk.end(self)
+
+    async def _wait_for(self, written: Awaitable[None]) -> None:
+        try:
+            await asyncio.wait_for(written, ANSWER_SECONDS)
+        except StreamClosedError:
+            pass
+        except TimeoutError:
+            self._stream_of_connection().close()
         self._desk.end(self)
 
     def _head(self, response: Response) -> HTTPHeaders:
@@ -255,8 +268,12 @@ class Exchange(HTTPMessageDelegate):
 
     def _abort(self) -> None:
         self._desk.end(self)
-        stream = self._connection.detach()  # type: ignore[attr-defined]  # HTTP1Connection has it, the interface does not
-        stream.close()
+        self._stream_of_connection().close()
+
+    def _stream_of_connection(self) -> IOStream:
+        connection: Any = self._connection  # HTTP1Connection has it, the interface does not say so
+        stream: IOStream = connection.stream
+        return stream
 
 
 def _path_of(target: str) -> str:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from vain.clock import Clock
 from vain.errors import Forbidden, Misconfigured, Unauthenticated, UnsupportedMediaType
+from vain.store.key_text import digest
 from vain.store.keys import KeyInfo, KeyRing
 from vain.types import ROLES, Role
 from vain.web.failures import Failures
@@ -47,6 +48,8 @@ class Identity(Struct, frozen=True):
     role: Role
     name: str
     key_id: str | None = None
+    session: bytes | None = None
+    """The digest of the session cookie, for who signed in."""
 
 
 LOCAL = Identity("admin", "local")
@@ -111,7 +114,9 @@ class Gate:
         return key
 
     def still_admits(self, identity: Identity) -> bool:
-        """Whether an open connection may go on: False once its key has ended, or the first key was made."""
+        """Whether an open connection may go on: False once its key or session has ended, or the first key was made."""
+        if identity.session is not None:
+            return self._keys.is_session_valid(identity.session)
         if identity.key_id is not None:
             return self._keys.is_valid(identity.key_id)
         return identity is NOBODY or not self._keys.any_keys()
@@ -121,13 +126,13 @@ class Gate:
             return NOBODY
         if not self._keys.any_keys():
             return LOCAL
-        key = self._key(headers, peer)
+        key, session = self._key(headers, peer)
         if _RANK[key.role] < _RANK[needs]:
             raise Forbidden(f"This needs the role {needs}; the key {key.name!r} has the role {key.role}.")
-        return Identity(key.role, key.name, key.key_id)
+        return Identity(key.role, key.name, key.key_id, session)
 
-    def _key(self, headers: Headers, peer: str) -> KeyInfo:
-        """The key of the ``Authorization`` header if there is one, valid or not; else that of the cookie.
+    def _key(self, headers: Headers, peer: str) -> tuple[KeyInfo, bytes | None]:
+        """The key of the ``Authorization`` header if there is one, valid or not; else the cookie's, and its digest.
 
         A cookie that stands for nothing is no failure: it is a page that was left open, not somebody who guesses.
         """
@@ -135,12 +140,12 @@ class Gate:
             scheme, _, secret = authorizations[0].partition(" ")
             if len(authorizations) > 1 or scheme.lower() != "bearer":
                 secret = ""
-            return self.check_key(secret.strip(" "), peer)
+            return self.check_key(secret.strip(" "), peer), None
         cookie = session_cookie(headers)
         key = self._keys.session(cookie) if cookie else None
-        if key is None:
+        if cookie is None or key is None:
             raise Unauthenticated(_NO_CREDENTIAL)
-        return key
+        return key, digest(cookie)
 
 
 def session_cookie(headers: Headers) -> str | None:

@@ -67,7 +67,8 @@ def _task(made: Made, status: int, headers: dict[str, str]) -> Response:
 
 
 async def _array(first: list[bytes], second: list[bytes], parts: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
-    yield b"[" + b",".join([*first, *second])
+    yield b"[" + b",".join(first)
+    yield b"," + b",".join(second)
     async for bodies in parts:
         yield b"," + b",".join(bodies)
     yield b"]"
@@ -90,6 +91,7 @@ def _idempotency_key(request: Request) -> str | None:
         return None
     key = text.strip().removeprefix('"').removesuffix('"')
     if 0 < len(key) <= LONGEST_KEY and key.isprintable():
-        return key
+        # Each caller has keys of its own.
+        return f"{request.identity.key_id or ''}/{key}"
     detail = f"Idempotency-Key: 1 to {LONGEST_KEY} printable characters are expected."
     raise Malformed(detail, [Flaw(detail, parameter="Idempotency-Key")])

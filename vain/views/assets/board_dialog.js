@@ -38,7 +38,9 @@ function makeField({key, label, hint, make, show = String, read = String}) {
 }
 
 function openModal(dialog, root, closed) {
-  dialog.addEventListener("close", () => { dialog.remove(); closed() }, {once: true})
+  // The page does not reload itself while this is set.
+  document.documentElement.dataset.editing = "yes"
+  dialog.addEventListener("close", () => { delete document.documentElement.dataset.editing; dialog.remove(); closed() }, {once: true})
   // A click on the backdrop lands on the dialog itself; one that began inside it (selecting text) must not close it.
   let began = null
   dialog.addEventListener("pointerdown", (event) => { began = event.composedPath()[0] })

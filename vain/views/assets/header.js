@@ -16,7 +16,7 @@
     repaint();
   }
 
-  const WORDS = {waiting: "connecting", live: "live", late: "no news", lost: "connection lost – reconnecting"};
+  const WORDS = {waiting: "connecting", live: "live", late: "no news", lost: "connection lost – reconnecting", kept: "connection lost – close the dialog to reconnect"};
   const RETRY_MILLISECONDS = 2000, LATE_MILLISECONDS = 5000 + 4000 * Number(html.dataset.period);
   let heardAt = 0;
 
@@ -28,7 +28,13 @@
   }
 
   async function reloadOnceItAnswers() {
-    // Bokeh 3.9 cannot fill a page again whose document has binary data, so a fresh page is the way back.
+    // Bokeh 3.9 cannot fill a page again whose document has binary data, so a fresh page is the way back; but not while
+    // somebody is writing in a dialog, whose text would be gone.
+    if (html.dataset.editing) {
+      say("kept");
+      return setTimeout(reloadOnceItAnswers, RETRY_MILLISECONDS);
+    }
+    say("lost");
     try {
       const answer = await fetch("/healthz", {cache: "no-store"});
       if (answer.status < 500) return location.reload();
@@ -57,6 +63,17 @@
     if (found && found.roots().length) follow(found); else setTimeout(awaitBokeh, 100);
   }
 
+  async function offerSignOut() {
+    // The sign-in page sends on who needs no key, and then there is nothing to sign out of.
+    const answer = await fetch("/login", {redirect: "manual"}).catch(() => null);
+    document.getElementById("sign-out").hidden = !answer?.ok;
+  }
+
+  async function signOut() {
+    await fetch("/logout", {method: "POST"});
+    location.assign("/login");
+  }
+
   dark.addEventListener("change", repaint);
   addEventListener("vain-follow", () => {
     for (const view of window.Bokeh?.index?.roots ?? []) view.reset?.();
@@ -66,6 +83,8 @@
   });
   addEventListener("DOMContentLoaded", () => {
     document.getElementById("theme").addEventListener("click", toggle);
+    document.getElementById("sign-out").addEventListener("click", signOut);
+    offerSignOut();
     awaitBokeh();
   });
 })();
