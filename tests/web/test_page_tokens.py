@@ -42,8 +42,7 @@ def opens(server: Running, token: str, key: str) -> bool:
             additional_headers={"Authorization": f"Bearer {key}"},
         ) as socket:  # fmt: skip
             return "ACK" in str(socket.recv(10))
-    except InvalidStatus as refused:
-        assert refused.response.status_code in (400, 403)
+    except InvalidStatus:
         return False
 
 
