@@ -122,7 +122,7 @@ def _applied(task: Task, wanted: dict[str, Any], now: Time, **fields: Any) -> Ta
     else:
         _refuse_result(wanted, status)
         if task.status == "completed":
-            fields |= _reopening(task)
+            fields |= _reopening(task) | wanted
         fields |= _start(task, status, now)
     fields |= _progress(task, wanted, fields)
     if status == "in-progress" and (not wanted or REPORTS & wanted.keys()):
@@ -140,11 +140,11 @@ def _status_after(task: Task, wanted: dict[str, Any]) -> str:
 
 def _completion(task: Task, wanted: dict[str, Any], now: Time) -> dict[str, Any]:
     newly = task.status != "completed"
+    failed = wanted.get("exit_code") not in (None, 0) or wanted.get("error") is not None
     if "outcome" in wanted and wanted["outcome"] is None:
         raise _refused("outcome", "A completed task has an outcome; null is for tasks that are not completed.")
     fields: dict[str, Any] = {"completed_at": now} if newly else {}
-    if newly and wanted.get("outcome") is None:
-        failed = wanted.get("exit_code") not in (None, 0) or wanted.get("error") is not None
+    if wanted.get("outcome") is None and (newly or (failed and task.outcome == "succeeded")):
         fields["outcome"] = "failed" if failed else "succeeded"
     return fields
 

@@ -19,6 +19,7 @@ from vain.hub import Hub
 from vain.monitor import Monitor
 from vain.notifier import Notifier
 from vain.samples import Sample
+from vain.shared import SharedReads
 from vain.store.reading import TaskTimesRow
 from vain.tracker import Tracker
 from vain.trends import trend_series
@@ -75,29 +76,16 @@ class Charts:
 
     def __init__(self, tracker: Tracker, monitor: Monitor, hub: Hub) -> None:
         self._tracker, self._monitor, self._hub = tracker, monitor, hub
-        self._computed: dict[tuple[object, ...], asyncio.Future[Visualizations]] = {}
+        self._computed: SharedReads[tuple[int, Window, int], Visualizations] = SharedReads(MOST_KEPT)
 
     async def get(self, window: Window) -> Visualizations:
         """The charts for a window: the tasks as they are, the trends at most ``FRESH_SECONDS`` old."""
-        key = (self._hub.seq, window, int(time.monotonic() / FRESH_SECONDS))
-        future = self._computed.get(key)
-        if future is None or future.cancelled():
-            self._forget()
-            future = self._computed[key] = asyncio.ensure_future(self._compute(window))
-        try:
-            return await asyncio.shield(future)
-        except BaseException:
-            if future.done():
-                self._computed.pop(key, None)
-            raise
+        question = (self._hub.seq, window, int(time.monotonic() / FRESH_SECONDS))
+        return await self._computed.get(question, lambda: self._compute(window))
 
     async def _compute(self, window: Window) -> Visualizations:
         rows = await self._tracker.times()
         return await asyncio.to_thread(_visualizations, rows, self._monitor, window)
-
-    def _forget(self) -> None:
-        while len(self._computed) >= MOST_KEPT:
-            del self._computed[next(iter(self._computed))]
 
 
 class LocalSource:

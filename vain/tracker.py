@@ -110,18 +110,18 @@ class Tracker:
     async def stream(self) -> tuple[int, AsyncIterator[list[bytes]]]:
         """How many tasks there are, and the JSON of all by number, in parts, so that memory stays bounded.
 
-        The count and the first part are of one instant.
+        The count and the first part are of one instant, and no task that was made later is among them.
         """
-        total, first = await self._store.read(partial(reading.first_tasks, size_bytes=PART_BYTES))
-        return total, self._parts(first)
+        total, last, first = await self._store.read(partial(reading.first_tasks, size_bytes=PART_BYTES))
+        return total, self._parts(first, last)
 
-    async def _parts(self, part: reading.TaskPart) -> AsyncIterator[list[bytes]]:
+    async def _parts(self, part: reading.TaskPart, last: int) -> AsyncIterator[list[bytes]]:
         while part.bodies:
             yield part.bodies
             if part.follow_after is None:
                 return
-            after = part.follow_after
-            part = await self._store.read(partial(reading.tasks_after, task_id=after, size_bytes=PART_BYTES))
+            rest = partial(reading.tasks_between, after=part.follow_after, last=last, size_bytes=PART_BYTES)
+            part = await self._store.read(rest)
 
     async def page(self, query: TaskQuery) -> TaskPage:
         """The tasks that match, one page of them, with all counts, at one instant.

@@ -95,7 +95,7 @@ class Site(Router):
 
     async def _serve(self) -> None:
         source.use(self.source)
-        self._pages = application.build({"/": BOARD}, b"0" * 32, ROLE_HEADER)
+        self._pages = application.build({"/": BOARD}, b"0" * 32, ROLE_HEADER, "X-Vain-Name")
         sockets = bind_sockets(0, "127.0.0.1")
         server = HTTPServer(self)
         server.add_sockets(sockets)

@@ -75,7 +75,7 @@ async def main() -> None:
     await fill(moving)
     source.use(moving)
     pages = application.build(
-        {path: ROOT / "app" / PAGES[path] for path in options.pages.split(",")}, b"0" * 32, HEADER
+        {path: ROOT / "app" / PAGES[path] for path in options.pages.split(",")}, b"0" * 32, HEADER, "X-Vain-Name"
     )
     server = HTTPServer(RoleGate(pages, options.role))
     server.listen(options.port, "127.0.0.1")

@@ -34,7 +34,7 @@ Fetch = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 @asynccontextmanager
 async def served() -> AsyncIterator[tuple[BokehTornado, Fetch]]:
     source.use(MovingSource(rows=60, until=time.time()))
-    pages = application.build({"/machine": MACHINE}, b"0" * 32, HEADER)
+    pages = application.build({"/machine": MACHINE}, b"0" * 32, HEADER, "X-Vain-Name")
     server, sockets = HTTPServer(pages), bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     application.start(pages, IOLoop.current())

@@ -36,22 +36,23 @@ class TaskPart(NamedTuple):
     follow_after: int | None
 
 
-def first_tasks(connection: apsw.Connection, size_bytes: int) -> tuple[int, TaskPart]:
-    """How many tasks there are, and the first of them."""
-    return int(connection.execute(queries.TASK_COUNT).get), tasks_after(connection, 0, size_bytes)
+def first_tasks(connection: apsw.Connection, size_bytes: int) -> tuple[int, int, TaskPart]:
+    """How many tasks there are, the last one's number, and the first of them."""
+    total, last = connection.execute(queries.TASK_COUNT).get
+    return total, last, tasks_between(connection, 0, last, size_bytes)
 
 
-def tasks_after(connection: apsw.Connection, task_id: int, size_bytes: int) -> TaskPart:
-    """The tasks that follow a number, until their JSON has about this many bytes."""
+def tasks_between(connection: apsw.Connection, after: int, last: int, size_bytes: int) -> TaskPart:
+    """The tasks that follow a number, up to the last, until their JSON has about this many bytes."""
     bodies: list[bytes] = []
-    last = size = 0
-    cursor = connection.execute(queries.TASKS_AFTER, (task_id,))
+    reached = size = 0
+    cursor = connection.execute(queries.TASKS_BETWEEN, (after, last))
     for number, body in cursor:
         if size >= size_bytes:
             cursor.close(True)
-            return TaskPart(bodies, last)
+            return TaskPart(bodies, reached)
         bodies.append(body)
-        last, size = number, size + len(body)
+        reached, size = number, size + len(body)
     return TaskPart(bodies, None)
 
 

@@ -69,22 +69,25 @@ class SameRole(AuthProvider):
         return next((value for name, value in headers.items() if name.lower() == self._role_header.lower()), None)
 
 
-def build(pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Iterable[str] = ()) -> BokehTornado:
+def build(
+    pages: Mapping[str, Path], secret: bytes, role_header: str, name_header: str, hosts: Iterable[str] = ()
+) -> BokehTornado:
     """The application over ``pages`` (path to file); ``start`` it once the loop runs, ``stop`` it at the end.
 
-    ``role_header`` is a header's name as Tornado writes it (``X-Vain-Role``); the gate must set it on every request and
-    drop what the client sent. ``hosts`` (``name:port``) may open the WebSocket although they differ from the Host
-    header, as behind a proxy.
+    ``role_header`` and ``name_header`` are names of headers as Tornado writes them (``X-Vain-Role``): what the viewer
+    may do, and as whom they signed in (percent-encoded; absent for who did not). The gate must set them on every
+    request and drop what the client sent. ``hosts`` (``name:port``) may open the WebSocket although they differ from
+    the Host header, as behind a proxy.
     """
     settings.resources = "server"
-    viewer.trust(role_header)
+    viewer.trust(role_header, name_header)
     return BokehTornado(
         build_applications({path: str(page) for path, page in pages.items()}, location=False),
         secret_key=secret,
         sign_sessions=True,
         extra_websocket_origins=list(hosts),
         auth_provider=SameRole(role_header, secret),
-        include_headers=[role_header],
+        include_headers=[role_header, name_header],
         include_cookies=[],
         session_token_expiration=TOKEN_SECONDS,
         use_index=False,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from vain.shared import SharedReads
 from vain.types import TaskPage, TaskQuery
 
 if TYPE_CHECKING:
@@ -23,25 +23,14 @@ class Pages:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._reads: dict[tuple[int, TaskQuery], asyncio.Future[TaskPage]] = {}
+        self._reads: SharedReads[tuple[int, TaskQuery], TaskPage] = SharedReads(MOST_PAGES)
 
     def __len__(self) -> int:
         return len(self._reads)
 
     async def page(self, query: TaskQuery) -> TaskPage:
         """The answer as of the source's newest event. Raises what the source raises; a failure is not kept."""
-        place = (self._source.seq, query)
-        read = self._reads.pop(place, None) or asyncio.ensure_future(self._source.page(query))
-        self._reads[place] = read
-        while len(self._reads) > MOST_PAGES:
-            del self._reads[next(iter(self._reads))]
-        try:
-            # Shielded: one session that ends while it waits must not cancel the read for the others.
-            return await asyncio.shield(read)
-        except BaseException:
-            if self._reads.get(place) is read:
-                del self._reads[place]
-            raise
+        return await self._reads.get((self._source.seq, query), lambda: self._source.page(query))
 
 
 _pages: WeakKeyDictionary[Source, Pages] = WeakKeyDictionary()

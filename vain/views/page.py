@@ -72,6 +72,7 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         navigation=NAVIGATION,
         sections=frame,
         role=live.role,
+        signed_in_as=viewer.signed_in_as(document),
         bell=bell,
         own=own,
     )

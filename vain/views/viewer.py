@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from bokeh.document import Document
 from bokeh.server.contexts import BokehSessionContext
 
 from vain.types import ROLES, Role
 
 _trusted_header: str | None = None
+_name_header: str | None = None
 
 
-def trust(header: str) -> None:
-    """Believe this header from now on. Only for a server whose gate sets it, over whatever a client sent."""
-    global _trusted_header
-    _trusted_header = header
+def trust(role_header: str, name_header: str) -> None:
+    """Believe these headers from now on. Only for a server whose gate sets them, over whatever a client sent."""
+    global _trusted_header, _name_header
+    _trusted_header, _name_header = role_header, name_header
+
+
+def signed_in_as(document: Document | None) -> str | None:
+    """The name of the key with which the viewer signed in; None for who did not need to."""
+    context = document.session_context if document is not None else None
+    if _name_header is None or not isinstance(context, BokehSessionContext) or context.request is None:
+        return None
+    name = context.request.headers.get(_name_header)
+    return unquote(name) if isinstance(name, str) and name else None
 
 
 def role(document: Document | None) -> Role:

@@ -21,6 +21,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
+from vain.errors import VainError
 from vain.hub import Behind, Hub, Position, text_frame
 from vain.store import reading
 from vain.store.database import Store
@@ -213,6 +214,10 @@ class EventSocket(WebSocketHandler):
                 except Behind:
                     continue
         except StreamClosedError:
+            return
+        except VainError as error:
+            logger.warning("A client could not be brought forward: %s", error)
+            self.close(CLOSE_OVERLOADED, "try again")
             return
         finally:
             self._catching_up = None

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable
 from email.utils import formatdate
 from http.client import responses
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.iostream import IOStream, StreamClosedError
@@ -37,8 +37,8 @@ STALLED_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 """So long a client may take none of a part of an answer, and so long it may take over one that is in one piece."""
 DISCARDED_BYTES = 64 << 20
 """A body that says it is larger than this is not even read."""
-ROLE_HEADER = "X-Vain-Role"
-"""How the dashboard learns what its viewer may do: set here, after the client's own was removed."""
+ROLE_HEADER, NAME_HEADER = "X-Vain-Role", "X-Vain-Name"
+"""How the dashboard learns what its viewer may do, and as whom they signed in: set here, over the client's own."""
 
 
 class Exchange(HTTPMessageDelegate):
@@ -145,9 +145,12 @@ class Exchange(HTTPMessageDelegate):
         if mount.is_socket:
             self._desk.watch(self._stream_of_connection(), self._identity)
         headers = self._headers
-        if ROLE_HEADER in headers:
-            del headers[ROLE_HEADER]
+        for name in (ROLE_HEADER, NAME_HEADER):
+            if name in headers:
+                del headers[name]
         headers[ROLE_HEADER] = self._identity.role
+        if self._identity.session is not None:
+            headers[NAME_HEADER] = quote(self._identity.name)
         self._foreign = application.start_request(self._server_connection, self._connection)
         handed = self._foreign.headers_received(start_line, headers)
         if handed is not None:

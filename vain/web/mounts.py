@@ -30,7 +30,7 @@ class Dashboard(Protocol):
     """What this floor needs of ``vain.views.application``, which it cannot import."""
 
     def build(
-        self, pages: Mapping[str, Path], secret: bytes, role_header: str, hosts: Iterable[str] = ()
+        self, pages: Mapping[str, Path], secret: bytes, role_header: str, name_header: str, hosts: Iterable[str] = ()
     ) -> Application:
         """The application over the pages."""
 
@@ -72,18 +72,18 @@ class Mounts:
         load: Callable[[], Dashboard] | None,
         pages: Mapping[str, Path],
         secret: bytes,
-        role_header: str,
+        viewer_headers: tuple[str, str],
         hosts: Iterable[str],
     ) -> None:
         self._load, self._pages, self._secret = load, dict(pages), secret
-        self._role_header, self._hosts = role_header, tuple(hosts)
+        self._viewer_headers, self._hosts = viewer_headers, tuple(hosts)
         self._loading: asyncio.Task[tuple[Dashboard, Application]] | None = None
         socket.add_transform(PageHeaders)
         self._exact: dict[str, Mount] = {SOCKET_PATH: Mount(_ready(socket), "read", is_socket=True)}
         for path in self._pages if load is not None else ():
             self._exact[path] = Mount(self._dashboard, "read", is_page=True)
             self._exact[f"{path.rstrip('/')}/ws"] = Mount(self._dashboard, "read", is_socket=True)
-        self._static = Mount(self._dashboard, None)
+        self._static = Mount(self._dashboard, "read")
 
     @property
     def paths(self) -> list[str]:
@@ -127,7 +127,7 @@ class Mounts:
         if self._load is None:
             raise Misconfigured("This server has no dashboard.")
         dashboard = self._load()
-        return dashboard, dashboard.build(self._pages, self._secret, self._role_header, self._hosts)
+        return dashboard, dashboard.build(self._pages, self._secret, *self._viewer_headers, self._hosts)
 
 
 class PageHeaders(OutputTransform):

@@ -36,7 +36,7 @@ from vain.types import Event, TaskCounts
 from vain.web.caretaker import Caretaker
 from vain.web.desk import Desk
 from vain.web.events import Fanout
-from vain.web.exchange import DISCARDED_BYTES, ROLE_HEADER, Exchange
+from vain.web.exchange import DISCARDED_BYTES, NAME_HEADER, ROLE_HEADER, Exchange
 from vain.web.gate import Gate, require_key
 from vain.web.mounts import Dashboard, Mounts
 from vain.web.pages import find_pages
@@ -163,7 +163,7 @@ class Server:
         routes = table()
         pages = find_pages(self._settings.pages_dir, routes.table) if self._dashboard is not None else {}
         secret = _session_secret(self._settings.data_dir)
-        mounts = Mounts(fanout.application(), self._dashboard, pages, secret, ROLE_HEADER, ())
+        mounts = Mounts(fanout.application(), self._dashboard, pages, secret, (ROLE_HEADER, NAME_HEADER), ())
         return Desk(routes, self._services.gate, mounts, self._services)
 
     def _take_requests(self, sockets: list[socket.socket], fanout: Fanout) -> None:

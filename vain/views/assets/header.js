@@ -63,12 +63,6 @@
     if (found && found.roots().length) follow(found); else setTimeout(awaitBokeh, 100);
   }
 
-  async function offerSignOut() {
-    // The sign-in page sends on who needs no key, and then there is nothing to sign out of.
-    const answer = await fetch("/login", {redirect: "manual"}).catch(() => null);
-    document.getElementById("sign-out").hidden = !answer?.ok;
-  }
-
   async function signOut() {
     await fetch("/logout", {method: "POST"});
     location.assign("/login");
@@ -83,8 +77,7 @@
   });
   addEventListener("DOMContentLoaded", () => {
     document.getElementById("theme").addEventListener("click", toggle);
-    document.getElementById("sign-out").addEventListener("click", signOut);
-    offerSignOut();
+    document.getElementById("sign-out")?.addEventListener("click", signOut);
     awaitBokeh();
   });
 })();
