@@ -124,7 +124,8 @@ def test_an_empty_server_says_that_it_collects(browser: Browser) -> None:
     with pages_served("--rows", "0") as url:
         visit = Visit(browser, url + "/").drawn()
         assert eventually(lambda: visit.page.get_by_text("4 cores").is_visible())
-        assert visit.complaints == []
+        # Bokeh warns while a time axis has no rows at all, which here is so until the first sample.
+        assert {said for said in visit.complaints if "could not set initial ranges" not in said} == set()
         visit.close()
 
 
