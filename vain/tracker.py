@@ -129,11 +129,13 @@ class Tracker:
         Raises Malformed for a sort that does not exist.
         """
         column, descending = parse_sort(query.sort)
-        return await self._store.read(partial(reading.page, query=query, column=column, descending=descending))
+        counts = self._store.counts
+        read = partial(reading.page, query=query, column=column, descending=descending, counts=counts)
+        return await self._store.read(read)
 
-    async def counts(self) -> TaskCounts:
+    def counts(self) -> TaskCounts:
         """How many tasks there are, by status."""
-        return await self._store.read(reading.counts)
+        return self._store.counts
 
     async def times(self) -> list[TaskTimesRow]:
         """When each task began and ended: what the flow charts are computed from."""

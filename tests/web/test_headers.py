@@ -7,20 +7,15 @@ from tornado.httputil import HTTPHeaders
 
 from vain.web.headers import API_POLICY, PAGE_POLICY, Kind, api_headers, secure
 
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+ALWAYS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+SHOWN = {"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"}
 
 
 @pytest.mark.parametrize(
     ("kind", "more"),
     [
         ("api", {"Content-Security-Policy": API_POLICY, "Cache-Control": "no-store"}),
-        ("page", {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"}),
+        ("page", {**SHOWN, "Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"}),
         ("static", {"Content-Security-Policy": API_POLICY}),
     ],
 )

@@ -27,7 +27,7 @@ from vain.store.folder import FolderLock, prepare, private_file
 from vain.store.read_gate import ReadGate
 from vain.store.recent import RecentTasks
 from vain.store.transaction import Ledger, Stored, Transaction
-from vain.types import Event
+from vain.types import Event, TaskCounts
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class _Outcome(NamedTuple):
     """What became of a group."""
 
     events: list[Event]
+    counts: TaskCounts
     stored: list[Stored]
     settled: list[_Settled]
 
@@ -108,6 +109,8 @@ class Store:
         except BaseException:
             self._lock.release()
             raise
+        self.counts = self._ledger.counts
+        """How many tasks there are, as of the newest commit; belongs to the event loop."""
         self.recent = RecentTasks()
         """The tasks that were committed last; belongs to the event loop."""
         self.seq = self._ledger.seq
@@ -209,9 +212,10 @@ class Store:
             self._complain(error)
             self._roll_back()
             refusal = _refusal(error)
-            return _Outcome([], [], [_Settled(change.future, None, refusal) for change in group])
+            return _Outcome([], ledger.counts, [], [_Settled(change.future, None, refusal) for change in group])
         events = ledger.events
-        return _Outcome(events, ledger.settle(), settled)
+        stored = ledger.settle()
+        return _Outcome(events, ledger.counts, stored, settled)
 
     def _run_change(self, change: _Change) -> _Settled:
         transaction = Transaction(self._ledger)
@@ -246,6 +250,7 @@ class Store:
     def _answer(self, outcome: _Outcome) -> None:
         """On the loop: first what readers see, then the answers, so that whoever was answered finds what it wrote."""
         self.recent.update(outcome.stored)
+        self.counts = outcome.counts
         try:
             if outcome.events:
                 self._publish(outcome.events)

@@ -8,7 +8,9 @@ from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery
 
 EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
 HEAD = "SELECT coalesce(max(seq), 0) FROM events"
-LAST_TASK_ID = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'last_task_id'"
+LAST_TASK_ID = """
+SELECT max(coalesce((SELECT max(task_id) FROM tasks), 0),
+           coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_task_id'), 0))"""
 LAST_NOTIFICATION_ID = "SELECT coalesce(max(notification_id), 0) FROM notifications"
 TASK = "SELECT body, version FROM tasks WHERE task_id = ?"
 TASK_COUNT = "SELECT count(*), coalesce(max(task_id), 0) FROM tasks"

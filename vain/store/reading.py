@@ -61,19 +61,14 @@ def task_times(connection: apsw.Connection) -> list[TaskTimesRow]:
     return [TaskTimesRow(row[0], STATUSES[row[1]], *row[2:]) for row in connection.execute(queries.TIMES)]
 
 
-def counts(connection: apsw.Connection) -> TaskCounts:
-    """How many tasks there are, by status."""
-    return TaskCounts(*connection.execute(queries.COUNTS).get)
-
-
-def page(connection: apsw.Connection, query: TaskQuery, column: str, descending: bool) -> TaskPage:
-    """One page of the tasks that match, how many match in all, and the counts of all tasks."""
+def page(connection: apsw.Connection, query: TaskQuery, column: str, descending: bool, counts: TaskCounts) -> TaskPage:
+    """One page of the tasks that match, how many match in all, and the counts of all tasks, which the caller knows."""
     matching, total, values = queries.page(query, column, descending)
     rows = connection.execute(matching, (*values, query.limit, query.offset))
     return TaskPage(
         tasks=[decode(Task, row[0]) for row in rows],
         total=connection.execute(total, values).get,
-        counts=counts(connection),
+        counts=counts,
         seq=connection.execute(queries.HEAD).get,
     )
 

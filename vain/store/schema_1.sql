@@ -1,7 +1,7 @@
 -- Version 1 of vain.db. Times are text in one canonical form (RFC 3339, UTC, milliseconds), so they compare as text.
 
 -- epoch: the name of this log, changed when history may have diverged (a restore).
--- last_task_id: so that the number of a deleted task is never given to another.
+-- last_task_id: the newest task's number once that task was deleted, so that it is never given to another.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 -- body is the whole task as JSON, exactly as it is sent; the columns are what is searched and sorted by.
@@ -27,8 +27,6 @@ CREATE TABLE tasks (
 
 CREATE UNIQUE INDEX tasks_unfinished_key ON tasks (key) WHERE key IS NOT NULL AND status < 2;
 CREATE INDEX tasks_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
--- Covers the counts, which are asked for every second.
-CREATE INDEX tasks_counted ON tasks (status, outcome, overdue);
 CREATE INDEX tasks_due ON tasks (due_at) WHERE due_at IS NOT NULL AND status < 2 AND overdue = 0;
 
 -- The log: seq has no hole and rises in commit order; body is the very JSON that is sent on /ws/tasks.

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import apsw
+import msgspec
 
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
 from vain.store import queries
-from vain.types import STATUSES, Action, Event, Notice, Notification, Task, Time
+from vain.types import FAILURES, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
 
 Value = str | int | float | bytes | None
 Bindings = tuple[Value, ...]
@@ -22,6 +23,7 @@ Bindings = tuple[Value, ...]
 MOST_NOTIFICATIONS = 10_000
 """Older ones are forgotten; the log keeps their events."""
 RECENT_TASKS = 4_096
+FAILED, OVERDUE = (TaskCounts.__struct_fields__.index(name) for name in ("failed", "overdue"))
 
 
 class Remembered(NamedTuple):
@@ -51,7 +53,8 @@ class Ledger:
     def reload(self) -> None:
         """Read the numbers from the database again, after opening and after a commit that failed."""
         self.seq = self._number(queries.HEAD)
-        self.task_id = self._stored_task_id = self._number(queries.LAST_TASK_ID)
+        self.task_id = self._number(queries.LAST_TASK_ID)
+        self.counts = TaskCounts(*self.connection.execute(queries.COUNTS).get)
         self.notification_id = self._number(queries.LAST_NOTIFICATION_ID)
         self.recent.clear()
         self.clear()
@@ -65,6 +68,8 @@ class Ledger:
         self.read_marks: list[tuple[int, int]] = []
         self.remembered: dict[str, tuple[Remembered, Time]] = {}
         self.forgotten_before: Time | None = None
+        self.tally = [0] * len(TaskCounts.__struct_fields__)
+        """What is to be added to the counts of tasks."""
 
     def absorb(self, change: Transaction) -> None:
         """Take over what a change has collected."""
@@ -76,6 +81,7 @@ class Ledger:
         self.read_marks += change.read_marks
         self.remembered |= change.remembered
         self.forgotten_before = change.forgotten_before or self.forgotten_before
+        self.tally = [sum(pair) for pair in zip(self.tally, change.tally, strict=True)]
 
     def flush(self) -> None:
         """Write what waits, inside the transaction that is open."""
@@ -88,7 +94,8 @@ class Ledger:
         if any(task is not None and task.key is not None for task in self.tasks.values()):
             many(queries.FREE_KEY, [(task_id,) for task_id in self.tasks])
         many(queries.SAVE_TASK, saved)
-        if self.task_id != self._stored_task_id:
+        if self.tasks.get(self.task_id, self) is None:
+            # The table no longer says that this number was given.
             execute(queries.SET_LAST_TASK_ID, (str(self.task_id),))
         many(queries.ADD_EVENT, [(event.seq, event.type, event.body) for event in self.events])
         if self.notifications:
@@ -109,7 +116,7 @@ class Ledger:
             else:
                 self.recent[task_id] = task
                 stored.append(Stored(task_id, task.version, self.bodies[task_id]))
-        self._stored_task_id = self.task_id
+        self.counts = _added(self.counts, self.tally)
         while len(self.recent) > RECENT_TASKS:
             del self.recent[next(iter(self.recent))]
         self.clear()
@@ -132,6 +139,7 @@ class Transaction:
         self.read_marks: list[tuple[int, int]] = []
         self.remembered: dict[str, tuple[Remembered, Time]] = {}
         self.forgotten_before: Time | None = None
+        self.tally = [0] * len(TaskCounts.__struct_fields__)
 
     def task(self, task_id: int) -> Task | None:
         """The task as this change sees it."""
@@ -164,6 +172,9 @@ class Transaction:
     def save(self, task: Task, previous: Task | None, now: Time) -> bytes:
         """Store a task that was made or changed, and the event that says so. Returns its JSON."""
         body = encode(task)
+        self._count(task, 1)
+        if previous is not None:
+            self._count(previous, -1)
         self.tasks[task.task_id] = task
         self.bodies[task.task_id] = body
         self._task_event(body, "updated" if previous else "created", previous, changed_fields(previous, task), now)
@@ -171,6 +182,7 @@ class Transaction:
 
     def delete(self, task: Task, now: Time) -> None:
         """Remove a task; its event carries what it was."""
+        self._count(task, -1)
         self.tasks[task.task_id] = None
         self._task_event(encode(task), "deleted", task, [], now)
 
@@ -219,6 +231,13 @@ class Transaction:
         """Drop the idempotency records that are older."""
         self.forgotten_before = time
 
+    def _count(self, task: Task, step: int) -> None:
+        self.tally[STATUSES.index(task.status)] += step
+        if task.outcome in FAILURES:
+            self.tally[FAILED] += step
+        if task.overdue:
+            self.tally[OVERDUE] += step
+
     def _task_event(self, body: bytes, action: Action, previous: Task | None, changed: list[str], now: Time) -> None:
         self.seq += 1
         head = b'{"type":"taskUpdate","seq":%d,"timestamp":"%s","action":"%s","changed":%s,"previous_status":%s,' % (
@@ -239,6 +258,10 @@ class Transaction:
         numbers = {task_id for (task_id,) in self._rows(query, values)} | self._ledger.tasks.keys() | self.tasks.keys()
         tasks = (self.task(number) for number in sorted(numbers))
         return [task for task in tasks if task is not None and holds(task)]
+
+
+def _added(counts: TaskCounts, tally: list[int]) -> TaskCounts:
+    return TaskCounts(*(sum(pair) for pair in zip(msgspec.structs.astuple(counts), tally, strict=True)))
 
 
 def _in_progress(task: Task) -> bool:

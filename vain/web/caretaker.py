@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from vain.clock import now, utc
 from vain.codec import encode
 from vain.flow import Visualizations, changed_charts
-from vain.types import TaskCounts
 from vain.web.desk import Desk
 from vain.web.events import Fanout
 from vain.web.services import Services
@@ -33,15 +32,11 @@ class Caretaker:
     def __init__(self, services: Services, fanout: Fanout, desk: Desk) -> None:
         self._services, self._fanout, self._desk = services, fanout, desk
         self._chores: list[asyncio.Task[None]] = []
-        self._counted_seq = -1
         self._sent_charts: Visualizations | None = None
         self._sent: tuple[int, float] = (-1, 0.0)
-        self.counts = TaskCounts()
-        """How many tasks there are, at most a second old."""
 
     async def start(self) -> None:
-        """Count the tasks once, then begin."""
-        await self._count()
+        """Begin."""
         for chore, period in (
             (self._sweep, SWEEP_SECONDS),
             (self._check_clients, CHECK_SECONDS),
@@ -60,16 +55,10 @@ class Caretaker:
         await self._services.tracker.sweep()
         await asyncio.to_thread(self._services.keys.refresh)
         self._desk.end_unadmitted()
-        await self._count()
-
-    async def _count(self) -> None:
-        seq = self._services.hub.seq
-        if seq != self._counted_seq:
-            self.counts = await self._services.tracker.counts()
-            self._counted_seq = seq
 
     async def _check_clients(self) -> None:
         self._fanout.check()
+        self._desk.end_overdue()
 
     async def _send_charts(self) -> None:
         """One message for each chart that changed, so that the newest of each is all that a client needs."""

@@ -35,6 +35,8 @@ LARGEST_BODY = 256 << 10
 """Bytes. A larger body is read, thrown away and answered with 413."""
 STALLED_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 """So long a client may take none of a part of an answer, and so long it may take over one that is in one piece."""
+IDLE_SECONDS, BODY_SECONDS = 75.0, 30.0
+"""So long a connection may wait for the head of its next message, and then for the whole of it."""
 DISCARDED_BYTES = 64 << 20
 """A body that says it is larger than this is not even read."""
 ROLE_HEADER, NAME_HEADER = "X-Vain-Role", "X-Vain-Name"
@@ -53,6 +55,7 @@ class Exchange(HTTPMessageDelegate):
         self._chunks: list[bytes] = []
         self._size = 0
         self._task: asyncio.Task[None] | None = None
+        desk.await_message(server_connection, self, IDLE_SECONDS)
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -60,6 +63,7 @@ class Exchange(HTTPMessageDelegate):
         """Find the route and pass the gate, before any of the body is read."""
         if not isinstance(start_line, RequestStartLine):
             raise TypeError("a server is sent requests")
+        self._desk.await_message(self._server_connection, self, BODY_SECONDS)
         self._method = start_line.method
         target, _, self._query = start_line.path.partition("?")
         self._path = _path_of(target)
@@ -101,6 +105,7 @@ class Exchange(HTTPMessageDelegate):
 
     def finish(self) -> None:
         """The message is whole: call the handler and answer."""
+        self._desk.no_longer_await(self._server_connection)
         if self._foreign is not None:
             self._foreign.finish()
             return
@@ -120,11 +125,16 @@ class Exchange(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         """The client is gone."""
+        self._desk.no_longer_await(self._server_connection)
         if self._foreign is not None:
             self._foreign.on_connection_close()
         if self._task is not None:
             self._task.cancel()
         self._desk.end(self)
+
+    def give_up(self) -> None:
+        """Nothing came for too long."""
+        self._stream_of_connection().close()
 
     def _needs(self) -> Role | None:
         if self._mount is not None:

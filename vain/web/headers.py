@@ -19,16 +19,12 @@ PAGE_POLICY = (
 )
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
-_ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+_FOR_PAGES = {"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"}
+"""What only counts where something is shown; every header that is sent costs microseconds."""
 SECURITY_HEADERS: Mapping[Kind, Mapping[str, str]] = {
     "api": {**_ALWAYS, "Content-Security-Policy": API_POLICY, "Cache-Control": "no-store"},
-    "page": {**_ALWAYS, "Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"},
+    "page": {**_ALWAYS, **_FOR_PAGES, "Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"},
     # Public files: a cache may keep them, and the one who serves them says for how long.
     "static": {**_ALWAYS, "Content-Security-Policy": API_POLICY},
 }

@@ -21,6 +21,7 @@ from vain.codec import decode
 from vain.errors import NotFound, Unauthenticated
 from vain.store.keys import SESSION_SECONDS, KeyRing
 from vain.web.gate import COOKIE, SECURE_COOKIE, Gate, session_cookie
+from vain.web.headers import SECURITY_HEADERS
 from vain.web.http import Request, Response
 
 _PAGE = Path(__file__).with_name("login.html").read_text(encoding="utf-8")
@@ -58,7 +59,7 @@ async def page(services: Services, request: Request) -> Response:
     if not services.keys.any_keys() or (cookie and services.keys.session(cookie)):
         return Response(status=303, headers={"Location": quote(target, safe=_URL_LETTERS)})
     body = _PAGE.replace("{next}", html.escape(target)).encode()
-    return Response(body, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
+    return Response(body, content_type="text/html; charset=utf-8", headers=_HEADERS)
 
 
 async def sign_in(services: Services, request: Request) -> Response:
@@ -119,3 +120,4 @@ _POLICY = (
     f"default-src 'none'; script-src {_source('script')}; style-src {_source('style')}; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_HEADERS = {**SECURITY_HEADERS["page"], "Content-Security-Policy": _POLICY}

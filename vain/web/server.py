@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPServerConnectionDelegate
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 
 from vain import source
@@ -32,7 +33,7 @@ from vain.store.database import Store
 from vain.store.folder import private_file
 from vain.store.keys import KeyRing
 from vain.tracker import Tracker
-from vain.types import Event, TaskCounts
+from vain.types import Event
 from vain.web.caretaker import Caretaker
 from vain.web.desk import Desk
 from vain.web.events import Fanout
@@ -48,7 +49,6 @@ logger = logging.getLogger(__name__)
 DashboardLoader = Callable[[], Dashboard]
 
 HEADER_BYTES = 16 << 10
-BODY_SECONDS, IDLE_SECONDS = 30, 75
 DRAIN_SECONDS = 10.0
 LOOPBACK = {"127.0.0.1": "::1", "localhost": "::1"}
 """Where ``localhost`` also leads: a browser may try that address first."""
@@ -136,7 +136,7 @@ class Server:
             sampler,
             History(),
             settings.interval_seconds,
-            self._counts,
+            lambda: store.counts,
             self._on_sample_elsewhere,
         )
         tracker = Tracker(store)
@@ -167,13 +167,9 @@ class Server:
         return Desk(routes, self._services.gate, mounts, self._services)
 
     def _take_requests(self, sockets: list[socket.socket], fanout: Fanout) -> None:
-        http = HTTPServer(
-            Front(self._desk),
-            max_body_size=DISCARDED_BYTES,
-            max_header_size=HEADER_BYTES,
-            body_timeout=BODY_SECONDS,
-            idle_connection_timeout=IDLE_SECONDS,
-        )
+        http = Listener(Front(self._desk), max_body_size=DISCARDED_BYTES, max_header_size=HEADER_BYTES)
+        # Desk.end_overdue does it for all connections together.
+        http.conn_params.header_timeout = None
         http.add_sockets(sockets)
         self._ends.append(http.close_all_connections)
         self._ends.append(fanout.close)
@@ -188,9 +184,6 @@ class Server:
         except TimeoutError:
             logger.warning("%d requests were not answered in time", len(self._desk.under_way))
 
-    def _counts(self) -> TaskCounts:
-        return self._caretaker.counts
-
     def _publish(self, events: list[Event]) -> None:
         self._hub.publish(events)
 
@@ -204,6 +197,16 @@ class Server:
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
 
 
+class Listener(HTTPServer):
+    """Tornado's server, which sets and clears TCP_NODELAY around every answer; it may as well stay set."""
+
+    def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
+        """See ``TCPServer``."""
+        stream.set_nodelay(True)
+        stream.set_nodelay = _leave_nodelay  # type: ignore[method-assign]
+        super().handle_stream(stream, address)
+
+
 class Front(HTTPServerConnectionDelegate):
     """The only thing that Tornado's HTTP server calls: every message becomes an exchange, and passes the gate there."""
 
@@ -213,6 +216,14 @@ class Front(HTTPServerConnectionDelegate):
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> Exchange:
         """See ``HTTPServerConnectionDelegate``."""
         return Exchange(self.desk, server_conn, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        """See ``HTTPServerConnectionDelegate``."""
+        self.desk.no_longer_await(server_conn)
+
+
+def _leave_nodelay(value: bool) -> None:
+    """In place of ``IOStream.set_nodelay``: it is set already."""
 
 
 def _stop_once(loop: asyncio.AbstractEventLoop, number: int, stopping: asyncio.Event) -> None:
