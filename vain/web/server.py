@@ -170,6 +170,7 @@ class Server:
         http = Listener(Front(self._desk), max_body_size=DISCARDED_BYTES, max_header_size=HEADER_BYTES)
         # Desk.end_overdue does it for all connections together.
         http.conn_params.header_timeout = None
+        http.forget = self._desk.no_longer_await
         http.add_sockets(sockets)
         self._ends.append(http.close_all_connections)
         self._ends.append(fanout.close)
@@ -200,11 +201,19 @@ class Server:
 class Listener(HTTPServer):
     """Tornado's server, which sets and clears TCP_NODELAY around every answer; it may as well stay set."""
 
+    forget: Callable[[object], None]
+    """Told of each connection that closes."""
+
     def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         """See ``TCPServer``."""
         stream.set_nodelay(True)
         stream.set_nodelay = _leave_nodelay  # type: ignore[method-assign]
         super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        """See ``HTTPServerConnectionDelegate``; Tornado tells the server alone."""
+        super().on_close(server_conn)
+        self.forget(server_conn)
 
 
 class Front(HTTPServerConnectionDelegate):
@@ -216,10 +225,6 @@ class Front(HTTPServerConnectionDelegate):
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> Exchange:
         """See ``HTTPServerConnectionDelegate``."""
         return Exchange(self.desk, server_conn, request_conn)
-
-    def on_close(self, server_conn: object) -> None:
-        """See ``HTTPServerConnectionDelegate``."""
-        self.desk.no_longer_await(server_conn)
 
 
 def _leave_nodelay(value: bool) -> None:
