@@ -22,6 +22,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from vain.errors import MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable, VainError
 from vain.types import Role
+from vain.web.begin import begin
 from vain.web.desk import Desk
 from vain.web.headers import api_headers
 from vain.web.http import Request, Response
@@ -112,6 +113,7 @@ class Exchange(HTTPMessageDelegate):
         if self._desk.draining and self._refusal is None:
             # Only now does it begin: what would be stored after this could no longer be answered.
             self._refusal = Unavailable("The server is stopping.")
+        is_alone = not self._desk.under_way
         self._desk.begin(self)
         try:
             answer = self._handle()
@@ -121,7 +123,11 @@ class Exchange(HTTPMessageDelegate):
             self._write(answer, answer.body)
         else:
             self._connection.set_close_callback(self.on_connection_close)  # type: ignore[attr-defined]
-            self._task = asyncio.ensure_future(self._answer(answer))
+            if is_alone:
+                begin(self._answer(answer), self._own)
+            else:
+                # Those that come together begin together, in the next turn of the loop: so they share a commit.
+                self._own(asyncio.ensure_future(self._answer(answer)))
 
     def on_connection_close(self) -> None:
         """The client is gone."""
@@ -131,6 +137,9 @@ class Exchange(HTTPMessageDelegate):
         if self._task is not None:
             self._task.cancel()
         self._desk.end(self)
+
+    def _own(self, task: asyncio.Task[None]) -> None:
+        self._task = task
 
     def give_up(self) -> None:
         """Nothing came for too long."""
