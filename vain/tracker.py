@@ -13,9 +13,10 @@ from vain.codec import encode
 from vain.errors import Conflict, Flaw, KeyMismatch, NotFound, PreconditionFailed
 from vain.selection import parse_sort
 from vain.store import reading
+from vain.store.collected import Remembered
 from vain.store.database import Store
 from vain.store.reading import TaskTimesRow
-from vain.store.transaction import Remembered, Transaction
+from vain.store.transaction import Transaction
 from vain.types import Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
 
 PART_BYTES = 128 << 10

@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from tests.store.opened import Opened, in_one_commit, rows, with_store
 from vain.errors import Conflict, KeyMismatch, NotFound
-from vain.store import reading, transaction
-from vain.store.transaction import Remembered, Transaction
+from vain.store import ledger as ledger_module
+from vain.store import reading
+from vain.store.collected import Remembered
+from vain.store.transaction import Transaction
 from vain.tracker import Tracker
 from vain.types import Notice, Task, TaskDraft, TaskPatch
 
@@ -108,7 +110,7 @@ def test_children_are_found_before_they_are_written(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_notifications_are_kept(tmp_path: Path) -> None:
-    most = transaction.MOST_NOTIFICATIONS
+    most = ledger_module.MOST_NOTIFICATIONS
 
     def tell(count: int, change: Transaction) -> None:
         for _ in range(count):
@@ -129,14 +131,14 @@ def test_tasks_at_hand_are_bounded_and_never_stale(tmp_path: Path) -> None:
         ledger = made.store._ledger
 
         def many(change: Transaction) -> None:
-            for _ in range(transaction.RECENT_TASKS + 10):
+            for _ in range(ledger_module.RECENT_TASKS + 10):
                 task_id = change.next_task_id()
                 change.save(Task(task_id, "x", "pending", "low", NOW, updated_at=NOW), None, NOW)
 
         await made.store.write(many)
-        assert len(ledger.recent) == transaction.RECENT_TASKS and 1 not in ledger.recent
+        assert len(ledger.recent) == ledger_module.RECENT_TASKS and 1 not in ledger.recent
         assert (await tracker.update(1, TaskPatch(message="m"))).version == 2
-        assert ledger.recent[1].message == "m" and len(ledger.recent) == transaction.RECENT_TASKS
+        assert ledger.recent[1].message == "m" and len(ledger.recent) == ledger_module.RECENT_TASKS
         await tracker.delete(1)
         assert 1 not in ledger.recent
 

@@ -23,10 +23,12 @@ import apsw
 
 from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable, VainError
 from vain.store import queries
+from vain.store.collected import Collected, Stored
 from vain.store.folder import FolderLock, prepare, private_file
+from vain.store.ledger import Ledger
 from vain.store.read_gate import ReadGate
 from vain.store.recent import RecentTasks
-from vain.store.transaction import Ledger, Stored, Transaction
+from vain.store.transaction import Transaction
 from vain.types import Event, TaskCounts
 
 logger = logging.getLogger(__name__)
@@ -213,7 +215,7 @@ class Store:
             self._roll_back()
             refusal = _refusal(error)
             return _Outcome([], ledger.counts, [], [_Settled(change.future, None, refusal) for change in group])
-        events = ledger.events
+        events = ledger.waiting.events
         stored = ledger.settle()
         return _Outcome(events, ledger.counts, stored, settled)
 
@@ -228,7 +230,7 @@ class Store:
         except Exception as error:
             logger.exception("A change failed")
             return _Settled(change.future, None, error)
-        self._ledger.absorb(transaction)
+        self._ledger.absorb(transaction, transaction.seq, transaction.task_id, transaction.notification_id)
         return _Settled(change.future, result, None)
 
     def _complain(self, error: apsw.Error) -> None:
@@ -245,7 +247,7 @@ class Store:
             self._ledger.reload()
         except apsw.Error:
             logger.exception("The numbers could not be read again")
-            self._ledger.clear()
+            self._ledger.waiting = Collected()
 
     def _answer(self, outcome: _Outcome) -> None:
         """On the loop: first what readers see, then the answers, so that whoever was answered finds what it wrote."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from vain.store.transaction import Stored
+from vain.store.collected import Stored
 
 MOST_TASKS = 4_096
 MOST_BYTES = 8 << 20

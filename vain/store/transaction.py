@@ -7,143 +7,28 @@ change that raises leaves no trace. Changes that are committed together see each
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
-
-import apsw
-import msgspec
 
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
 from vain.store import queries
+from vain.store.collected import Collected, Remembered
+from vain.store.ledger import Bindings, Ledger
 from vain.types import FAILURES, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
 
-Value = str | int | float | bytes | None
-Bindings = tuple[Value, ...]
-
-MOST_NOTIFICATIONS = 10_000
-"""Older ones are forgotten; the log keeps their events."""
-RECENT_TASKS = 4_096
 FAILED, OVERDUE = (TaskCounts.__struct_fields__.index(name) for name in ("failed", "overdue"))
 
 
-class Remembered(NamedTuple):
-    """What a POST with an idempotency key was answered. ``fingerprint`` is the SHA-256 of its body."""
-
-    fingerprint: bytes
-    task_id: int
-    body: bytes
-
-
-class Stored(NamedTuple):
-    """A task as it was committed: its version and JSON. Both are None once it is deleted."""
-
-    task_id: int
-    version: int | None
-    body: bytes | None
-
-
-class Ledger:
-    """The state that the writing thread carries from commit to commit, and what waits for the next one."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self.connection = connection
-        self.recent: dict[int, Task] = {}
-        self.reload()
-
-    def reload(self) -> None:
-        """Read the numbers from the database again, after opening and after a commit that failed."""
-        self.seq = self._number(queries.HEAD)
-        self.task_id = self._number(queries.LAST_TASK_ID)
-        self.counts = TaskCounts(*self.connection.execute(queries.COUNTS).get)
-        self.notification_id = self._number(queries.LAST_NOTIFICATION_ID)
-        self.recent.clear()
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget what waited: it was committed, or failed."""
-        self.tasks: dict[int, Task | None] = {}
-        self.bodies: dict[int, bytes] = {}
-        self.events: list[Event] = []
-        self.notifications: list[Notification] = []
-        self.read_marks: list[tuple[int, int]] = []
-        self.remembered: dict[str, tuple[Remembered, Time]] = {}
-        self.forgotten_before: Time | None = None
-        self.tally = [0] * len(TaskCounts.__struct_fields__)
-        """What is to be added to the counts of tasks."""
-
-    def absorb(self, change: Transaction) -> None:
-        """Take over what a change has collected."""
-        self.seq, self.task_id, self.notification_id = change.seq, change.task_id, change.notification_id
-        self.tasks |= change.tasks
-        self.bodies |= change.bodies
-        self.events += change.events
-        self.notifications += change.notifications
-        self.read_marks += change.read_marks
-        self.remembered |= change.remembered
-        self.forgotten_before = change.forgotten_before or self.forgotten_before
-        self.tally = [sum(pair) for pair in zip(self.tally, change.tally, strict=True)]
-
-    def flush(self) -> None:
-        """Write what waits, inside the transaction that is open."""
-        execute, many = self.connection.execute, self.connection.executemany
-        deleted = [(task_id,) for task_id, task in self.tasks.items() if task is None]
-        saved = [_row(task, self.bodies[task_id]) for task_id, task in self.tasks.items() if task is not None]
-        if deleted:
-            many(queries.DELETE_TASK, deleted)
-        # A key may change hands within one commit, whatever was touched first: all are let go of before any is taken.
-        if any(task is not None and task.key is not None for task in self.tasks.values()):
-            many(queries.FREE_KEY, [(task_id,) for task_id in self.tasks])
-        many(queries.SAVE_TASK, saved)
-        if self.tasks.get(self.task_id, self) is None:
-            # The table no longer says that this number was given.
-            execute(queries.SET_LAST_TASK_ID, (str(self.task_id),))
-        many(queries.ADD_EVENT, [(event.seq, event.type, event.body) for event in self.events])
-        if self.notifications:
-            many(queries.ADD_NOTIFICATION, [(n.notification_id, encode(n)) for n in self.notifications])
-            execute(queries.FORGET_NOTIFICATIONS, (self.notification_id - MOST_NOTIFICATIONS,))
-        many(queries.READ_NOTIFICATION, self.read_marks)
-        if self.forgotten_before is not None:
-            execute(queries.FORGET_IDEMPOTENT, (self.forgotten_before,))
-        many(queries.REMEMBER, [(key, *record, at) for key, (record, at) in self.remembered.items()])
-
-    def settle(self) -> list[Stored]:
-        """After the commit: what was stored. Keeps those tasks at hand, since most of them change again soon."""
-        stored = []
-        for task_id, task in self.tasks.items():
-            if task is None:
-                self.recent.pop(task_id, None)
-                stored.append(Stored(task_id, None, None))
-            else:
-                self.recent[task_id] = task
-                stored.append(Stored(task_id, task.version, self.bodies[task_id]))
-        self.counts = _added(self.counts, self.tally)
-        while len(self.recent) > RECENT_TASKS:
-            del self.recent[next(iter(self.recent))]
-        self.clear()
-        return stored
-
-    def _number(self, query: str) -> int:
-        return int(self.connection.execute(query).get)
-
-
-class Transaction:
+class Transaction(Collected):
     """One change. Every method but those that read only collects; ``Store.write`` commits."""
 
     def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
         self._ledger = ledger
         self.seq, self.task_id, self.notification_id = ledger.seq, ledger.task_id, ledger.notification_id
-        self.tasks: dict[int, Task | None] = {}
-        self.bodies: dict[int, bytes] = {}
-        self.events: list[Event] = []
-        self.notifications: list[Notification] = []
-        self.read_marks: list[tuple[int, int]] = []
-        self.remembered: dict[str, tuple[Remembered, Time]] = {}
-        self.forgotten_before: Time | None = None
-        self.tally = [0] * len(TaskCounts.__struct_fields__)
 
     def task(self, task_id: int) -> Task | None:
         """The task as this change sees it."""
-        for pending in (self.tasks, self._ledger.tasks):
+        for pending in (self.tasks, self._ledger.waiting.tasks):
             if task_id in pending:
                 return pending[task_id]
         if task_id in self._ledger.recent:
@@ -218,8 +103,8 @@ class Transaction:
 
     def remembered_as(self, key: str) -> Remembered | None:
         """What the POST with this idempotency key was answered."""
-        if key in self._ledger.remembered:
-            return self._ledger.remembered[key][0]
+        if key in self._ledger.waiting.remembered:
+            return self._ledger.waiting.remembered[key][0]
         row = self._ledger.connection.execute(queries.IDEMPOTENT, (key,)).fetchone()
         return Remembered(*row) if row else None
 
@@ -255,37 +140,14 @@ class Transaction:
 
     def _matching(self, query: str, values: Bindings, holds: Callable[[Task], bool]) -> list[Task]:
         """Tasks that match in the database, or in what waits to be written to it."""
-        numbers = {task_id for (task_id,) in self._rows(query, values)} | self._ledger.tasks.keys() | self.tasks.keys()
+        numbers = (
+            {task_id for (task_id,) in self._rows(query, values)}
+            | self._ledger.waiting.tasks.keys()
+            | self.tasks.keys()
+        )
         tasks = (self.task(number) for number in sorted(numbers))
         return [task for task in tasks if task is not None and holds(task)]
 
 
-def _added(counts: TaskCounts, tally: list[int]) -> TaskCounts:
-    return TaskCounts(*(sum(pair) for pair in zip(msgspec.structs.astuple(counts), tally, strict=True)))
-
-
 def _in_progress(task: Task) -> bool:
     return task.status == "in-progress"
-
-
-def _row(task: Task, body: bytes) -> Bindings:
-    searched = "\n".join((task.name, task.description, task.message, task.key or "", *task.tags)).casefold()
-    return (
-        task.task_id,
-        task.name,
-        STATUSES.index(task.status),
-        queries.rank(task.priority),
-        task.outcome,
-        task.key,
-        task.parent_id,
-        task.created_at,
-        task.updated_at or task.created_at,
-        task.started_at,
-        task.completed_at,
-        task.due_at,
-        task.progress,
-        int(task.overdue),
-        task.version,
-        searched,
-        body,
-    )

@@ -5,6 +5,7 @@ Titles and messages may hold anything that somebody wrote; both components set t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -41,29 +42,37 @@ class BellCount(JSComponent):
     _stylesheets: ClassVar[list[str]] = [asset("bell.css")]
 
 
+class Newest:
+    """Reads the newest notifications over a ``Live`` and shows them, now and whenever something has changed."""
+
+    def __init__(self, live: Live, show: Callable[[list[Notification]], None]) -> None:
+        self._live, self._show = live, show
+        self._seen_seq = -1
+        live.param.watch(lambda _event: self._follow(), "tick")
+        self.renew()
+
+    def renew(self) -> None:
+        """Reads them again."""
+        self._seen_seq = self._live.seq
+        self._live.fetch(partial(self._live.source.notifications, SHOWN), self._show)
+
+    def _follow(self) -> None:
+        if self._seen_seq != self._live.seq:
+            self.renew()
+
+
 class Notifications(pn.viewable.Viewer):
     """The list over a ``Live``, newest first; those who may change something can mark entries as read."""
 
     def __init__(self, live: Live) -> None:
         super().__init__()
         self.live = live
-        self._seen_seq = -1
         self._list = NotificationList(may_write=live.may_write, sizing_mode="stretch_width", margin=0)
         self._list.on_msg(self._marked)
-        live.param.watch(self._follow, "tick")
-        self.renew()
+        self._newest = Newest(live, self._show)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._list
-
-    def renew(self) -> None:
-        """Reads the newest notifications and shows them."""
-        self._seen_seq = self.live.seq
-        self.live.fetch(partial(self.live.source.notifications, SHOWN), self._show)
-
-    def _follow(self, _event: object) -> None:
-        if self._seen_seq != self.live.seq:
-            self.renew()
 
     def _show(self, notifications: list[Notification]) -> None:
         self._list.items = [plain(notification) for notification in notifications]
@@ -88,22 +97,11 @@ class Bell(pn.viewable.Viewer):
     def __init__(self, live: Live) -> None:
         super().__init__()
         self.live = live
-        self._seen_seq = -1
         self._count = BellCount(margin=0)
-        live.param.watch(self._follow, "tick")
-        self.renew()
+        self._newest = Newest(live, self._show)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._count
-
-    def renew(self) -> None:
-        """Counts the newest notifications."""
-        self._seen_seq = self.live.seq
-        self.live.fetch(partial(self.live.source.notifications, SHOWN), self._show)
-
-    def _follow(self, _event: object) -> None:
-        if self._seen_seq != self.live.seq:
-            self.renew()
 
     def _show(self, notifications: list[Notification]) -> None:
         self._count.text = unread(notifications)

@@ -1,0 +1,49 @@
+"""What is to be written, before it is: a change collects it, the ledger gathers it for a commit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vain.types import Event, Notification, Task, TaskCounts, Time
+
+
+class Remembered(NamedTuple):
+    """What a POST with an idempotency key was answered. ``fingerprint`` is the SHA-256 of its body."""
+
+    fingerprint: bytes
+    task_id: int
+    body: bytes
+
+
+class Stored(NamedTuple):
+    """A task as it was committed: its version and JSON. Both are None once it is deleted."""
+
+    task_id: int
+    version: int | None
+    body: bytes | None
+
+
+class Collected:
+    """What is to be written: by one change, or by a group of them."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[int, Task | None] = {}
+        self.bodies: dict[int, bytes] = {}
+        self.events: list[Event] = []
+        self.notifications: list[Notification] = []
+        self.read_marks: list[tuple[int, int]] = []
+        self.remembered: dict[str, tuple[Remembered, Time]] = {}
+        self.forgotten_before: Time | None = None
+        self.tally = [0] * len(TaskCounts.__struct_fields__)
+        """What is to be added to the counts of tasks."""
+
+    def absorb(self, other: Collected) -> None:
+        """Take over what another has collected after this."""
+        self.tasks |= other.tasks
+        self.bodies |= other.bodies
+        self.events += other.events
+        self.notifications += other.notifications
+        self.read_marks += other.read_marks
+        self.remembered |= other.remembered
+        self.forgotten_before = other.forgotten_before or self.forgotten_before
+        self.tally = [sum(pair) for pair in zip(self.tally, other.tally, strict=True)]

@@ -1,0 +1,110 @@
+"""The writing thread's book: the numbers it counts, the tasks it has at hand, and what the next commit writes."""
+
+from __future__ import annotations
+
+import apsw
+import msgspec
+
+from vain.codec import encode
+from vain.store import queries
+from vain.store.collected import Collected, Stored
+from vain.types import STATUSES, Task, TaskCounts
+
+Value = str | int | float | bytes | None
+Bindings = tuple[Value, ...]
+
+MOST_NOTIFICATIONS = 10_000
+"""Older ones are forgotten; the log keeps their events."""
+RECENT_TASKS = 4_096
+
+
+class Ledger:
+    """The state that the writing thread carries from commit to commit, and in ``waiting`` what the next one writes."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.recent: dict[int, Task] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the numbers from the database again, after opening and after a commit that failed."""
+        self.seq = self._number(queries.HEAD)
+        self.task_id = self._number(queries.LAST_TASK_ID)
+        self.counts = TaskCounts(*self.connection.execute(queries.COUNTS).get)
+        self.notification_id = self._number(queries.LAST_NOTIFICATION_ID)
+        self.recent.clear()
+        self.waiting = Collected()
+
+    def absorb(self, change: Collected, seq: int, task_id: int, notification_id: int) -> None:
+        """Take over what a change has collected, and the numbers that it has used up."""
+        self.seq, self.task_id, self.notification_id = seq, task_id, notification_id
+        self.waiting.absorb(change)
+
+    def flush(self) -> None:
+        """Write what waits, inside the transaction that is open."""
+        execute, many, waiting = self.connection.execute, self.connection.executemany, self.waiting
+        deleted = [(task_id,) for task_id, task in waiting.tasks.items() if task is None]
+        saved = [_row(task, waiting.bodies[task_id]) for task_id, task in waiting.tasks.items() if task is not None]
+        if deleted:
+            many(queries.DELETE_TASK, deleted)
+        # A key may change hands within one commit, whatever was touched first: all are let go of before any is taken.
+        if any(task is not None and task.key is not None for task in waiting.tasks.values()):
+            many(queries.FREE_KEY, [(task_id,) for task_id in waiting.tasks])
+        many(queries.SAVE_TASK, saved)
+        if waiting.tasks.get(self.task_id, self) is None:
+            # The table no longer says that this number was given.
+            execute(queries.SET_LAST_TASK_ID, (str(self.task_id),))
+        many(queries.ADD_EVENT, [(event.seq, event.type, event.body) for event in waiting.events])
+        if waiting.notifications:
+            many(queries.ADD_NOTIFICATION, [(n.notification_id, encode(n)) for n in waiting.notifications])
+            execute(queries.FORGET_NOTIFICATIONS, (self.notification_id - MOST_NOTIFICATIONS,))
+        many(queries.READ_NOTIFICATION, waiting.read_marks)
+        if waiting.forgotten_before is not None:
+            execute(queries.FORGET_IDEMPOTENT, (waiting.forgotten_before,))
+        many(queries.REMEMBER, [(key, *record, at) for key, (record, at) in waiting.remembered.items()])
+
+    def settle(self) -> list[Stored]:
+        """After the commit: what was stored. Keeps those tasks at hand, since most of them change again soon."""
+        stored, waiting = [], self.waiting
+        for task_id, task in waiting.tasks.items():
+            if task is None:
+                self.recent.pop(task_id, None)
+                stored.append(Stored(task_id, None, None))
+            else:
+                self.recent[task_id] = task
+                stored.append(Stored(task_id, task.version, waiting.bodies[task_id]))
+        self.counts = _added(self.counts, waiting.tally)
+        while len(self.recent) > RECENT_TASKS:
+            del self.recent[next(iter(self.recent))]
+        self.waiting = Collected()
+        return stored
+
+    def _number(self, query: str) -> int:
+        return int(self.connection.execute(query).get)
+
+
+def _added(counts: TaskCounts, tally: list[int]) -> TaskCounts:
+    return TaskCounts(*(sum(pair) for pair in zip(msgspec.structs.astuple(counts), tally, strict=True)))
+
+
+def _row(task: Task, body: bytes) -> Bindings:
+    searched = "\n".join((task.name, task.description, task.message, task.key or "", *task.tags)).casefold()
+    return (
+        task.task_id,
+        task.name,
+        STATUSES.index(task.status),
+        queries.rank(task.priority),
+        task.outcome,
+        task.key,
+        task.parent_id,
+        task.created_at,
+        task.updated_at or task.created_at,
+        task.started_at,
+        task.completed_at,
+        task.due_at,
+        task.progress,
+        int(task.overdue),
+        task.version,
+        searched,
+        body,
+    )
