@@ -25,7 +25,7 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev check
 	@sh .ci/chromium
-	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 check: $(VENV)/.installed-dev

@@ -97,6 +97,7 @@ def test_error_of_who_asked_does_not_end_the_monitor(caplog: pytest.LogCaptureFi
     assert len(monitor.history.since(0).t) >= 3 and monitor.latest is not None
 
 
+@pytest.mark.slow
 def test_late_ticks_are_left_out_and_counted_not_made_up_for() -> None:
     def slow_first(number: int) -> None:
         if number == 1:

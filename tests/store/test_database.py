@@ -57,6 +57,7 @@ def test_sixty_four_writers_are_all_answered_and_the_numbers_are_dense(tmp_path:
     assert rows(tmp_path, EVENTS) == [(event.seq, event.type, event.body) for event in published]
 
 
+@pytest.mark.slow
 def test_many_writers_share_a_commit(tmp_path: Path) -> None:
     groups: list[int] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from tests.store.opened import Opened, in_one_commit, rows, with_store
@@ -109,6 +110,7 @@ def test_children_are_found_before_they_are_written(tmp_path: Path) -> None:
     with_store(tmp_path, work)
 
 
+@pytest.mark.slow
 def test_only_the_newest_notifications_are_kept(tmp_path: Path) -> None:
     most = ledger_module.MOST_NOTIFICATIONS
 

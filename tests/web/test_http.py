@@ -121,6 +121,7 @@ def test_ten_thousand_tasks_are_listed_exactly(crowded: Running) -> None:
     assert json.dumps(tasks[6_999]) == json.dumps(crowded.call("GET", "/tasks/7000").json)
 
 
+@pytest.mark.slow
 def test_head_of_a_long_list_has_no_body(crowded: Running) -> None:
     reply = crowded.call("HEAD", "/tasks")
     assert (reply.status, reply.body, reply.headers["X-Total-Count"]) == (200, b"", "10000")

@@ -12,6 +12,8 @@ from tests.browser import eventually
 from tests.web.harness import Running, running
 from vain.web import caretaker, exchange
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
