@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from array import array
 
+import numpy as np
+import pytest
+
+from vain import frames
 from vain.history import Columns
-from vain.views.rows import BUSIEST, CORES_DRAWN, IDLEST, rows
+from vain.views.rows import BUSIEST, CORES_DRAWN, IDLEST, rows, window
 
 
 def columns(t: list[float], **values: list[float]) -> Columns:
@@ -33,8 +37,20 @@ def test_a_late_sample_is_no_gap() -> None:
     assert rows(columns([10, 12.2], cpu_percent=[1, 2]), 1.0)["t"] == [10_000, 12_200]
 
 
-def test_what_is_older_than_the_window_is_left_out() -> None:
-    assert rows(columns([10, 11, 12], cpu_percent=[1, 2, 3]), 1.0, after=10.5)["cpu.percent"] == [2, 3]
+def test_a_window_is_cut_at_its_newest_row() -> None:
+    frame = frames.metrics(columns([10, 11, 12], cpu_percent=[1, 2, 3]))
+    assert list(window(frame, 1.0, 1.5)["cpu.percent"]) == [2, 3]
+
+
+@pytest.mark.parametrize("count", [0, 1, CORES_DRAWN, CORES_DRAWN + 1])
+@pytest.mark.parametrize("t", [[], [10.0], [10.0, 11.0, 20.0, 21.0, 40.0]])
+def test_a_window_from_a_frame_is_what_the_rows_are(count: int, t: list[float]) -> None:
+    cores = {f"cpu.core.percent:{number}": array("d", [number + at for at in t]) for number in range(count)}
+    kept = Columns(len(t), array("d", t), {"cpu.percent": array("d", t), **cores})
+    drawn, expected = window(frames.metrics(kept), 1.0, 3600), rows(kept, 1.0)
+    assert t == [] or drawn.keys() == expected.keys()
+    for name in drawn.keys() & expected.keys():
+        np.testing.assert_allclose(drawn[name], expected[name])
 
 
 def test_few_cores_keep_a_column_each() -> None:

@@ -18,11 +18,12 @@ import panel as pn
 import param
 from bokeh.models import ColumnDataSource
 
+from vain import frames
 from vain.errors import Forbidden, VainError
 from vain.samples import Sample
 from vain.types import ROLES, Role
 from vain.views import pusher
-from vain.views.rows import rows
+from vain.views.rows import rows, window
 from vain.views.theme import Mode
 
 if TYPE_CHECKING:
@@ -179,12 +180,7 @@ class Live(param.Parameterized):
     def _fill(self) -> None:
         """Everything anew: at the start, when another window is asked for, and when a series (a new disk) appears."""
         columns = self.source.columns(0)
-        newest = columns.t[-1] if columns.t else 0.0
-        drawn = rows(columns, self.source.period_seconds, after=newest - self.window_seconds)
-        self._cursor, self._newest = columns.cursor, newest or None
+        drawn = window(frames.metrics(columns), self.source.period_seconds, self.window_seconds)
+        self._cursor, self._newest = columns.cursor, columns.t[-1] if columns.t else None
         known = set(self.metrics.data) - set(drawn)
-        empty = np.full(len(drawn["t"]), math.nan)
-        self.metrics.data = {
-            **{name: np.array(values) for name, values in drawn.items()},
-            **dict.fromkeys(known, empty),
-        }
+        self.metrics.data = {**drawn, **dict.fromkeys(known, np.full(len(drawn["t"]), math.nan))}

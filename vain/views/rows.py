@@ -1,9 +1,16 @@
-"""From the history's columns to the rows that a chart draws. Pure."""
+"""From the history to the rows that a chart draws: a whole window from a DataFrame, a tick's few from plain columns.
+
+A DataFrame costs a millisecond however small it is; a tick comes every second to every open page. Pure.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from vain.history import Columns
 
@@ -15,19 +22,35 @@ GAP_PERIODS: Final = 2.5
 """Samples further apart than this many periods have a gap between them: no line is drawn through what nobody saw."""
 
 Rows = dict[str, list[float]]
+Arrays = dict[str, npt.NDArray[np.float64]]
 
 
-def rows(columns: Columns, period_seconds: float, previous: float | None = None, after: float = -math.inf) -> Rows:
+def window(frame: pd.DataFrame, period_seconds: float, seconds: float) -> Arrays:
+    """The newest ``seconds`` of ``vain.frames.metrics`` in the form of ``rows``."""
+    if frame.empty:
+        return {name: np.empty(0) for name in (*frame.columns, "t")}
+    frame = frame[frame.index > frame.index[-1] - pd.Timedelta(seconds=seconds)]
+    step = pd.Timedelta(seconds=period_seconds)
+    begins = frame.index[:-1][np.diff(frame.index) > GAP_PERIODS * step]
+    frame = frame.reindex(frame.index.append(begins + step).sort_values())
+    cores = [name for name in frame.columns if name.startswith(CORE)]
+    if cores:
+        frame = frame.assign(**{BUSIEST: frame[cores].max(axis=1), IDLEST: frame[cores].min(axis=1)})
+    if len(cores) > CORES_DRAWN:
+        frame = frame.drop(columns=cores)
+    times = frame.index.as_unit("ms").asi8.astype(np.float64)
+    return {"t": times, **{name: frame[name].to_numpy(np.float64) for name in frame.columns}}
+
+
+def rows(columns: Columns, period_seconds: float, previous: float | None = None) -> Rows:
     """The columns as lists of equal length under ``t`` (Unix milliseconds, as Bokeh has it) and each series' name.
 
-    ``previous`` is the time (Unix seconds) of the last row that is already drawn, ``after`` cuts off what is older.
-    Unknown is NaN; a gap in time is a row of NaN one period after its beginning.
+    ``previous`` is the time (Unix seconds) of the last row that is already drawn. Unknown is NaN; a gap in time is a
+    row of NaN one period after its beginning.
     """
-    first = next((i for i, t in enumerate(columns.t) if t > after), len(columns.t))
-    times = columns.t[first:]
-    drawn: Rows = {name: list(values[first:]) for name, values in _reduced_cores(columns).items()}
-    drawn["t"] = [t * 1000 for t in times]
-    for index, at in reversed(_gaps(list(times), period_seconds, previous)):
+    drawn: Rows = dict(_reduced_cores(columns))
+    drawn["t"] = [t * 1000 for t in columns.t]
+    for index, at in reversed(_gaps(list(columns.t), period_seconds, previous)):
         for name, values in drawn.items():
             values.insert(index, at * 1000 if name == "t" else math.nan)
     return drawn
