@@ -71,7 +71,7 @@ async def serve(settings: Settings, dashboard: DashboardLoader | None) -> None:
             loop.add_signal_handler(number, _stop_once, loop, number, stopping)
         print(f"vAIn is at {server.url}", flush=True)  # noqa: T201
         if not settings.no_browser and dashboard is not None:
-            asyncio.get_running_loop().run_in_executor(None, webbrowser.open, server.url)
+            asyncio.get_running_loop().run_in_executor(None, _open_browser, server.url)
         await stopping.wait()
     finally:
         await server.stop()
@@ -229,6 +229,16 @@ class Front(HTTPServerConnectionDelegate):
 
 def _leave_nodelay(value: bool) -> None:
     """In place of ``IOStream.set_nodelay``: it is set already."""
+
+
+def _open_browser(url: str) -> None:
+    """Show the dashboard, where there is a screen: a browser for text would take over the terminal."""
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if type(browser) is not webbrowser.GenericBrowser:
+        browser.open(url)
 
 
 def _stop_once(loop: asyncio.AbstractEventLoop, number: int, stopping: asyncio.Event) -> None:
