@@ -181,7 +181,9 @@ def test_bokehs_doors_that_nobody_needs_are_shut(server: Running) -> None:
 def test_pages_and_scripts_carry_our_headers(server: Running) -> None:
     for path in ("/", "/static/js/bokeh.min.js", "/assets/vain.css", "/login", "/nowhere"):
         headers = ask(server, "GET", path).headers
-        assert headers["X-Content-Type-Options"] == "nosniff" and headers["X-Frame-Options"] == "DENY", path
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+        assert (headers["X-Frame-Options"] == "DENY") == (path == "/"), path
         assert headers["Server"] is None and headers["Access-Control-Allow-Origin"] is None, path
 
 

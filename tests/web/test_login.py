@@ -200,3 +200,8 @@ def test_the_way_back_never_leaves_this_server(target: str) -> None:
 
 def test_without_a_way_back_the_dashboard_is_next() -> None:
     assert next_path("") == next_path("other=/board") == next_path("next") == next_path("next=") == "/"
+
+
+def test_the_page_may_not_be_framed(server: Server, key: tuple[KeyInfo, str]) -> None:
+    headers = asyncio.run(page(server, request())).headers
+    assert headers["X-Frame-Options"] == "DENY" and "frame-ancestors 'none'" in headers["Content-Security-Policy"]
