@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -13,6 +15,7 @@ from tests.browser import Visit, chromium
 from tests.server_process import server_process
 from vain.client import Client
 from vain.store.keys import KeyRing
+from vain.types import Role
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -55,10 +58,14 @@ def test_a_post_from_outside_is_on_the_board_within_a_second(browser: Browser, u
     visit = Visit(browser, url + "/board")
     visit.page.wait_for_selector(LIVE)
     visit.page.wait_for_selector("text=New task")
-    began = time.monotonic()
-    task = client.create("appears at once")
-    visit.page.wait_for_selector("text=appears at once", timeout=5_000)
-    assert time.monotonic() - began < 1.5  # a second, and what the test itself takes
+    waited = []
+    for number in range(5):
+        began = time.monotonic()
+        task = client.create(f"appears at once {number}")
+        visit.page.wait_for_selector(f"text=appears at once {number}", timeout=5_000)
+        waited.append(time.monotonic() - began)
+        time.sleep(0.37)  # so that the next falls elsewhere between two samples
+    assert median(waited) < 1.0, waited
     client.update(task.task_id, status="in-progress", progress=40)
     visit.page.wait_for_selector("text=40 %", timeout=2_000)
     visit.page.context.close()
@@ -87,42 +94,43 @@ def test_a_page_heals_by_itself_when_the_server_restarts(browser: Browser, tmp_p
         visit.page.wait_for_selector(LIVE, timeout=20_000)
         client.create("after the restart")
         visit.page.wait_for_selector("text=after the restart", timeout=10_000)
+        assert visit.foreign == []
     visit.page.context.close()
 
 
-def test_with_keys_a_browser_signs_in_and_a_reader_cannot_write(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir(mode=0o700)
-    keys = KeyRing.open(tmp_path / "data")
-    _, reader = keys.create("reader", "read")
+@contextmanager
+def signed_in(browser: Browser, folder: Path, role: Role) -> Iterator[tuple[str, str, Visit]]:
+    """The address of a server with one key, the key, and a browser on the board that signed in with it."""
+    folder.mkdir(mode=0o700)
+    keys = KeyRing.open(folder)
+    _, key = keys.create("somebody", role)
     keys.close()
-    with server_process(tmp_path / "data") as server:
+    with server_process(folder) as server:
         visit = Visit(browser, f"{server.url}/board")
         assert visit.page.url == f"{server.url}/login?next=/board"
-        visit.page.get_by_role("textbox").fill(reader)
+        visit.page.get_by_role("textbox").fill(key)
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_url(f"{server.url}/board")
+        visit.page.wait_for_selector(LIVE)
+        yield server.url, key, visit
+        visit.page.context.close()
+
+
+def test_with_keys_a_browser_signs_in_and_a_reader_cannot_write(browser: Browser, tmp_path: Path) -> None:
+    with signed_in(browser, tmp_path / "data", "read") as (_, key, visit):
         visit.page.wait_for_selector("text=No tasks yet")
         assert visit.page.get_by_role("button", name="New task").count() == 0
         (cookie,) = visit.page.context.cookies()
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
-        assert reader not in visit.page.content()
-        visit.page.context.close()
+        assert key not in visit.page.content()
 
 
 def test_signing_out_ends_what_is_open(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir(mode=0o700)
-    keys = KeyRing.open(tmp_path / "data")
-    _, key = keys.create("writer", "write")
-    keys.close()
-    with server_process(tmp_path / "data") as server:
-        visit = Visit(browser, f"{server.url}/login?next=/board")
-        visit.page.get_by_role("textbox").fill(key)
-        visit.page.keyboard.press("Enter")
-        visit.page.wait_for_selector(LIVE)
+    with signed_in(browser, tmp_path / "data", "write") as (url, _, visit):
         other = visit.page.context.new_page()
-        other.goto(f"{server.url}/")
+        other.goto(f"{url}/")
         other.wait_for_selector(LIVE)
         visit.page.get_by_role("button", name="Sign out").click()
-        visit.page.wait_for_url(f"{server.url}/login")
-        other.wait_for_url(f"{server.url}/login?next=/", timeout=15_000)
-        visit.page.context.close()
+        visit.page.wait_for_url(f"{url}/login")
+        other.wait_for_url(f"{url}/login?next=/", timeout=15_000)
+        assert visit.page.context.cookies() == []

@@ -161,7 +161,7 @@ def test_a_ping_never_lands_inside_a_frame(server: Running) -> None:
 def test_a_client_that_asks_is_answered_with_a_pong(server: Running) -> None:
     async def work() -> None:
         async with client(server) as connection:
-            await asyncio.wait_for(await connection.ping(), 5)
+            assert await asyncio.wait_for(await connection.ping(), 5) >= 0
 
     run(work())
 

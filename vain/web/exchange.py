@@ -1,9 +1,9 @@
 """One HTTP message from arrival to answer.
 
-Tornado parses and writes the bytes; for the routes that are ours its RequestHandler is left out, since that costs as
-much again as all the rest (``benchmarks/performance.py``). The steps are: find the route, pass the gate, take the body,
-call the handler, answer. Each may raise a ``VainError``, which becomes problem+json. What belongs to another Tornado
-application (the dashboard, the WebSocket) passes the same gate and is then handed on whole.
+Tornado parses and writes the bytes; for the routes that are ours its RequestHandler is left out: a bare handler costs
+more than all that is done here (``benchmarks/performance.py``). The steps are: find the route, pass the gate, take the
+body, call the handler, answer. Each may raise a ``VainError``, which becomes problem+json. What belongs to another
+Tornado application (the dashboard, the WebSocket) passes the same gate and is then handed on whole.
 """
 
 from __future__ import annotations
