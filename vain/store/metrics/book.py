@@ -1,0 +1,69 @@
+"""Which number a series has, and which series a row of the newest hour holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+import apsw
+import numpy as np
+
+from vain.codec import encode
+from vain.store.metrics import queries
+
+logger = logging.getLogger(__name__)
+
+OWN_HOST = 1
+MOST_SERIES = 20_000
+"""More are not stored: names that never end would fill the disk."""
+
+Labels = Mapping[str, Mapping[str, str]]
+
+
+class SeriesBook:
+    """The writing thread adds to it. What others read is replaced, never changed, so they need no lock."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.reload(connection)
+
+    def reload(self, connection: apsw.Connection) -> None:
+        """Read it again: after opening, and after a commit that failed."""
+        known = list(connection.execute(queries.SERIES, (OWN_HOST,)))
+        self.ids: Mapping[str, int] = {name: number for number, name in known}
+        self.names: Mapping[int, str] = dict(known)
+        self.layouts: Mapping[int, tuple[int, ...]] = {
+            number: tuple(np.frombuffer(packed, "<u4").tolist())
+            for number, packed in connection.execute(queries.LAYOUTS)
+        }
+        self._numbers = {series: number for number, series in self.layouts.items()}
+        self._full = False
+
+    def add(self, connection: apsw.Connection, names: Iterable[str], labels: Callable[[], Labels] = dict) -> None:
+        """Give numbers to the names that have none, inside the transaction that is open."""
+        new = [name for name in names if name not in self.ids]
+        if not new or self._is_full(len(new)):
+            return
+        described = labels()
+        last = int(connection.execute(queries.LAST_SERIES).get)
+        numbered = {name: last + place for place, name in enumerate(dict.fromkeys(new), start=1)}
+        rows = [(number, OWN_HOST, name, encode(described.get(name, {})).decode()) for name, number in numbered.items()]
+        connection.executemany(queries.ADD_SERIES, rows)
+        self.ids = {**self.ids, **numbered}
+        self.names = {**self.names, **{number: name for name, number in numbered.items()}}
+
+    def layout(self, connection: apsw.Connection, series: tuple[int, ...]) -> int:
+        """The number of a layout, made inside the transaction that is open if there is none."""
+        number = self._numbers.get(series)
+        if number is None:
+            number = int(connection.execute(queries.ADD_LAYOUT, (np.array(series, "<u4").tobytes(),)).get)
+            self._numbers[series] = number
+            self.layouts = {**self.layouts, number: series}
+        return number
+
+    def _is_full(self, more: int) -> bool:
+        if len(self.ids) + more <= MOST_SERIES:
+            return False
+        if not self._full:
+            self._full = True
+            logger.warning("There are %d series; new ones are not stored", len(self.ids))
+        return True

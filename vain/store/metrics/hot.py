@@ -1,0 +1,95 @@
+"""The newest hour: a row for each sample, as bytes that numpy reads without a copy."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from math import nan
+from typing import NamedTuple
+
+import apsw
+import numpy as np
+
+from vain.bands import Floats, Integers
+from vain.catalog import metric_of, stored
+from vain.store.metrics import queries
+from vain.store.metrics.book import Labels, SeriesBook
+
+StoredRow = tuple[int, int, bytes]
+"""Time in milliseconds, layout, values."""
+
+
+class HotRow(NamedTuple):
+    """A sample that is to be written: ``t`` in milliseconds, a double for each name."""
+
+    t: int
+    names: tuple[str, ...]
+    values: bytes
+
+
+class HotColumns(NamedTuple):
+    """Rows as columns, by the number of the series; ``t`` in milliseconds, ascending."""
+
+    t: Integers
+    values: dict[int, Floats]
+
+
+def hot_row(t: int, values: Iterable[tuple[str, float | None]]) -> HotRow:
+    """A row of values as they are to be stored: rounded to what they mean, NaN for what is unknown."""
+    names, column = [], array("d")
+    for name, value in values:
+        names.append(name)
+        column.append(nan if value is None else stored(metric_of(name), value))
+    return HotRow(t, tuple(names), column.tobytes())
+
+
+def put(connection: apsw.Connection, book: SeriesBook, rows: Sequence[HotRow], labels: Mapping[int, Labels]) -> None:
+    """Write rows inside the transaction that is open. ``labels`` has those of new series, by the row's time."""
+    bound: list[StoredRow] = []
+    for row in rows:
+        book.add(connection, row.names, lambda row=row: labels.get(row.t, {}))  # type: ignore[misc]  # bound early
+        numbers = [book.ids.get(name) for name in row.names]
+        values = row.values
+        if None in numbers:  # more series than may be stored
+            kept = [place for place, number in enumerate(numbers) if number is not None]
+            values = np.frombuffer(values, np.float64)[kept].tobytes()
+        series = tuple(number for number in numbers if number is not None)
+        bound.append((row.t, book.layout(connection, series), values))
+    connection.executemany(queries.ADD_HOT, bound)
+
+
+def columns(
+    rows: Sequence[StoredRow], pending: Sequence[HotRow], book: SeriesBook, wanted: set[int] | None = None
+) -> HotColumns:
+    """Written rows and those that wait to be, in order of time; of the same time, what was written last."""
+    t = np.fromiter((row[0] for row in (*rows, *pending)), np.int64, len(rows) + len(pending))
+    found: dict[int, Floats] = {}
+
+    def place(first: int, count: int, series: Sequence[int | None], packed: bytes) -> None:
+        matrix = np.frombuffer(packed, np.float64).reshape(count, len(series))
+        for column, number in enumerate(series):
+            if number is not None and (wanted is None or number in wanted):
+                if number not in found:
+                    found[number] = np.full(len(t), np.nan)
+                found[number][first : first + count] = matrix[:, column]
+
+    at = 0
+    for layout, group in groupby(rows, key=lambda row: row[1]):
+        parts = [row[2] for row in group]
+        place(at, len(parts), book.layouts[layout], b"".join(parts))
+        at += len(parts)
+    for row in pending:
+        place(at, 1, [book.ids.get(name) for name in row.names], row.values)
+        at += 1
+    return _in_order(HotColumns(t, found))
+
+
+def _in_order(unordered: HotColumns) -> HotColumns:
+    t = unordered.t
+    if np.all(t[1:] > t[:-1]):
+        return unordered
+    order = np.argsort(t, kind="stable")
+    last_of_its_time = np.append(np.diff(t[order]) > 0, True)
+    order = order[last_of_its_time]
+    return HotColumns(t[order], {number: values[order] for number, values in unordered.values.items()})

@@ -1,0 +1,61 @@
+"""Every statement that is run on metrics.db, named, in one place. Values are bound, never formatted in."""
+
+from __future__ import annotations
+
+# --- the book of series ------------------------------------------------------------------------------------------
+
+SERIES = "SELECT series_id, name FROM series WHERE host_id = ?"
+LABELS = "SELECT name, labels FROM series WHERE host_id = ?"
+ADD_SERIES = "INSERT INTO series (series_id, host_id, name, labels) VALUES (?, ?, ?, ?)"
+LAST_SERIES = "SELECT coalesce(max(series_id), 0) FROM series"
+SET_HOST = """
+INSERT INTO hosts (host_id, name) VALUES (?, ?)
+ON CONFLICT (host_id) DO UPDATE SET name = excluded.name WHERE name <> excluded.name"""
+LAYOUT = "SELECT layout_id FROM layouts WHERE series = ?"
+LAYOUTS = "SELECT layout_id, series FROM layouts"
+ADD_LAYOUT = "INSERT INTO layouts (series) VALUES (?) RETURNING layout_id"
+FORGET_LAYOUTS = "DELETE FROM layouts WHERE layout_id NOT IN (SELECT layout_id FROM hot)"
+
+# --- the newest hour ---------------------------------------------------------------------------------------------
+
+ADD_HOT = """
+INSERT INTO hot (t, layout_id, v) VALUES (?, ?, ?)
+ON CONFLICT (t) DO UPDATE SET layout_id = excluded.layout_id, v = excluded.v"""
+HOT = "SELECT t, layout_id, v FROM hot WHERE t >= ? AND t < ? ORDER BY t"
+HOT_BOUNDS = "SELECT min(t), max(t) FROM hot"
+HOT_OUTSIDE = "SELECT t, layout_id, v FROM hot WHERE t < ? OR t >= ? ORDER BY t"
+FORGET_HOT_OUTSIDE = "DELETE FROM hot WHERE t < ? OR t >= ?"
+
+# --- chunks ------------------------------------------------------------------------------------------------------
+
+TIMES = "SELECT id, v FROM times WHERE id BETWEEN ? AND ? ORDER BY id"
+RAW = "SELECT id, v FROM raw WHERE id BETWEEN ? AND ? ORDER BY id"
+MINUTES = "SELECT id, v FROM minutes WHERE id BETWEEN ? AND ? ORDER BY id"
+HOURS = "SELECT id, v FROM hours WHERE id BETWEEN ? AND ? ORDER BY id"
+FIRST_TIMES = "SELECT id, v FROM times WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
+LAST_TIMES = "SELECT id, v FROM times WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
+FIRST_MINUTES = "SELECT id, v FROM minutes WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
+FIRST_HOURS = "SELECT id, v FROM hours WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
+PUT_TIMES = "INSERT INTO times (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
+PUT_RAW = "INSERT INTO raw (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
+PUT_MINUTES = "INSERT INTO minutes (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
+PUT_HOURS = "INSERT INTO hours (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
+FORGET_TIMES = "DELETE FROM times WHERE id BETWEEN ? AND ?"
+FORGET_RAW = "DELETE FROM raw WHERE id BETWEEN ? AND ?"
+FORGET_MINUTES = "DELETE FROM minutes WHERE id BETWEEN ? AND ?"
+FORGET_HOURS = "DELETE FROM hours WHERE id BETWEEN ? AND ?"
+
+# --- spans -------------------------------------------------------------------------------------------------------
+
+PUT_SPAN = """
+INSERT INTO spans (begin_t, cause, series_id, end_t) VALUES (?, ?, ?, ?)
+ON CONFLICT (begin_t, cause, series_id) DO UPDATE SET end_t = max(end_t, excluded.end_t)"""
+SPANS = """
+SELECT begin_t, end_t, cause, series_id FROM spans WHERE end_t >= ? AND begin_t <= ? ORDER BY begin_t, end_t LIMIT ?"""
+FORGET_SPANS = "DELETE FROM spans WHERE end_t < ?"
+
+# --- space -------------------------------------------------------------------------------------------------------
+
+SIZE = """
+SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count),
+       (SELECT page_size FROM pragma_page_size)"""

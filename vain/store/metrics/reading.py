@@ -1,0 +1,377 @@
+"""A window of the history out of one snapshot of the database.
+
+The step follows from the window and the points asked for, the tier from the step, so that a month is answered from its
+hours and an hour from its samples. One series after the other is unpacked and reduced, so that memory is bounded by
+the longest one, not by all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import apsw
+import numpy as np
+
+from vain import chunks
+from vain.bands import (
+    Bands,
+    Floats,
+    Integers,
+    MetricQuery,
+    MetricWindow,
+    Rows,
+    as_they_are,
+    joined,
+    of_values,
+    reduced,
+    usual_period_ms,
+)
+from vain.errors import Flaw, Invalid, StoreDamaged
+from vain.patterns import is_pattern, matching
+from vain.quality import Span
+from vain.steps import FEWEST_PERIODS, TIER_SECONDS, Tier, bucket_count, step_for, tier_for
+from vain.store.metrics import hot, queries
+from vain.store.metrics.book import OWN_HOST, SeriesBook
+from vain.store.metrics.hot import HotColumns, HotRow
+from vain.store.metrics.periods import (
+    BLOCK_HOURS,
+    BLOCK_MS,
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    MINUTES_OF_DAY,
+    SECOND_MS,
+    chunk_id,
+    milliseconds,
+    period_of,
+)
+from vain.store.metrics.spans import spans_of
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MOST_POINTS = 10_000
+MOST_CELLS = 1_000_000
+"""Points times series of one answer."""
+
+
+class Snapshot(NamedTuple):
+    """What a reader sees: the database, and the rows that wait to be written to it."""
+
+    connection: apsw.Connection
+    book: SeriesBook
+    pending: Sequence[HotRow]
+    spans: Sequence[Span] = ()
+
+
+class _Plan(NamedTuple):
+    after: float
+    before: float
+    points: int
+    step_seconds: float
+    tier: Tier
+    is_fixed: bool
+    """Whether the step was asked for, and not the number of points."""
+
+
+class _RollUps(NamedTuple):
+    """How a tier's chunks are laid out."""
+
+    query: str
+    slot_ms: int
+    chunk_ms: int
+    slots: int
+
+
+_ROLL_UPS: Mapping[Tier, _RollUps] = {
+    "1m": _RollUps(queries.MINUTES, MINUTE_MS, DAY_MS, MINUTES_OF_DAY),
+    "1h": _RollUps(queries.HOURS, HOUR_MS, BLOCK_MS, BLOCK_HOURS),
+}
+
+
+def window(snapshot: Snapshot, query: MetricQuery) -> MetricWindow:
+    """The window that is asked for. Raises Invalid for a metric that is not there, and for too many points."""
+    names = matching(list(snapshot.book.ids), query.metrics)
+    plan = _plan(query, len(names))
+    tier = _kept_tier(snapshot, plan, [snapshot.book.ids[name] for name in names])
+    if tier != plan.tier:
+        step_seconds = max(plan.step_seconds, float(TIER_SECONDS[tier]))
+        plan = plan._replace(tier=tier, step_seconds=step_seconds)
+    found = _samples(snapshot, plan, names) if plan.tier == "raw" else _roll_ups(snapshot, plan, names)
+    found = found._replace(series=_spoken_of(found.series, query.metrics))
+    spans = spans_of(snapshot.connection, snapshot.book, query, found, snapshot.spans)
+    return found._replace(spans=spans)
+
+
+def _plan(query: MetricQuery, series: int) -> _Plan:
+    points = MOST_POINTS if query.points is None else query.points
+    if query.step_seconds is not None:
+        points = bucket_count(query.after, query.before, query.step_seconds)
+    _check(points, series, is_asked=query.points is not None or query.step_seconds is not None)
+    points = max(1, min(points, MOST_CELLS // max(1, series)))
+    step_seconds = query.step_seconds or step_for(query.after, query.before, points)
+    is_fixed = query.step_seconds is not None
+    return _Plan(query.after, query.before, points, step_seconds, tier_for(step_seconds), is_fixed)
+
+
+def _check(points: int, series: int, is_asked: bool) -> None:
+    if points > MOST_POINTS:
+        raise _too_many(f"At most {MOST_POINTS:,} points are given at once, not {points:,}.")
+    if is_asked and points * series > MOST_CELLS:
+        most = MOST_CELLS // series
+        raise _too_many(
+            f"{points:,} points of {series:,} series are more than the {MOST_CELLS:,} values that are given at once: "
+            f"ask for at most {most:,} points, or for fewer metrics."
+        )
+
+
+def _too_many(detail: str) -> Invalid:
+    return Invalid(f"points: {detail}", [Flaw(detail, parameter="points")])
+
+
+def _kept_tier(snapshot: Snapshot, plan: _Plan, series: Sequence[int]) -> Tier:
+    """The tier of the plan, or the finest coarser one if only that reaches back to the beginning of the window."""
+    after = milliseconds(plan.after)
+    tier = plan.tier
+    if tier == "raw":
+        oldest = _oldest(snapshot, queries.FIRST_TIMES, [OWN_HOST], HOUR_MS)
+        if (oldest is None or after < oldest) and _reaches_further(
+            snapshot, queries.FIRST_MINUTES, series, DAY_MS, oldest
+        ):
+            tier = "1m"
+    if tier == "1m":
+        oldest = _oldest(snapshot, queries.FIRST_MINUTES, series, DAY_MS)
+        if (
+            oldest is not None
+            and after < oldest
+            and _reaches_further(snapshot, queries.FIRST_HOURS, series, BLOCK_MS, oldest)
+        ):
+            tier = "1h"
+    return tier
+
+
+def _oldest(snapshot: Snapshot, query: str, owners: Iterable[int], period_ms: int) -> int | None:
+    """When the oldest chunk begins, in milliseconds."""
+    found = [
+        period_of(row[0]) * period_ms
+        for owner in owners
+        if (row := snapshot.connection.execute(query, (chunk_id(owner, 0), chunk_id(owner + 1, 0) - 1)).fetchone())
+    ]
+    return min(found, default=None)
+
+
+def _reaches_further(snapshot: Snapshot, query: str, series: Iterable[int], period_ms: int, oldest: int | None) -> bool:
+    """Whether a coarser tier has a slot with samples from before ``oldest`` (milliseconds; None: from whenever)."""
+    first = _oldest(snapshot, query, series, period_ms)
+    # The first chunk holds the same first samples as the finer tier does, unless it begins whole periods earlier.
+    return first is not None and (
+        oldest is None
+        or first // period_ms < (oldest - 1) // period_ms
+        or _has_before(snapshot, query, series, first, oldest, period_ms)
+    )
+
+
+def _has_before(snapshot: Snapshot, query: str, series: Iterable[int], first: int, oldest: int, period_ms: int) -> bool:
+    for number in series:
+        row = snapshot.connection.execute(query, (chunk_id(number, 0), chunk_id(number + 1, 0) - 1)).fetchone()
+        if row is not None and period_of(row[0]) * period_ms == first:
+            bands = _unpacked(row[1], chunks.unpack_bands)
+            if bands is not None:
+                slot_ms = period_ms // len(bands.count)
+                before = max(0, (oldest - first) // slot_ms)
+                if bands.count[:before].any():
+                    return True
+    return False
+
+
+# --- samples -----------------------------------------------------------------------------------------------------
+
+
+class _Times(NamedTuple):
+    """The moments of all samples in a window, and where the values of a series have to go to stand at them."""
+
+    hours: list[tuple[int, int]]
+    """Hour since 1970, and how many samples it has."""
+    newest: HotColumns
+    order: Integers
+    t: Integers
+
+    def values(self, connection: apsw.Connection, series: int) -> Floats:
+        """A series at these moments."""
+        parts = {}
+        if self.hours:
+            bounds = chunk_id(series, self.hours[0][0]), chunk_id(series, self.hours[-1][0])
+            parts = {period_of(row[0]): row[1] for row in connection.execute(queries.RAW, bounds)}
+        columns = [_column(parts.get(hour), count) for hour, count in self.hours]
+        columns.append(self.newest.values.get(series, np.full(len(self.newest.t), np.nan)))
+        return np.concatenate(columns)[self.order]
+
+
+def _samples(snapshot: Snapshot, plan: _Plan, names: Sequence[str]) -> MetricWindow:
+    step_ms = plan.step_seconds * SECOND_MS
+    begin, end = int(plan.after * SECOND_MS // step_ms * step_ms), milliseconds(plan.before)
+    ids = [snapshot.book.ids[name] for name in names]
+    times = _times(snapshot, begin, end, set(ids))
+    period_ms = usual_period_ms(times.t)
+    within = times.t >= milliseconds(plan.after)
+    t = times.t[within]
+    gaps = int(np.count_nonzero(np.diff(t) > period_ms * 2))
+    if not plan.is_fixed and len(t) + gaps <= plan.points:
+
+        def read(number: int) -> Rows:
+            band = of_values(times.values(snapshot.connection, number)[within])
+            return as_they_are(Rows(t, {"": band}), period_ms)
+
+        return _window(names, ids, read, "raw", round(period_ms / SECOND_MS, 3), t)
+    step_seconds = plan.step_seconds
+    if not plan.is_fixed:
+        step_seconds = step_for(plan.after, plan.before, plan.points, period_ms / SECOND_MS)
+    first, count = _buckets(plan, step_seconds)
+
+    def read_reduced(number: int) -> Rows:
+        rows = Rows(times.t, {"": of_values(times.values(snapshot.connection, number))})
+        return reduced(rows, round(step_seconds * SECOND_MS), first, count)
+
+    return _window(names, ids, read_reduced, "raw", step_seconds, t)
+
+
+def _times(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> _Times:
+    bounds = chunk_id(OWN_HOST, begin // HOUR_MS), chunk_id(OWN_HOST, end // HOUR_MS)
+    hours, parts = [], []
+    for identifier, packed in snapshot.connection.execute(queries.TIMES, bounds):
+        t = _unpacked(packed, chunks.unpack_integers)
+        if t is not None:
+            hours.append((period_of(identifier), len(t)))
+            parts.append(t + period_of(identifier) * HOUR_MS)
+    newest = _newest(snapshot, begin, end, wanted)
+    t = np.concatenate([*parts, newest.t])
+    order = (
+        np.argsort(t, kind="stable") if len(newest.t) and parts and newest.t[0] < parts[-1][-1] else np.arange(len(t))
+    )
+    in_order = t[order]
+    first, last = np.searchsorted(in_order, (begin, end)).tolist()
+    return _Times(hours, newest, order[first:last], in_order[first:last])
+
+
+def _newest(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> HotColumns:
+    """The samples that are not sealed yet; those that wait to be written may have been written in between."""
+    rows = list(snapshot.connection.execute(queries.HOT, (begin, end)))
+    pending = [row for row in snapshot.pending if begin <= row.t < end]
+    return hot.columns(rows, pending, snapshot.book, wanted)
+
+
+# --- roll-ups ----------------------------------------------------------------------------------------------------
+
+
+def _roll_ups(snapshot: Snapshot, plan: _Plan, names: Sequence[str]) -> MetricWindow:
+    tier = _ROLL_UPS[plan.tier]
+    ids = [snapshot.book.ids[name] for name in names]
+    first, count = _buckets(plan, plan.step_seconds)
+    step_ms = round(plan.step_seconds * SECOND_MS)
+    begin, end = first * step_ms, (first + count) * step_ms
+    newest = _newest(snapshot, begin, end, set(ids))
+
+    def read(number: int) -> Rows:
+        return _slots(snapshot.connection, tier, number, begin, end, newest)
+
+    step_seconds = plan.step_seconds
+    if not plan.is_fixed:
+        step_seconds = _fitting_step(plan, read, ids, tier)
+        first, count = _buckets(plan, step_seconds)
+        step_ms = round(step_seconds * SECOND_MS)
+    return _window(
+        names, ids, lambda number: reduced(read(number), step_ms, first, count), plan.tier, step_seconds, newest.t
+    )
+
+
+def _fitting_step(plan: _Plan, read: Callable[[int], Rows], ids: Sequence[int], tier: _RollUps) -> float:
+    """The step of the plan, or a longer one where the samples are further apart than that (an import, say)."""
+    for number in ids:
+        rows = read(number)
+        if len(rows.t) > 1:
+            period_seconds = usual_period_ms(rows.t) / SECOND_MS
+            if period_seconds <= tier.slot_ms / SECOND_MS or period_seconds * FEWEST_PERIODS <= plan.step_seconds:
+                return plan.step_seconds
+            return max(plan.step_seconds, step_for(plan.after, plan.before, plan.points, period_seconds))
+    return plan.step_seconds
+
+
+def _slots(connection: apsw.Connection, tier: _RollUps, series: int, begin: int, end: int, newest: HotColumns) -> Rows:
+    """The filled slots of a tier within the window; those of samples that are not sealed are made here."""
+    bounds = chunk_id(series, begin // tier.chunk_ms), chunk_id(series, (end - 1) // tier.chunk_ms)
+    times: list[Integers] = []
+    parts: list[Bands] = []
+    for identifier, packed in connection.execute(tier.query, bounds):
+        bands = _unpacked(packed, chunks.unpack_bands)
+        if bands is not None:
+            _add_filled(times, parts, bands, period_of(identifier) * tier.chunk_ms, tier.slot_ms)
+    values = newest.values.get(series)
+    if values is not None:
+        first = int(newest.t[0]) // tier.slot_ms
+        count = int(newest.t[-1]) // tier.slot_ms - first + 1
+        made = reduced(Rows(newest.t, {"": of_values(values)}), tier.slot_ms, first, count).series[""]
+        _add_filled(times, parts, made, first * tier.slot_ms, tier.slot_ms)
+    if not times:
+        return Rows(np.empty(0, np.int64), {"": of_values(np.empty(0))})
+    t = np.concatenate(times)
+    together = joined(parts)
+    if len(parts) > 1 and np.any(np.diff(t) < 0):
+        order = np.argsort(t, kind="stable")
+        t, together = t[order], together.each(lambda column: column[order])
+    return Rows(t, {"": together})
+
+
+def _add_filled(times: list[Integers], parts: list[Bands], bands: Bands, begin: int, slot_ms: int) -> None:
+    filled = np.flatnonzero(bands.count)
+    if len(filled) == len(bands.count):
+        times.append(begin + np.arange(len(filled), dtype=np.int64) * slot_ms)
+        parts.append(bands)
+    elif len(filled):
+        times.append(begin + filled * slot_ms)
+        parts.append(bands.each(lambda column: column[filled]))
+
+
+# --- both --------------------------------------------------------------------------------------------------------
+
+
+def _window(
+    names: Sequence[str],
+    ids: Sequence[int],
+    read: Callable[[int], Rows],
+    tier: Tier,
+    step_seconds: float,
+    times: Integers,
+) -> MetricWindow:
+    t, series = times, {}
+    for name, number in zip(names, ids, strict=True):
+        rows = read(number)
+        t, series[name] = rows.t, rows.series[""]
+    return MetricWindow(t / SECOND_MS, series, tier, step_seconds)
+
+
+def _buckets(plan: _Plan, step_seconds: float) -> tuple[int, int]:
+    """Number of the first bucket that the window touches, and how many it touches."""
+    return int(round(plan.after / step_seconds, 9) // 1), bucket_count(plan.after, plan.before, step_seconds)
+
+
+def _spoken_of(series: dict[str, Bands], wanted: Sequence[str] | None) -> dict[str, Bands]:
+    """Without those that say nothing in this window, unless they were asked for by name."""
+    named = {name for name in wanted or () if not is_pattern(name)}
+    return {name: bands for name, bands in series.items() if name in named or bands.count.any()}
+
+
+def _column(packed: bytes | None, count: int) -> Floats:
+    column = None if packed is None else _unpacked(packed, chunks.unpack)
+    return np.full(count, np.nan) if column is None or len(column) != count else column
+
+
+def _unpacked(packed: bytes, unpack: Callable[[bytes], T]) -> T | None:
+    """A chunk; None for one that is damaged, so that one bad sector does not take the rest of the history away."""
+    try:
+        return unpack(packed)
+    except StoreDamaged as error:
+        logger.warning("A chunk is left out: %s", error.detail)
+        return None

@@ -1,0 +1,114 @@
+"""How long the history is kept: whole chunks are deleted by age and, where that is not enough, by size."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import apsw
+from msgspec import Struct
+
+from vain.store.metrics import queries
+from vain.store.metrics.book import OWN_HOST, SeriesBook
+from vain.store.metrics.periods import BLOCK_MS, DAY_MS, HOUR_MS, chunk_id, milliseconds, period_of
+
+logger = logging.getLogger(__name__)
+
+DAY_SECONDS = 86_400.0
+VACUUM_PAGES = 2_000
+"""Pages given back in one step: 8 MB, some milliseconds."""
+
+
+class Keep(Struct, frozen=True):
+    """How long each tier is kept, in seconds (None: for ever), and how large the file may grow, in bytes."""
+
+    raw_seconds: float | None = 14 * DAY_SECONDS
+    minute_seconds: float | None = 396 * DAY_SECONDS
+    """Thirteen months, so that a year can be compared with the one before."""
+    hour_seconds: float | None = None
+    size_bytes: int = 2 << 30
+
+
+def forget(connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float) -> None:
+    """Delete what is too old at ``now`` (Unix seconds), then the oldest of what is too much, and give the space back.
+
+    Each step is a transaction of its own, so that samples can be written in between.
+    """
+    for _ in steps(connection, book, keep, now):
+        pass
+
+
+def steps(connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float) -> Iterator[None]:
+    """``forget``, one transaction at a time."""
+    with connection:
+        _forget_raw(connection, book, _cutoff(now, keep.raw_seconds))
+        _forget_chunks(connection, book, queries.FORGET_MINUTES, _cutoff(now, keep.minute_seconds), DAY_MS)
+        _forget_chunks(connection, book, queries.FORGET_HOURS, _cutoff(now, keep.hour_seconds), BLOCK_MS)
+        connection.execute(queries.FORGET_SPANS, (_cutoff(now, keep.minute_seconds),))
+    yield from _give_back(connection)
+    while _size(connection) > keep.size_bytes:
+        with connection:
+            if not _forget_oldest(connection, book):
+                logger.warning("The history is larger than it may be, and only its newest part is left")
+                return
+        yield from _give_back(connection)
+
+
+def _cutoff(now: float, seconds: float | None) -> int:
+    return 0 if seconds is None else max(0, milliseconds(now - seconds))
+
+
+def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int) -> None:
+    _forget_chunks(connection, book, queries.FORGET_RAW, cutoff_ms, HOUR_MS)
+    last = cutoff_ms // HOUR_MS - 1
+    if last >= 0:
+        connection.execute(queries.FORGET_TIMES, (chunk_id(OWN_HOST, 0), chunk_id(OWN_HOST, last)))
+
+
+def _forget_chunks(connection: apsw.Connection, book: SeriesBook, query: str, cutoff_ms: int, period_ms: int) -> None:
+    """Delete the chunks whose period had ended at the cutoff."""
+    last = cutoff_ms // period_ms - 1
+    if last >= 0:
+        connection.executemany(query, [(chunk_id(series, 0), chunk_id(series, last)) for series in book.names])
+
+
+def _forget_oldest(connection: apsw.Connection, book: SeriesBook) -> bool:
+    """Delete the oldest day of samples, else the oldest days of minutes, else the oldest hours; whether there was one.
+
+    The newest of each tier stays.
+    """
+    first = connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
+    last = connection.execute(queries.LAST_TIMES, _all(OWN_HOST)).fetchone()
+    if first is not None and last is not None and period_of(first[0]) < period_of(last[0]):
+        day_later = (period_of(first[0]) + 24) * HOUR_MS
+        _forget_raw(connection, book, min(day_later, period_of(last[0]) * HOUR_MS))
+        return True
+    for query, forget_query, period_ms in (
+        (queries.FIRST_MINUTES, queries.FORGET_MINUTES, DAY_MS),
+        (queries.FIRST_HOURS, queries.FORGET_HOURS, BLOCK_MS),
+    ):
+        firsts = [row for series in book.names if (row := connection.execute(query, _all(series)).fetchone())]
+        oldest = min((period_of(row[0]) for row in firsts), default=None)
+        if oldest is not None and last is not None and (oldest + 1) * period_ms <= period_of(last[0]) * HOUR_MS:
+            _forget_chunks(connection, book, forget_query, (oldest + 1) * period_ms, period_ms)
+            return True
+    return False
+
+
+def _all(owner: int) -> tuple[int, int]:
+    return chunk_id(owner, 0), chunk_id(owner + 1, 0) - 1
+
+
+def _size(connection: apsw.Connection) -> int:
+    pages, page_bytes = connection.execute(queries.SIZE).get
+    return int(pages) * int(page_bytes)
+
+
+def _give_back(connection: apsw.Connection) -> Iterator[None]:
+    free = int(connection.execute("PRAGMA freelist_count").get)
+    while free > 0:
+        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        before, free = free, int(connection.execute("PRAGMA freelist_count").get)
+        if free >= before:
+            return
+        yield

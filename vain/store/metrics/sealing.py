@@ -1,0 +1,224 @@
+"""From rows to chunks: an hour's samples become compressed columns, and roll-ups of their minutes and hours.
+
+What comes late (an import, a clock that was set back) is merged into the hour's chunk, and its roll-ups are made anew
+from all of it. Where the samples of that hour are gone already, and only the roll-ups are kept, what comes late is
+added to them. Everything is worked out first, so that writing it is short. Pure but for reading what is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import apsw
+import numpy as np
+
+from vain import chunks
+from vain.bands import Bands, Floats, Integers, Rows, of_values, reduced, unknown, usual_period_ms
+from vain.catalog import metric_of
+from vain.store.metrics import queries
+from vain.store.metrics.book import OWN_HOST, SeriesBook
+from vain.store.metrics.periods import (
+    BLOCK_HOURS,
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    MINUTES_OF_DAY,
+    chunk_id,
+)
+
+HOURS_OF_DAY = 24
+MINUTES_OF_HOUR = 60
+MEAN_DECIMALS = 2
+
+Columns = Mapping[int, Floats]
+"""Values by the number of their series."""
+
+
+class Chunks(NamedTuple):
+    """What is to be written: id and bytes, for each table."""
+
+    times: list[tuple[int, bytes]]
+    raw: list[tuple[int, bytes]]
+    minutes: list[tuple[int, bytes]]
+    hours: list[tuple[int, bytes]]
+
+    def put(self, connection: apsw.Connection) -> None:
+        """Write it inside the transaction that is open."""
+        connection.executemany(queries.PUT_TIMES, self.times)
+        connection.executemany(queries.PUT_RAW, self.raw)
+        connection.executemany(queries.PUT_MINUTES, self.minutes)
+        connection.executemany(queries.PUT_HOURS, self.hours)
+
+
+class _Day(NamedTuple):
+    """The whole hours of a day that were touched, as they now are."""
+
+    t: Integers
+    values: dict[int, Floats]
+    replaced: list[int]
+    """Hours (since 1970) of which every sample is here."""
+    added: list[int]
+    """Hours whose older samples are gone; what is here comes on top of their roll-ups."""
+
+
+def chunks_of(
+    connection: apsw.Connection, book: SeriesBook, t: Integers, values: Columns, snap: bool = False
+) -> Chunks:
+    """The chunks for samples at ``t`` (milliseconds, ascending, each once), merged with those that are stored.
+
+    With ``snap`` a sample takes the time of the stored one that is less than half a period away: it is another figure
+    of the same moment.
+    """
+    made, blocks = Chunks([], [], [], []), dict[int, Bands]()
+    for day in np.unique(t // DAY_MS).tolist():
+        part = _window(t, day * DAY_MS, (day + 1) * DAY_MS)
+        touched = _day(connection, book, t[part], {s: column[part] for s, column in values.items()}, made, snap)
+        _roll_up(connection, book, day, touched, made, blocks)
+    made.hours.extend((identifier, chunks.pack_bands(block)) for identifier, block in blocks.items())
+    return made
+
+
+def _day(connection: apsw.Connection, book: SeriesBook, t: Integers, values: Columns, made: Chunks, snap: bool) -> _Day:
+    times: list[Integers] = []
+    columns: list[Columns] = []
+    replaced: list[int] = []
+    added: list[int] = []
+    for hour in np.unique(t // HOUR_MS).tolist():
+        part = _window(t, hour * HOUR_MS, (hour + 1) * HOUR_MS)
+        t_hour, fresh = t[part], {s: column[part] for s, column in values.items()}
+        stored_t = _stored_times(connection, hour)
+        if stored_t is not None:
+            t_hour, fresh = _merged(connection, book, hour, stored_t, t_hour, fresh, snap)
+        # Without times of its own an hour has no samples left; only the roll-ups can tell whether it had any.
+        (replaced if stored_t is not None else added).append(hour)
+        made.times.append((chunk_id(OWN_HOST, hour), chunks.pack_integers(t_hour - hour * HOUR_MS)))
+        for series, column in fresh.items():
+            if not np.isnan(column).all():
+                made.raw.append((chunk_id(series, hour), chunks.pack(column)))
+        times.append(t_hour)
+        columns.append(fresh)
+    return _Day(np.concatenate(times), _joined(times, columns), replaced, added)
+
+
+def _merged(
+    connection: apsw.Connection, book: SeriesBook, hour: int, before: Integers, t: Integers, fresh: Columns, snap: bool
+) -> tuple[Integers, dict[int, Floats]]:
+    """The stored samples of an hour and new ones as one; where both have a value, the new one stands."""
+    if snap:
+        t = _snapped(t, before)
+    union = np.union1d(before, t)
+    at_before, at = np.searchsorted(union, before), np.searchsorted(union, t)
+    merged: dict[int, Floats] = {}
+    for series in book.names:
+        stored = _stored(connection, queries.RAW, chunk_id(series, hour))
+        if stored is None and series not in fresh:
+            continue
+        column = np.full(len(union), np.nan)
+        if stored is not None:
+            column[at_before] = chunks.unpack(stored)
+        if series in fresh:
+            known = ~np.isnan(fresh[series])
+            column[at[known]] = fresh[series][known]
+        merged[series] = column
+    return union, merged
+
+
+def _snapped(t: Integers, stored: Integers) -> Integers:
+    nearest = np.searchsorted(stored, t).clip(1, max(1, len(stored) - 1))
+    left, right = stored[nearest - 1], stored[nearest.clip(0, len(stored) - 1)]
+    close = np.where(t - left <= right - t, left, right)
+    return np.where(np.abs(close - t) < usual_period_ms(stored) / 2, close, t)
+
+
+def _roll_up(
+    connection: apsw.Connection, book: SeriesBook, day: int, touched: _Day, made: Chunks, blocks: dict[int, Bands]
+) -> None:
+    rows = Rows(touched.t, {str(s): of_values(column) for s, column in touched.values.items()})
+    minutes = reduced(rows, MINUTE_MS, day * MINUTES_OF_DAY, MINUTES_OF_DAY)
+    hours = reduced(rows, HOUR_MS, day * HOURS_OF_DAY, HOURS_OF_DAY)
+    block, place = divmod(day * HOURS_OF_DAY, BLOCK_HOURS)
+    for series in touched.values:
+        slots = _Slots(day * HOURS_OF_DAY, touched, _rollup_decimals(book.names[series]))
+        stored = _stored_bands(connection, queries.MINUTES, chunk_id(series, day), MINUTES_OF_DAY)
+        slots.take(stored, minutes.series[str(series)], 0, MINUTES_OF_HOUR)
+        made.minutes.append((chunk_id(series, day), chunks.pack_bands(stored)))
+        identifier = chunk_id(series, block)
+        if identifier not in blocks:
+            blocks[identifier] = _stored_bands(connection, queries.HOURS, identifier, BLOCK_HOURS)
+        slots.take(blocks[identifier], hours.series[str(series)], place, 1)
+
+
+def _rollup_decimals(name: str) -> int | None:
+    """A mean is worth two decimals more than a sample, and a byte is worth none; of what is not known, all."""
+    metric = metric_of(name)
+    if metric is None:
+        return None
+    return 0 if metric.unit.startswith("bytes") else (metric.decimals or 0) + MEAN_DECIMALS
+
+
+class _Slots(NamedTuple):
+    """Which slots of a day's roll-ups are new."""
+
+    first_hour: int
+    touched: _Day
+    decimals: int | None
+
+    def take(self, stored: Bands, fresh: Bands, place: int, per_hour: int) -> None:
+        """Put the touched hours of ``fresh`` into ``stored``, whose slot ``place`` is the first of the day."""
+        for hour in self.touched.replaced:
+            self._take(stored, fresh, hour, place, per_hour, on_top=False)
+        for hour in self.touched.added:
+            self._take(stored, fresh, hour, place, per_hour, on_top=True)
+
+    def _take(self, stored: Bands, fresh: Bands, hour: int, place: int, per_hour: int, on_top: bool) -> None:
+        begin = (hour - self.first_hour) * per_hour
+        source, target = slice(begin, begin + per_hour), slice(place + begin, place + begin + per_hour)
+        part = fresh.each(lambda column: column[source])
+        if on_top and stored.count[target].any():
+            part = _together(stored.each(lambda column: column[target]), part)
+        mean = part.mean if self.decimals is None else np.round(part.mean, self.decimals)
+        stored.mean[target] = np.clip(mean, part.min, part.max)
+        stored.min[target], stored.max[target], stored.count[target] = part.min, part.max, part.count
+
+
+def _together(one: Bands, other: Bands) -> Bands:
+    count = one.count + other.count
+    total = np.nan_to_num(one.mean) * one.count + np.nan_to_num(other.mean) * other.count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / count
+    return Bands(mean, np.fmin(one.min, other.min), np.fmax(one.max, other.max), count)
+
+
+def _joined(times: Iterable[Integers], columns: list[Columns]) -> dict[int, Floats]:
+    """Hours behind each other; a series that is not in one is unknown there."""
+    lengths = [len(t) for t in times]
+    series = dict.fromkeys(number for part in columns for number in part)
+
+    def parts(number: int) -> Iterator[Floats]:
+        for part, length in zip(columns, lengths, strict=True):
+            yield part[number] if number in part else np.full(length, np.nan)
+
+    return {number: np.concatenate(list(parts(number))) for number in series}
+
+
+def _window(t: Integers, begin: int, end: int) -> slice:
+    first, last = np.searchsorted(t, (begin, end)).tolist()
+    return slice(first, last)
+
+
+def _stored_times(connection: apsw.Connection, hour: int) -> Integers | None:
+    packed = _stored(connection, queries.TIMES, chunk_id(OWN_HOST, hour))
+    return None if packed is None else chunks.unpack_integers(packed) + hour * HOUR_MS
+
+
+def _stored_bands(connection: apsw.Connection, query: str, identifier: int, slots: int) -> Bands:
+    packed = _stored(connection, query, identifier)
+    if packed is not None:
+        return chunks.unpack_bands(packed).each(np.copy)
+    return unknown(slots)
+
+
+def _stored(connection: apsw.Connection, query: str, identifier: int) -> bytes | None:
+    row = connection.execute(query, (identifier, identifier)).fetchone()
+    return None if row is None else row[1]
