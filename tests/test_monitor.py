@@ -4,14 +4,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from vain.clock import utc
 from vain.history import History
 from vain.monitor import Monitor
+from vain.recorder import Recorder
 from vain.sampler import Sampler
 from vain.samples import Sample
+from vain.store.metrics.store import MetricStore
 from vain.types import TaskCounts
 
 
@@ -46,10 +49,23 @@ class Seen:
             return self.samples[:count]
 
 
-def watched(reader: Reader, count: int, period_seconds: float = 0.01) -> tuple[Monitor, list[Sample]]:
+class Kept:
+    """What the monitor gave to be recorded."""
+
+    def __init__(self, dropped: int = 0) -> None:
+        self.dropped = dropped
+        self.samples: list[Sample] = []
+
+    def take(self, sample: Sample) -> None:
+        self.samples.append(sample)
+
+
+def watched(
+    reader: Reader, count: int, period_seconds: float = 0.01, kept: Kept | None = None
+) -> tuple[Monitor, list[Sample]]:
     """A monitor that ran until it had given ``count`` samples."""
     seen = Seen()
-    monitor = Monitor(reader, History(), period_seconds, lambda: TaskCounts(pending=4), seen)
+    monitor = Monitor(reader, kept or Kept(), period_seconds, lambda: TaskCounts(pending=4), seen)
     monitor.start()
     samples = seen.wait_for(count)
     monitor.stop()
@@ -62,12 +78,18 @@ def test_first_sample_comes_at_once() -> None:
     assert time.monotonic() - began < 2
 
 
-def test_each_sample_goes_to_history_and_to_who_asked_with_the_counts_of_then() -> None:
-    monitor, samples = watched(Reader(), 3)
+def test_each_sample_is_recorded_and_goes_to_who_asked_with_the_counts_of_then() -> None:
+    kept = Kept()
+    monitor, samples = watched(Reader(), 3, kept=kept)
     assert [sample.cpu_usage for sample in samples] == [1.0, 2.0, 3.0]
     assert samples[0].tasks == TaskCounts(pending=4)
-    assert list(monitor.history.since(0).t)[:3] == [1_800_000_001.0, 1_800_000_002.0, 1_800_000_003.0]
+    assert kept.samples[:3] == samples
     assert monitor.latest is not None
+
+
+def test_samples_that_could_not_be_stored_are_told() -> None:
+    _, samples = watched(Reader(), 1, kept=Kept(dropped=7))
+    assert samples[0].own.dropped_samples == 7
 
 
 def test_error_in_a_tick_is_logged_and_the_next_tick_comes(caplog: pytest.LogCaptureFixture) -> None:
@@ -90,11 +112,12 @@ def test_error_of_who_asked_does_not_end_the_monitor(caplog: pytest.LogCaptureFi
             third.set()
         raise RuntimeError("a listener broke")
 
-    monitor = Monitor(reader, History(), 0.01, TaskCounts, fail)
+    kept = Kept()
+    monitor = Monitor(reader, kept, 0.01, TaskCounts, fail)
     monitor.start()
     assert third.wait(5)
     monitor.stop()
-    assert len(monitor.history.since(0).t) >= 3 and monitor.latest is not None
+    assert len(kept.samples) >= 3 and monitor.latest is not None
 
 
 @pytest.mark.slow
@@ -111,7 +134,7 @@ def test_late_ticks_are_left_out_and_counted_not_made_up_for() -> None:
 
 def test_deadlines_are_absolute_so_that_what_a_tick_costs_is_no_drift() -> None:
     now = [0.0]
-    monitor = Monitor(Reader(), History(), 1.0, TaskCounts, lambda sample: None, monotonic=lambda: now[0])
+    monitor = Monitor(Reader(), Kept(), 1.0, TaskCounts, lambda sample: None, monotonic=lambda: now[0])
     deadlines, deadline = [], 0.0
     for took in (0.4, 0.4, 2.5, 0.0, 1.0):
         now[0] = deadline + took
@@ -130,7 +153,7 @@ def test_stop_ends_a_long_wait_at_once_and_may_be_repeated() -> None:
 
 def test_monitor_that_was_stopped_can_be_started_again() -> None:
     reader, seen = Reader(), Seen()
-    monitor = Monitor(reader, History(), 3600, TaskCounts, seen)
+    monitor = Monitor(reader, Kept(), 3600, TaskCounts, seen)
     for count in (1, 2):
         monitor.start()
         monitor.start()
@@ -139,12 +162,14 @@ def test_monitor_that_was_stopped_can_be_started_again() -> None:
     assert reader.count == 2
 
 
-def test_real_sampler_gives_a_history_of_this_machine() -> None:
+def test_real_sampler_gives_a_history_of_this_machine(tmp_path: Path) -> None:
     seen, sampler = Seen(), Sampler()
-    monitor = Monitor(sampler, History(), 0.05, TaskCounts, seen)
+    recorder = Recorder(MetricStore(tmp_path), History(), 0.05)
+    monitor = Monitor(sampler, recorder, 0.05, TaskCounts, seen)
     monitor.start()
     seen.wait_for(3)
     monitor.stop()
     sampler.close()
-    columns = monitor.history.since(0, ["memory.percent", "cpu.percent"])
+    recorder.close()
+    columns = recorder.history.since(0, ["memory.percent", "cpu.percent"])
     assert len(columns.t) >= 3 and all(value > 0 for value in columns.values["memory.percent"])

@@ -111,7 +111,11 @@ def test_a_rule_that_holds_no_more_is_told_with_its_duration() -> None:
 
 @pytest.mark.parametrize(
     ("series", "said"),
-    [("memory.available_bytes", "Memory available is at 1.5 KiB"), ("unheard.of:x", "unheard.of:x is at 1536")],
+    [
+        ("memory.available_bytes", "Memory available is at 1.5 KiB"),
+        ("sensor.temperature_celsius:CPU", "Temperature CPU is at 1536 °C, above 1024 °C"),
+        ("unheard.of:x", "unheard.of:x is at 1536"),
+    ],
 )
 def test_values_are_told_in_the_unit_of_their_metric(series: str, said: str) -> None:
     assert of_alert(Fired(replace(DISK, metric=series), series, 1536, 1024, 0, 1)).message.startswith(said)

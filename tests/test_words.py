@@ -40,6 +40,7 @@ def test_a_percentage_has_at_most_one_decimal(value: float | None, said: str) ->
 def test_a_quantity_is_said_in_its_unit() -> None:
     said = [words.quantity(1536.0, unit) for unit in ("percent", "bytes", "bytes_per_second", "count")]
     assert said == ["1536 %", "1.5 KiB", "1.5 KiB/s", "1536"]
+    assert [words.quantity(38.54, unit) for unit in ("celsius", "per_second")] == ["38.5 °C", "38.5/s"]
 
 
 def test_every_unit_of_the_catalogue_has_words_for_a_value_and_for_unknown() -> None:

@@ -115,9 +115,12 @@ def _cut(packed: memoryview, lengths: Iterable[int]) -> list[memoryview]:
 
 
 def _packed(known: Floats, count: int, validity: bytes) -> bytes:
+    largest = float(np.abs(known).max(initial=0.0))
     for decimals in range(MOST_DECIMALS + 1):
+        if largest * 10.0**decimals >= EXACT:
+            break
         scaled = np.rint(known * 10.0**decimals)
-        if np.all(np.abs(scaled) < EXACT) and np.array_equal(scaled / 10.0**decimals, known):
+        if np.array_equal(scaled / 10.0**decimals, known):
             return _framed(INTEGERS, decimals, count, validity, _compressed(scaled.astype(np.int64)))
     return _framed(FLOATS, 0, count, validity, _compressed(known))
 

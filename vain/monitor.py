@@ -10,9 +10,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from vain.clock import Clock, unix
-from vain.history import History
-from vain.samples import Sample, series
+from vain.clock import Clock
+from vain.samples import Sample
 from vain.types import TaskCounts
 
 LONGEST_STOP_SECONDS = 5.0
@@ -26,10 +25,19 @@ class Reader(Protocol):
     def read(self, tasks: TaskCounts) -> Sample: ...
 
 
+class Recording(Protocol):
+    """What the monitor needs of ``vain.recorder.Recorder``."""
+
+    @property
+    def dropped(self) -> int: ...
+
+    def take(self, sample: Sample) -> None: ...
+
+
 class Monitor:
     """Samples once in ``period_seconds``, from the call of ``start`` to that of ``stop``.
 
-    ``counts`` and ``on_sample`` are called in the monitor's own thread and must return soon; an error in them, or in
+    ``recorder``, ``counts`` and ``on_sample`` are called in the monitor's own thread and must return soon; an error in them, or in
     the sampler, is logged and costs one tick. A tick that is not done at its deadline is not made up for: those that it
     covered are left out and counted in ``Sample.own.late_ticks``, so that an overloaded machine is not loaded more.
     """
@@ -37,17 +45,17 @@ class Monitor:
     def __init__(
         self,
         sampler: Reader,
-        history: History,
+        recorder: Recording,
         period_seconds: float,
         counts: Callable[[], TaskCounts],
         on_sample: Callable[[Sample], None],
         monotonic: Clock = time.monotonic,
     ) -> None:
-        self.history = history
         self.latest: Sample | None = None
         """The newest sample; None before the first."""
         self.late_ticks = 0
         self._sampler = sampler
+        self._recorder = recorder
         self._period_seconds = period_seconds
         self._counts = counts
         self._on_sample = on_sample
@@ -85,9 +93,10 @@ class Monitor:
 
     def _tick(self) -> None:
         sample = self._sampler.read(self._counts())
-        if self.late_ticks:
-            sample = replace(sample, own=replace(sample.own, late_ticks=self.late_ticks))
-        self.history.append(unix(sample.timestamp), series(sample))
+        dropped = self._recorder.dropped
+        if self.late_ticks or dropped:
+            sample = replace(sample, own=replace(sample.own, late_ticks=self.late_ticks, dropped_samples=dropped))
+        self._recorder.take(sample)
         self.latest = sample
         self._on_sample(sample)
 

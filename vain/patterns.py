@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from vain.catalog import metric_of
 from vain.errors import Flaw, Invalid, Malformed
 
 MOST_PATTERNS = 200
@@ -23,7 +24,7 @@ def parsed(text: str) -> tuple[str, ...]:
 
 
 def matching(series: Sequence[str], wanted: Iterable[str] | None) -> list[str]:
-    """The series that match, in their own order; all for None. Raises Invalid for a name that no series has.
+    """The series that match, in their own order; all for None. Raises Invalid for a name that nothing has.
 
     A metric's name stands for all its instances (``disk.percent`` for ``disk.percent:/home``); in a pattern ``*``,
     ``?`` and ``[…]`` have the meaning that they have in a shell. A pattern that matches nothing is no error.
@@ -32,7 +33,9 @@ def matching(series: Sequence[str], wanted: Iterable[str] | None) -> list[str]:
         return list(series)
     patterns = list(wanted)
     for pattern in patterns:
-        if not is_pattern(pattern) and not any(_fits(name, pattern) for name in series):
+        # A metric that this machine does not have (a GPU, a limit) is no mistake.
+        is_known = is_pattern(pattern) or metric_of(pattern) is not None
+        if not is_known and not any(_fits(name, pattern) for name in series):
             detail = f"There is no metric {pattern[:100]!r}."
             raise Invalid(f"{PARAMETER}: {detail}", [Flaw(detail, parameter=PARAMETER)])
     return [name for name in series if any(_fits(name, pattern) for pattern in patterns)]

@@ -6,11 +6,12 @@ comment says otherwise; rates are per second over the real time between two samp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct, field
 
+from vain.quality import Cause
 from vain.types import TaskCounts, Time
+
+Labels = dict[str, str]
 
 
 class Cpu(Struct, frozen=True):
@@ -123,6 +124,8 @@ class Own(Struct, frozen=True):
     """How long the reading of the last sample took."""
     late_ticks: int = 0
     """Ticks that were skipped because the one before had not ended."""
+    dropped_samples: int = 0
+    """Samples that could not be written to the history (a full disk, say)."""
 
 
 class Sample(Struct, frozen=True, rename={"own": "self"}):
@@ -148,37 +151,124 @@ class Sample(Struct, frozen=True, rename={"own": "self"}):
     sensors: list[Sensor] = []
     tasks: TaskCounts = field(default_factory=TaskCounts)
     own: Own = field(default_factory=Own)
+    missing: dict[str, Cause] = {}
+    """Why a figure is unknown: by series as the history names them. What this machine never tells is not in it."""
 
 
-def series(sample: Sample) -> Iterator[tuple[str, float | None]]:
+def series(sample: Sample) -> list[tuple[str, float | None]]:
     """The sample as ``(series, value)`` pairs, the form in which the history keeps it.
 
     A series is named by its metric in ``vain.catalog`` and, where there are several of a kind, its instance after a
-    colon: ``cpu.percent``, ``cpu.core.percent:3``, ``disk.percent:/home``.
+    colon: ``cpu.percent``, ``cpu.core.percent:3``, ``disk.percent:/home``. What is not there (a limit of a machine
+    without limits) has no series; what is there and unknown has one, with None.
     """
-    cpu, memory, io, network = sample.cpu, sample.memory, sample.disk_io, sample.network
-    pressure, own = sample.pressure, sample.own
-    yield "cpu.percent", cpu.percent
-    yield "cpu.user_percent", cpu.user_percent
-    yield "cpu.system_percent", cpu.system_percent
-    yield "cpu.iowait_percent", cpu.iowait_percent
-    for number, percent in enumerate(cpu.core_percent):
-        yield f"cpu.core.percent:{number}", percent
-    yield "load.1m", cpu.load_1m
-    yield "memory.percent", memory.percent
-    yield "memory.used_bytes", memory.used_bytes
-    yield "memory.available_bytes", memory.available_bytes
-    yield "swap.percent", memory.swap_percent
-    yield "swap.used_bytes", memory.swap_used_bytes
-    for disk in sample.disks:
-        yield f"disk.percent:{disk.mount}", disk.percent
-    yield "disk.read_bytes_per_second", io.read_bytes_per_second
-    yield "disk.written_bytes_per_second", io.written_bytes_per_second
-    yield "network.received_bytes_per_second", network.received_bytes_per_second
-    yield "network.sent_bytes_per_second", network.sent_bytes_per_second
-    yield "pressure.cpu_percent", pressure.cpu_some_percent
-    yield "pressure.memory_percent", pressure.memory_some_percent
-    yield "pressure.io_percent", pressure.io_some_percent
-    yield "tasks.in_progress", sample.tasks.in_progress
-    yield "vain.cpu_percent", own.cpu_percent
-    yield "vain.memory_bytes", own.memory_bytes
+    own = sample.own
+    return [
+        *_of_cpu(sample.cpu),
+        *_of_memory(sample.memory),
+        *[pair for disk in sample.disks for pair in _of_disk(disk)],
+        *_of_disk_io(sample.disk_io),
+        *_of_network(sample.network),
+        *_of_pressure(sample.pressure),
+        *[(f"sensor.temperature_celsius:{sensor.name}", sensor.temperature_celsius) for sensor in sample.sensors],
+        ("tasks.pending", sample.tasks.pending),
+        ("tasks.in_progress", sample.tasks.in_progress),
+        ("vain.cpu_percent", own.cpu_percent),
+        ("vain.memory_bytes", own.memory_bytes),
+    ]
+
+
+def labels(sample: Sample) -> dict[str, Labels]:
+    """What is known of the instance behind each series that has one: ``{"disk.percent:/home": {"mount": "/home", …}}``.
+
+    The label that names the instance is called as the catalogue calls it (``mount``, ``core``). It walks the whole
+    sample: call it when a series is new, not once a second.
+    """
+    cores = {f"cpu.core.percent:{number}": {"core": str(number)} for number in range(len(sample.cpu.core_percent))}
+    disks = {name: _disk_labels(disk) for disk in sample.disks for name, _ in _of_disk(disk)}
+    devices = {name: {"device": each.device} for each in sample.disk_io.devices for name, _ in _of_device(each)}
+    interfaces = {
+        name: {"interface": each.interface} for each in sample.network.interfaces for name, _ in _of_interface(each)
+    }
+    sensors = {f"sensor.temperature_celsius:{each.name}": {"sensor": each.name} for each in sample.sensors}
+    return cores | disks | devices | interfaces | sensors
+
+
+_Pairs = list[tuple[str, float | None]]
+
+
+def _of_cpu(cpu: Cpu) -> _Pairs:
+    pairs: _Pairs = [
+        ("cpu.percent", cpu.percent),
+        ("cpu.user_percent", cpu.user_percent),
+        ("cpu.system_percent", cpu.system_percent),
+        ("cpu.iowait_percent", cpu.iowait_percent),
+        ("cpu.steal_percent", cpu.steal_percent),
+        *[(f"cpu.core.percent:{number}", percent) for number, percent in enumerate(cpu.core_percent)],
+        ("load.1m", cpu.load_1m),
+        ("load.5m", cpu.load_5m),
+        ("load.15m", cpu.load_15m),
+    ]
+    return pairs if cpu.limit_cores is None else [*pairs, ("cpu.limit_percent", cpu.limit_percent)]
+
+
+def _of_memory(memory: Memory) -> _Pairs:
+    pairs: _Pairs = [
+        ("memory.percent", memory.percent),
+        ("memory.used_bytes", memory.used_bytes),
+        ("memory.available_bytes", memory.available_bytes),
+        ("swap.percent", memory.swap_percent),
+        ("swap.used_bytes", memory.swap_used_bytes),
+    ]
+    return pairs if memory.limit_bytes is None else [*pairs, ("memory.limit_percent", memory.limit_percent)]
+
+
+def _of_disk(disk: Disk) -> _Pairs:
+    return [(f"disk.percent:{disk.mount}", disk.percent), (f"disk.used_bytes:{disk.mount}", disk.used_bytes)]
+
+
+def _of_disk_io(io: DiskIo) -> _Pairs:
+    return [
+        ("disk.read_bytes_per_second", io.read_bytes_per_second),
+        ("disk.written_bytes_per_second", io.written_bytes_per_second),
+        ("disk.reads_per_second", io.reads_per_second),
+        ("disk.writes_per_second", io.writes_per_second),
+        *[pair for device in io.devices for pair in _of_device(device)],
+    ]
+
+
+def _of_device(device: DiskDevice) -> _Pairs:
+    return [
+        (f"disk.device.read_bytes_per_second:{device.device}", device.read_bytes_per_second),
+        (f"disk.device.written_bytes_per_second:{device.device}", device.written_bytes_per_second),
+    ]
+
+
+def _of_network(network: Network) -> _Pairs:
+    return [
+        ("network.received_bytes_per_second", network.received_bytes_per_second),
+        ("network.sent_bytes_per_second", network.sent_bytes_per_second),
+        ("network.errors_per_second", network.errors_per_second),
+        *[pair for interface in network.interfaces for pair in _of_interface(interface)],
+    ]
+
+
+def _of_interface(each: NetworkInterface) -> _Pairs:
+    return [
+        (f"network.interface.received_bytes_per_second:{each.interface}", each.received_bytes_per_second),
+        (f"network.interface.sent_bytes_per_second:{each.interface}", each.sent_bytes_per_second),
+    ]
+
+
+def _of_pressure(pressure: Pressure) -> _Pairs:
+    return [
+        ("pressure.cpu_percent", pressure.cpu_some_percent),
+        ("pressure.memory_percent", pressure.memory_some_percent),
+        ("pressure.memory_full_percent", pressure.memory_full_percent),
+        ("pressure.io_percent", pressure.io_some_percent),
+        ("pressure.io_full_percent", pressure.io_full_percent),
+    ]
+
+
+def _disk_labels(disk: Disk) -> Labels:
+    return {"mount": disk.mount, "device": disk.device, "filesystem": disk.filesystem}

@@ -25,6 +25,9 @@ T = TypeVar("T")
 DEFAULT_PORT = 5006
 SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS = 0.1, 3600.0
 LARGEST_KEY_BYTES = 256
+FOREVER = "forever"
+UNIT_SECONDS = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
+SMALLEST_HISTORY_BYTES = 8 << 20
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -64,6 +67,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     no_browser: bool
     allow_hosts: tuple[str, ...]
     pages_dir: Path | None
+    keep_raw_seconds: float | None
+    keep_minutes_seconds: float | None
+    keep_hours_seconds: float | None
+    history_bytes: int
     log_level: str
     url: str
     timeout_seconds: float
@@ -99,6 +106,24 @@ def _seconds(least: float, most: float) -> Callable[[str], float]:
         return seconds
 
     return parse
+
+
+def _duration(text: str) -> float | None:
+    """Seconds; None for ever."""
+    if text.strip().lower() == FOREVER:
+        return None
+    found = re.fullmatch(r"(\d{1,9})\s*([hdwy])", text.strip().lower(), re.ASCII)
+    if found is None or int(found[1]) == 0:
+        raise ValueError(f"a time such as 36h, 14d, 8w or 2y, or {FOREVER!r},")
+    return int(found[1]) * UNIT_SECONDS[found[2]]
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,9})\s*(?:([kmgt])i?b?)", text.strip().lower(), re.ASCII)
+    size = 0 if found is None else int(found[1]) << 10 * (1 + "kmgt".index(found[2]))
+    if size < SMALLEST_HISTORY_BYTES:
+        raise ValueError("a size from 8MiB on, such as 512MiB or 2GiB,")
+    return size
 
 
 def _folder(text: str) -> Path:
@@ -178,6 +203,18 @@ ALLOW_HOST: Setting[tuple[str, ...]] = Setting(
 PAGES: Setting[Path | None] = Setting(
     "pages", "folder", "folder of your own Panel pages", _existing_folder, None, "none"
 )  # fmt: skip
+KEEP_RAW: Setting[float | None] = Setting(
+    "keep-raw", "time", "how long every sample is kept (36h, 14d, 8w, 2y, forever)", _duration, 14 * 86_400.0, "14d"
+)
+KEEP_MINUTES: Setting[float | None] = Setting(
+    "keep-minutes", "time", "how long the mean, min and max of each minute are kept", _duration, 396 * 86_400.0, "396d"
+)
+KEEP_HOURS: Setting[float | None] = Setting(
+    "keep-hours", "time", "how long the mean, min and max of each hour are kept", _duration, None, FOREVER
+)
+HISTORY_SIZE = Setting(
+    "history-size", "size", "how large the history may grow; the oldest makes room", _size, 2 << 30, "2GiB"
+)
 LOG_LEVEL = Setting("log-level", "level", "one of " + ", ".join(LOG_LEVELS), _log_level, "info")
 URL: Setting[str | None] = Setting(
     "url", "address", "the vAIn server to talk to", parse_url, None, f"http://127.0.0.1:{DEFAULT_PORT}"
@@ -188,7 +225,8 @@ API_KEY_FILE: Setting[Path | None] = Setting(
     "api-key-file", "file", "a file (mode 0600) that holds the API key", _folder, None, "none", secret=True
 )
 
-SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, LOG_LEVEL)
+HISTORY_SETTINGS = (KEEP_RAW, KEEP_MINUTES, KEEP_HOURS, HISTORY_SIZE)
+SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, *HISTORY_SETTINGS, LOG_LEVEL)
 CLIENT_SETTINGS = (URL, TIMEOUT)
 
 
@@ -207,6 +245,10 @@ def load(options: Mapping[str, object] | None = None, environment: Mapping[str, 
         no_browser=reader.read(NO_BROWSER),
         allow_hosts=reader.read(ALLOW_HOST),
         pages_dir=reader.read(PAGES),
+        keep_raw_seconds=reader.read(KEEP_RAW),
+        keep_minutes_seconds=reader.read(KEEP_MINUTES),
+        keep_hours_seconds=reader.read(KEEP_HOURS),
+        history_bytes=reader.read(HISTORY_SIZE),
         log_level=reader.read(LOG_LEVEL),
         url=reader.read(URL) or _url_of(host, port),
         timeout_seconds=reader.read(TIMEOUT),

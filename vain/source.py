@@ -5,29 +5,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-from vain.clock import unix
+from vain.bands import MetricQuery, MetricWindow
+from vain.clock import utc
 from vain.codec import decode
 from vain.errors import Misconfigured
-from vain.flow import TaskTimes, Visualizations, visualizations
-from vain.history import Columns
+from vain.figures import Visualizations
+from vain.history import Columns, History
 from vain.hub import Hub
 from vain.monitor import Monitor
 from vain.notifier import Notifier
+from vain.past import Past
 from vain.samples import Sample
-from vain.shared import SharedReads
-from vain.store.reading import TaskTimesRow
 from vain.tracker import Tracker
-from vain.trends import trend_series
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
-from vain.windows import Window, window_of
-
-FRESH_SECONDS = 5.0
-MOST_KEPT = 16
+from vain.visuals import Charts
+from vain.windows import window_of
 
 
 class Source(Protocol):
@@ -55,8 +51,16 @@ class Source(Protocol):
     async def read_notification(self, notification_id: int) -> None:
         """Mark a notification as read. Raises NotFound."""
 
-    async def visualizations(self) -> Visualizations:
-        """The data of all charts, for the default window."""
+    async def window(self, query: MetricQuery) -> MetricWindow:
+        """The stored metrics of any window; nobody may change the arrays. Raises Invalid."""
+
+    async def extent(self) -> tuple[float, float] | None:
+        """When the oldest and the newest stored sample were taken (Unix seconds); None without any."""
+
+    async def visualizations(
+        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+    ) -> Visualizations:
+        """The data of all charts, for a window in Unix seconds; the last day if none is given. Raises Malformed."""
 
     async def create(self, draft: TaskDraft) -> Task:
         """Make a task. Raises Invalid or Conflict."""
@@ -71,23 +75,6 @@ class Source(Protocol):
         """Call back after each sample and after each batch of events, at once and shortly; the result ends it."""
 
 
-class Charts:
-    """The visualizations, computed off the loop and once for all who ask while nothing has changed."""
-
-    def __init__(self, tracker: Tracker, monitor: Monitor, hub: Hub) -> None:
-        self._tracker, self._monitor, self._hub = tracker, monitor, hub
-        self._computed: SharedReads[tuple[int, Window, int], Visualizations] = SharedReads(MOST_KEPT)
-
-    async def get(self, window: Window) -> Visualizations:
-        """The charts for a window: the tasks as they are, the trends at most ``FRESH_SECONDS`` old."""
-        question = (self._hub.seq, window, int(time.monotonic() / FRESH_SECONDS))
-        return await self._computed.get(question, lambda: self._compute(window))
-
-    async def _compute(self, window: Window) -> Visualizations:
-        rows = await self._tracker.times()
-        return await asyncio.to_thread(_visualizations, rows, self._monitor, window)
-
-
 class LocalSource:
     """The Source inside the server's process."""
 
@@ -97,11 +84,14 @@ class LocalSource:
         period_seconds: float,
         tracker: Tracker,
         monitor: Monitor,
+        history: History,
+        past: Past,
         notifier: Notifier,
         hub: Hub,
         charts: Charts,
     ) -> None:
         self.host, self.period_seconds = host, period_seconds
+        self._history, self._past = history, past
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
 
     @property
@@ -112,7 +102,7 @@ class LocalSource:
         return self._monitor.latest
 
     def columns(self, cursor: int) -> Columns:
-        return self._monitor.history.since(cursor)
+        return self._history.since(cursor)
 
     async def page(self, query: TaskQuery) -> TaskPage:
         return await self._tracker.page(query)
@@ -123,8 +113,17 @@ class LocalSource:
     async def read_notification(self, notification_id: int) -> None:
         await self._notifier.mark_read(notification_id)
 
-    async def visualizations(self) -> Visualizations:
-        return await self._charts.get(window_of(None, None, None, None, time.time()))
+    async def window(self, query: MetricQuery) -> MetricWindow:
+        return await self._past.shared_window(query)
+
+    async def extent(self) -> tuple[float, float] | None:
+        return await self._past.run(self._past.store.extent)
+
+    async def visualizations(
+        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+    ) -> Visualizations:
+        begin, end = (None if t is None else utc(t) for t in (after, before))
+        return await self._charts.get(window_of(begin, end, None, timezone, time.time()))
 
     async def create(self, draft: TaskDraft) -> Task:
         return decode(Task, (await self._tracker.create(draft)).body)
@@ -159,21 +158,3 @@ def current(or_else: Callable[[], Source] | None = None) -> Source:
             "This page needs a vAIn server: start it with `vain serve`, or call vain.source.use(...) first."
         )
     return _current[0]
-
-
-def _visualizations(rows: list[TaskTimesRow], monitor: Monitor, window: Window) -> Visualizations:
-    after, before = unix(window.after), unix(window.before)
-    names = trend_series(monitor.history.names())
-    columns = monitor.history.window(after, before, names)
-    tasks = [
-        TaskTimes(
-            row.task_id,
-            row.status,
-            row.outcome,  # type: ignore[arg-type]  # the store holds only outcomes
-            unix(row.created_at),
-            unix(row.started_at) if row.started_at else None,
-            unix(row.completed_at) if row.completed_at else None,
-        )
-        for row in rows
-    ]
-    return visualizations(tasks, columns, time.time(), window)

@@ -66,8 +66,18 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None else _short(value)
 
 
+def frequency(per_second: float | None) -> str:
+    """``12.5/s``: at most one decimal."""
+    return UNKNOWN if per_second is None else f"{_short(per_second)}/s"
+
+
+def temperature(celsius: float | None) -> str:
+    """``38.5 °C``: at most one decimal."""
+    return UNKNOWN if celsius is None else f"{_short(celsius)} °C"
+
+
 def quantity(value: float | None, unit: str) -> str:
-    """A value in one of the units of ``vain.catalog`` (``percent``, ``bytes``, ``bytes_per_second``, ``count``)."""
+    """A value in one of the units of ``vain.catalog``, such as ``percent`` or ``bytes_per_second``."""
     return _BY_UNIT[unit](value)
 
 
@@ -91,5 +101,7 @@ _BY_UNIT: dict[str, Callable[[float | None], str]] = {
     "percent": percent,
     "bytes": size,
     "bytes_per_second": rate,
+    "per_second": frequency,
+    "celsius": temperature,
     "count": count,
 }

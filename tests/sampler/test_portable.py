@@ -62,6 +62,12 @@ def test_sensors_are_named_by_chip_and_label() -> None:
     assert found.temperatures() == [Sensor("nvme Composite", 38.5), Sensor("nvme", 1.0)]
 
 
+def test_sensors_of_the_same_name_are_numbered() -> None:
+    chip = {"nvme": [Fields(label="Composite", current=38.5), Fields(label="Composite", current=41.0)]}
+    found = machine(sensors_temperatures=lambda: chip).temperatures()
+    assert found == [Sensor("nvme Composite", 38.5), Sensor("nvme Composite 2", 41.0)]
+
+
 def test_psutil_of_this_machine_answers_all_of_it() -> None:
     here = PortableMachine()
     cpu, memory, process = here.cpu(), here.memory(), here.process()

@@ -60,3 +60,13 @@ def test_sum_of_no_devices_is_unknown() -> None:
     rates = DeviceRates(1)
     rates.update(devices(), None)
     assert rates.update(devices(), 1.0) == ({}, (None,))
+
+
+def test_causes_tell_a_new_device_from_one_that_was_reset() -> None:
+    rates = DeviceRates(1)
+    rates.update(devices(sda=100, sdb=100), None)
+    assert (rates.causes, rates.sum_cause()) == ({"sda": "first", "sdb": "first"}, "first")
+    rates.update(devices(sda=100, sdb=1, sdc=1), 1.0)
+    assert (rates.causes, rates.sum_cause()) == ({"sdb": "reset", "sdc": "first"}, "reset")
+    rates.update(devices(sda=100, sdb=1, sdc=1), 1.0)
+    assert (rates.causes, rates.sum_cause()) == ({}, None)

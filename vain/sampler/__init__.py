@@ -20,6 +20,7 @@ from vain.sampler.disks import DiskReader
 from vain.sampler.linux import LinuxMachine
 from vain.sampler.machine import Machine
 from vain.sampler.memory import read_memory
+from vain.sampler.missing import MissingFigures
 from vain.sampler.network import NetworkReader
 from vain.sampler.own import OwnReader
 from vain.sampler.portable import PortableMachine
@@ -62,6 +63,7 @@ class Sampler:
         self._limits = CgroupReader(monotonic, root)
         self._own = OwnReader(self._machine, self._clocks.own_cpu)
         self._sensors = SensorReader(self._machine, monotonic)
+        self._missing = MissingFigures(self._cpu, self._disk_io.rates, self._network.rates, self._limits)
         self._host = socket.gethostname()
         self._last_at: float | None = None
         self._asleep_seconds = 0.0
@@ -70,17 +72,24 @@ class Sampler:
     def read(self, tasks: TaskCounts) -> Sample:
         """A sample of now. Never raises and never waits: what cannot be read is unknown in it.
 
-        Rates are unknown in the first sample, and in the first after the machine slept.
+        Rates are unknown in the first sample, and in the first after the machine slept; ``missing`` says so.
         """
+        sample = self._read(tasks)
+        causes = self._missing.causes(sample, self._failing)
+        return replace(sample, missing=causes) if causes else sample
+
+    def _read(self, tasks: TaskCounts) -> Sample:
         began = self._clocks.monotonic()
         since_boot, seconds = self._clocks.since_boot(), self._seconds_since_last(began)
         cpu = self._part("cpu", lambda: self._cpu.read(seconds is not None), Cpu())
         memory = self._part("memory", lambda: read_memory(self._machine), Memory())
-        limits = self._part("limits", lambda: self._limits.read(seconds), Limits(None, None, None, None, None))
+        limits = self._part(
+            "limits", lambda: self._limits.read(self._since("limits", seconds)), Limits(None, None, None, None, None)
+        )
         nothing: tuple[list[Disk], float | None] = ([], None)
         disks, disk_percent = self._part("disks", self._disks.read, nothing)
-        disk_io = self._part("disk_io", lambda: self._disk_io.read(seconds), DiskIo())
-        network = self._part("network", lambda: self._network.read(seconds), Network())
+        disk_io = self._part("disk_io", lambda: self._disk_io.read(self._since("disk_io", seconds)), DiskIo())
+        network = self._part("network", lambda: self._network.read(self._since("network", seconds)), Network())
         no_sensors: list[Sensor] = []
         sensors = self._part("sensors", self._sensors.read, no_sensors)
         own = self._part("own", lambda: self._own.read(seconds), Own())
@@ -114,6 +123,10 @@ class Sampler:
         slept, self._asleep_seconds = asleep - self._asleep_seconds, asleep
         last, self._last_at = self._last_at, now
         return None if last is None or now <= last or slept > ASLEEP_SECONDS else now - last
+
+    def _since(self, part: str, seconds: float | None) -> float | None:
+        """A part that failed at the last look has counters of an earlier one: its rates would come out too high."""
+        return None if part in self._failing else seconds
 
     def _part(self, name: str, read: Callable[[], T], unknown: T) -> T:
         """One part that fails (a file in an unknown form, a call that this system forbids) must not take the others."""

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from vain.clock import Clock
+from vain.quality import Cause
 from vain.sampler.mounts import parse_mountinfo
 from vain.sampler.percent import percent
 from vain.sampler.procfile import ProcFile
@@ -52,6 +53,8 @@ class CgroupReader:
         self._cores: float | None = None
         self._memory = _MemoryUse(None)
         self._cpu = _CpuUse(None)
+        self.cpu_cause: Cause | None = None
+        """Why the use of the cores is unknown since the last look; None also where it cannot be read."""
 
     def read(self, seconds: float | None) -> Limits:
         """``seconds`` since the last look; None if it must not be compared with."""
@@ -62,6 +65,7 @@ class CgroupReader:
         used_bytes = self._memory.bytes()
         used_seconds = self._cpu.seconds_since_last()
         could_use = seconds * self._cores if seconds and self._cores else None
+        self.cpu_cause = self._cpu.cause if seconds else "first"
         return Limits(
             cores=self._cores,
             cpu_percent=percent(used_seconds, could_use),
@@ -121,10 +125,15 @@ class _CpuUse:
         folder, self._version = (group.folder, group.version) if group else (Path(), 2)
         self._file = ProcFile(folder / ("cpu.stat" if self._version == 2 else "cpuacct.usage"))
         self._before: float | None = None
+        self.cause: Cause | None = None
 
     def seconds_since_last(self) -> float | None:
         before, self._before = self._before, self._seconds() if self.group else None
-        if before is None or self._before is None or self._before < before:
+        self.cause = None
+        if self._before is None:
+            return None
+        if before is None or self._before < before:
+            self.cause = "first" if before is None else "reset"
             return None
         return self._before - before
 

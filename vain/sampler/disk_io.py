@@ -12,9 +12,9 @@ class DiskIoReader:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._rates = DeviceRates(4)
+        self.rates = DeviceRates(4)
 
     def read(self, seconds: float | None) -> DiskIo:
         """``seconds`` since the last look; None if it must not be compared with."""
-        rates, (read, written, reads, writes) = self._rates.update(self._machine.disk_devices(), seconds)
+        rates, (read, written, reads, writes) = self.rates.update(self._machine.disk_devices(), seconds)
         return DiskIo(read, written, reads, writes, [DiskDevice(name, *each[:2]) for name, each in rates.items()])

@@ -12,10 +12,10 @@ class NetworkReader:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._rates = DeviceRates(3)
+        self.rates = DeviceRates(3)
 
     def read(self, seconds: float | None) -> Network:
         """``seconds`` since the last look; None if it must not be compared with."""
-        rates, (received, sent, errors) = self._rates.update(self._machine.interfaces(), seconds)
+        rates, (received, sent, errors) = self.rates.update(self._machine.interfaces(), seconds)
         interfaces = [NetworkInterface(name, *each[:2]) for name, each in rates.items()]
         return Network(received, sent, errors, interfaces)

@@ -6,6 +6,7 @@ Fields are read by name, never by place: their order differs between systems and
 from __future__ import annotations
 
 import re
+from collections import Counter
 from types import ModuleType
 
 import psutil
@@ -87,11 +88,14 @@ def temperatures(source: ModuleType) -> list[Sensor]:
     read = getattr(source, "sensors_temperatures", None)
     if read is None:
         return []
-    return [
-        Sensor(f"{chip} {sensor.label}".strip(), sensor.current)
-        for chip, sensors in read().items()
-        for sensor in sensors
-    ]
+    seen: Counter[str] = Counter()
+    found = []
+    for chip, sensors in read().items():
+        for sensor in sensors:
+            name = f"{chip} {sensor.label}".strip()
+            seen[name] += 1  # Two disks of one kind have the same names: the history could not tell them apart.
+            found.append(Sensor(name if seen[name] == 1 else f"{name} {seen[name]}", sensor.current))
+    return found
 
 
 def _is_remote(filesystem: str, options: str) -> bool:

@@ -7,8 +7,9 @@ which takes every fall for a wrap, stays off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
+from vain.quality import Cause
 from vain.sampler.machine import Counters, Devices
 
 Rates = tuple[float | None, ...]
@@ -21,6 +22,9 @@ class DeviceRates:
     def __init__(self, width: int) -> None:
         self._unknown: Rates = (None,) * width
         self._before: Mapping[str, Counters] = {}
+        self._summed: Set[str] = frozenset()
+        self.causes: dict[str, Cause] = {}
+        """Why the rates of a device are unknown since the last call of ``update``; empty if all are known."""
 
     def update(self, devices: Devices, seconds: float | None) -> tuple[dict[str, Rates], Rates]:
         """Rates by device since the last call, and their sum over the devices that count for it.
@@ -28,17 +32,27 @@ class DeviceRates:
         ``seconds`` is the time since the last call; None if there was none that can be compared with: then nothing is
         known yet. A device that is new is unknown and not yet in the sum; one that was reset makes the sum unknown.
         """
-        before, self._before = self._before, devices.counters
+        before, self._before, self._summed = self._before, devices.counters, devices.summed
+        if self.causes:
+            self.causes = {}
         if not seconds:
+            self.causes = dict.fromkeys(devices.counters, "first")
             return dict.fromkeys(devices.counters, self._unknown), self._unknown
-        rates = {name: self._rates(before.get(name), counters, seconds) for name, counters in devices.counters.items()}
+        rates = {name: self._rates(name, before.get(name), now, seconds) for name, now in devices.counters.items()}
         return rates, self._sum(rates[name] for name in devices.summed if name in rates and name in before)
 
-    def _rates(self, before: Counters | None, now: Counters, seconds: float) -> Rates:
+    def sum_cause(self) -> Cause | None:
+        """Why the sum is unknown, if it is; None also if there is nothing to sum up."""
+        causes = {self.causes[name] for name in self._summed if name in self.causes}
+        return "reset" if "reset" in causes else "first" if causes else None
+
+    def _rates(self, name: str, before: Counters | None, now: Counters, seconds: float) -> Rates:
         if before is None:
+            self.causes[name] = "first"
             return self._unknown
         deltas = [new - old for new, old in zip(now, before, strict=True)]
         if min(deltas) < 0:
+            self.causes[name] = "reset"
             return self._unknown
         return tuple(round(delta / seconds, 1) for delta in deltas)
 

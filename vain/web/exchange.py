@@ -29,11 +29,10 @@ from vain.web.http import Request, Response
 from vain.web.login import sign_in_url
 from vain.web.mounts import Mount
 from vain.web.problems import internal_error, problem
+from vain.web.routes import LARGEST_BODY, Endpoint
 
 logger = logging.getLogger(__name__)
 
-LARGEST_BODY = 256 << 10
-"""Bytes. A larger body is read, thrown away and answered with 413."""
 STALLED_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 """So long a client may take none of a part of an answer, and so long it may take over one that is in one piece."""
 IDLE_SECONDS, BODY_SECONDS = 75.0, 30.0
@@ -77,9 +76,11 @@ class Exchange(HTTPMessageDelegate):
         self._match = desk.routes.find(self._path)
         self._mount = desk.mounts.find(self._path) if self._match is None else None
         websocket = headers.get("Upgrade", "").lower() == "websocket"
+        self._endpoint = endpoint = self._wanted()
+        needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
         try:
             self._identity = desk.gate.admit(
-                self._method, target, headers, self._peer, self._needs(), websocket=websocket
+                self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes
             )
             if self._mount is not None and self._mount.takes(self._method, websocket):
                 return self._hand_on(self._mount, start_line)
@@ -98,7 +99,7 @@ class Exchange(HTTPMessageDelegate):
         if self._foreign is not None:
             return self._foreign.data_received(chunk)
         self._size += len(chunk)
-        if self._size > LARGEST_BODY:
+        if self._size > self._largest_body():
             self._refuse_size()
         if self._refusal is None:
             self._chunks.append(chunk)
@@ -145,14 +146,15 @@ class Exchange(HTTPMessageDelegate):
         """Nothing came for too long."""
         self._stream_of_connection().close()
 
-    def _needs(self) -> Role | None:
-        if self._mount is not None:
-            return self._mount.needs
+    def _wanted(self) -> Endpoint | None:
+        """The endpoint that is asked for; for a method that the path does not have, any of it."""
         if self._match is None:
-            return "read"
+            return None
         method = "GET" if self._method in ("HEAD", "OPTIONS") else self._method
-        endpoint = self._match.methods.get(method) or next(iter(self._match.methods.values()))
-        return endpoint.needs
+        return self._match.methods.get(method) or next(iter(self._match.methods.values()))
+
+    def _mount_needs(self) -> Role | None:
+        return "read" if self._mount is None else self._mount.needs
 
     async def _hand_on(self, mount: Mount, start_line: RequestStartLine) -> None:
         try:
@@ -177,8 +179,11 @@ class Exchange(HTTPMessageDelegate):
 
     def _refuse_size(self) -> None:
         if self._refusal is None:
-            self._refusal = TooLarge(f"A body may have at most {LARGEST_BODY:,} bytes.")
+            self._refusal = TooLarge(f"A body may have at most {self._largest_body():,} bytes.")
             self._chunks.clear()
+
+    def _largest_body(self) -> int:
+        return LARGEST_BODY if self._endpoint is None else self._endpoint.largest_body
 
     def _handle(self) -> Response | Awaitable[Response]:
         if self._refusal is not None:

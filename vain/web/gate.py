@@ -7,7 +7,7 @@ needs is declared with it, and a path without a route needs what most routes nee
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address
 from shlex import quote
 from typing import Literal, Protocol
@@ -74,12 +74,20 @@ class Gate:
         self._failures = Failures(clock)
 
     def admit(
-        self, method: str, path: str, headers: Headers, peer: str, needs: Role | None, websocket: bool = False
+        self,
+        method: str,
+        path: str,
+        headers: Headers,
+        peer: str,
+        needs: Role | None,
+        websocket: bool = False,
+        takes: Collection[str] = (),
     ) -> Identity:
         """Who sent this request, which may go on.
 
         ``path`` is the request target without the query, ``peer`` the address at the other end of the connection,
-        ``needs`` the weakest role that may call the route, None for a route that is declared public.
+        ``needs`` the weakest role that may call the route, None for a route that is declared public, ``takes`` the
+        media types of a body that the route takes beside JSON.
         Raises WrongHost, Forbidden, Unauthenticated, TooManyRequests or UnsupportedMediaType.
         """
         self._origins.check_host(headers.get_list("Host"))
@@ -95,7 +103,7 @@ class Gate:
             _refuse_cookie(headers)
         identity = self._identified(headers, peer, needs)
         if changes:
-            _check_body(method, headers)
+            _check_body(method, headers, takes)
         return identity
 
     def check_key(self, secret: str, peer: str) -> KeyInfo:
@@ -194,15 +202,19 @@ def _refuse_cookie(headers: Headers) -> None:
         raise Forbidden("A request with the session cookie must come from a page of this server (no Origin was sent).")
 
 
-def _check_body(method: str, headers: Headers) -> None:
-    """A body must be JSON: a browser lets another page send that only after asking, and the answer is no."""
+def _check_body(method: str, headers: Headers, takes: Collection[str]) -> None:
+    """A body must be JSON, or of another type that a browser lets another page send only after asking: that is no."""
     lengths = headers.get_list("Content-Length")
     if lengths in ([], ["0"]) and not headers.get_list("Transfer-Encoding"):
         return
     types = headers.get_list("Content-Type")
-    is_json = types == ["application/json"] or (len(types) == 1 and _is_json(types[0], method))
-    if not is_json or headers.get_list("Content-Encoding"):
-        raise UnsupportedMediaType("A body is expected to be JSON in UTF-8, sent as `Content-Type: application/json`.")
+    is_known = types == ["application/json"] or (len(types) == 1 and _is_json(types[0], method))
+    is_known = is_known or (len(types) == 1 and types[0].partition(";")[0].strip().lower() in takes)
+    if not is_known or headers.get_list("Content-Encoding"):
+        also = f"; this route also takes {', '.join(takes)}" if takes else ""
+        raise UnsupportedMediaType(
+            f"A body is expected to be JSON in UTF-8, sent as `Content-Type: application/json`{also}."
+        )
 
 
 def _is_json(content_type: str, method: str) -> bool:

@@ -10,14 +10,22 @@ from msgspec import Struct
 from vain.types import LARGEST_INTEGER, Role
 from vain.web.http import Response
 
+LARGEST_BODY = 256 << 10
+"""Bytes. A larger body is read, thrown away and answered with 413."""
+
 Handler = Callable[..., "Response | Awaitable[Response]"]
 
 
 class Endpoint(Struct, frozen=True):
-    """One method of one path. ``needs`` is the weakest role that may call it; None: it is public."""
+    """One method of one path. ``needs`` is the weakest role that may call it; None: it is public.
+
+    A body is JSON of at most ``largest_body`` bytes, or of one of the media types that the route ``takes``.
+    """
 
     handler: Handler
     needs: Role | None
+    takes: tuple[str, ...] = ()
+    largest_body: int = LARGEST_BODY
 
 
 class Match(Struct, frozen=True):

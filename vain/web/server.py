@@ -25,15 +25,20 @@ from vain.history import History
 from vain.hub import Hub
 from vain.monitor import Monitor
 from vain.notifier import ErrorNotices, Notifier
+from vain.past import Past
+from vain.recorder import Recorder
 from vain.sampler import Sampler
 from vain.samples import Sample
 from vain.settings import Settings
-from vain.source import Charts, LocalSource
+from vain.source import LocalSource
 from vain.store.database import Store
 from vain.store.folder import private_file
 from vain.store.keys import KeyRing
+from vain.store.metrics.retention import Keep
+from vain.store.metrics.store import MetricStore
 from vain.tracker import Tracker
 from vain.types import Event
+from vain.visuals import Charts
 from vain.web.caretaker import Caretaker
 from vain.web.desk import Desk
 from vain.web.events import Fanout
@@ -130,20 +135,25 @@ class Server:
         logging.getLogger("vain").addHandler(errors)
         self._ends.append(lambda: logging.getLogger("vain").removeHandler(errors))
 
+        metrics = self._open_metrics()
         sampler = Sampler(settings.data_dir)
         self._ends.append(sampler.close)
+        recorder = Recorder(metrics, History(), settings.interval_seconds)
+        self._ends.append(lambda: asyncio.to_thread(recorder.close))
+        past = Past(metrics)
+        self._ends.append(lambda: asyncio.to_thread(past.close))
         monitor = Monitor(
             sampler,
-            History(),
+            recorder,
             settings.interval_seconds,
             lambda: store.counts,
             self._on_sample_elsewhere,
         )
         tracker = Tracker(store)
-        charts = Charts(tracker, monitor, self._hub)
+        charts = Charts(tracker, recorder, self._hub)
         gate = Gate((*settings.allow_hosts, settings.host), self.port, keys)
         self._services = Services(
-            tracker, monitor, self._notifier, self._hub, charts, keys, gate, _assets(), SampleJson()
+            tracker, monitor, past, self._notifier, self._hub, charts, keys, gate, _assets(), SampleJson()
         )
         fanout = Fanout(self._hub, store)
         self._desk = self._make_desk(fanout)
@@ -154,10 +164,22 @@ class Server:
         self._ends.append(lambda: asyncio.to_thread(monitor.stop))
 
         period, host = settings.interval_seconds, socket.gethostname()
-        source.use(LocalSource(host, period, tracker, monitor, self._notifier, self._hub, charts))
+        source.use(LocalSource(host, period, tracker, monitor, recorder.history, past, self._notifier, self._hub, charts))
         self._ends.append(lambda: source.use(None))
         self._ends.append(self._desk.mounts.stop)
         self._take_requests(sockets, fanout)
+
+    def _open_metrics(self) -> MetricStore:
+        settings = self._settings
+        keep = Keep(
+            settings.keep_raw_seconds,
+            settings.keep_minutes_seconds,
+            settings.keep_hours_seconds,
+            settings.history_bytes,
+        )
+        metrics = MetricStore(settings.data_dir, settings.interval_seconds, keep, socket.gethostname())
+        self._ends.append(lambda: asyncio.to_thread(metrics.close))
+        return metrics
 
     def _make_desk(self, fanout: Fanout) -> Desk:
         routes = table()

@@ -10,10 +10,11 @@ from vain.codec import encode
 from vain.hub import Hub
 from vain.monitor import Monitor
 from vain.notifier import Notifier
+from vain.past import Past
 from vain.samples import Sample
-from vain.source import Charts
 from vain.store.keys import KeyRing
 from vain.tracker import Tracker
+from vain.visuals import Charts
 from vain.web.gate import Gate
 
 
@@ -42,6 +43,7 @@ class Services(Struct, frozen=True):
 
     tracker: Tracker
     monitor: Monitor
+    past: Past
     notifier: Notifier
     hub: Hub
     charts: Charts

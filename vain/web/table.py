@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vain.errors import NotFound
-from vain.web import login, notifications, performance, tasks, visualizations
+from vain.web import history, login, notifications, performance, tasks, visualizations
 from vain.web.http import Request, Response
 from vain.web.routes import Endpoint, Routes
 from vain.web.services import Services
@@ -22,7 +22,10 @@ def table() -> Routes:
                 "DELETE": Endpoint(tasks.delete_task, "write"),
             },
             "/performance": {"GET": Endpoint(performance.show, "read")},
-            "/performance/history": {"GET": Endpoint(performance.history, "read")},
+            "/performance/history": {
+                "GET": Endpoint(history.show, "read"),
+                "POST": Endpoint(history.take, "write", tuple(history.IMPORT_TYPES), history.LARGEST_IMPORT),
+            },
             "/visualizations": {"GET": Endpoint(visualizations.show, "read")},
             "/visualizations/{chart}": {"GET": Endpoint(visualizations.show_chart, "read")},
             "/notifications": {"GET": Endpoint(notifications.list_notifications, "read")},

@@ -60,9 +60,17 @@ def put(connection: apsw.Connection, book: SeriesBook, rows: Sequence[HotRow], l
 
 
 def columns(
-    rows: Sequence[StoredRow], pending: Sequence[HotRow], book: SeriesBook, wanted: set[int] | None = None
+    rows: Sequence[StoredRow],
+    layouts: Mapping[int, tuple[int, ...]],
+    pending: Sequence[HotRow] = (),
+    ids: Mapping[str, int] | None = None,
+    wanted: set[int] | None = None,
 ) -> HotColumns:
-    """Written rows and those that wait to be, in order of time; of the same time, what was written last."""
+    """Written rows and those that wait to be, in order of time; of the same time, what was written last.
+
+    ``ids`` are the numbers of the series of ``pending``; with ``wanted`` only these series are taken.
+    """
+    ids = ids or {}
     t = np.fromiter((row[0] for row in (*rows, *pending)), np.int64, len(rows) + len(pending))
     found: dict[int, Floats] = {}
 
@@ -77,10 +85,10 @@ def columns(
     at = 0
     for layout, group in groupby(rows, key=lambda row: row[1]):
         parts = [row[2] for row in group]
-        place(at, len(parts), book.layouts[layout], b"".join(parts))
+        place(at, len(parts), layouts[layout], b"".join(parts))
         at += len(parts)
     for row in pending:
-        place(at, 1, [book.ids.get(name) for name in row.names], row.values)
+        place(at, 1, [ids.get(name) for name in row.names], row.values)
         at += 1
     return _in_order(HotColumns(t, found))
 

@@ -59,12 +59,25 @@ MOST_CELLS = 1_000_000
 
 
 class Snapshot(NamedTuple):
-    """What a reader sees: the database, and the rows that wait to be written to it."""
+    """What a reader sees: the database, and the rows and spans that wait to be written to it."""
 
     connection: apsw.Connection
     book: SeriesBook
+    ids: Mapping[str, int]
+    """The numbers of all series; those that were never written have a negative one."""
     pending: Sequence[HotRow]
-    spans: Sequence[Span] = ()
+    spans: Sequence[Span]
+
+
+def snapshot_of(
+    connection: apsw.Connection, book: SeriesBook, pending: Sequence[HotRow], noted: Sequence[Span]
+) -> Snapshot:
+    """What a reader sees in the transaction that is open, if ``pending`` and ``noted`` were taken before it began."""
+    ids = book.ids
+    unwritten = dict.fromkeys(name for row in pending for name in row.names if name not in ids)
+    if unwritten:
+        ids = {**ids, **{name: -number for number, name in enumerate(unwritten, start=1)}}
+    return Snapshot(connection, book, ids, pending, noted)
 
 
 class _Plan(NamedTuple):
@@ -94,9 +107,9 @@ _ROLL_UPS: Mapping[Tier, _RollUps] = {
 
 def window(snapshot: Snapshot, query: MetricQuery) -> MetricWindow:
     """The window that is asked for. Raises Invalid for a metric that is not there, and for too many points."""
-    names = matching(list(snapshot.book.ids), query.metrics)
+    names = matching(list(snapshot.ids), query.metrics)
     plan = _plan(query, len(names))
-    tier = _kept_tier(snapshot, plan, [snapshot.book.ids[name] for name in names])
+    tier = _kept_tier(snapshot, plan, [snapshot.ids[name] for name in names])
     if tier != plan.tier:
         step_seconds = max(plan.step_seconds, float(TIER_SECONDS[tier]))
         plan = plan._replace(tier=tier, step_seconds=step_seconds)
@@ -213,7 +226,7 @@ class _Times(NamedTuple):
 def _samples(snapshot: Snapshot, plan: _Plan, names: Sequence[str]) -> MetricWindow:
     step_ms = plan.step_seconds * SECOND_MS
     begin, end = int(plan.after * SECOND_MS // step_ms * step_ms), milliseconds(plan.before)
-    ids = [snapshot.book.ids[name] for name in names]
+    ids = [snapshot.ids[name] for name in names]
     times = _times(snapshot, begin, end, set(ids))
     period_ms = usual_period_ms(times.t)
     within = times.t >= milliseconds(plan.after)
@@ -260,7 +273,7 @@ def _newest(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> HotCo
     """The samples that are not sealed yet; those that wait to be written may have been written in between."""
     rows = list(snapshot.connection.execute(queries.HOT, (begin, end)))
     pending = [row for row in snapshot.pending if begin <= row.t < end]
-    return hot.columns(rows, pending, snapshot.book, wanted)
+    return hot.columns(rows, snapshot.book.layouts, pending, snapshot.ids, wanted)
 
 
 # --- roll-ups ----------------------------------------------------------------------------------------------------
@@ -268,7 +281,7 @@ def _newest(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> HotCo
 
 def _roll_ups(snapshot: Snapshot, plan: _Plan, names: Sequence[str]) -> MetricWindow:
     tier = _ROLL_UPS[plan.tier]
-    ids = [snapshot.book.ids[name] for name in names]
+    ids = [snapshot.ids[name] for name in names]
     first, count = _buckets(plan, plan.step_seconds)
     step_ms = round(plan.step_seconds * SECOND_MS)
     begin, end = first * step_ms, (first + count) * step_ms

@@ -15,7 +15,7 @@ import numpy as np
 
 from vain import chunks
 from vain.bands import Bands, Floats, Integers, Rows, of_values, reduced, unknown, usual_period_ms
-from vain.catalog import metric_of
+from vain.catalog import mean_decimals, metric_of
 from vain.store.metrics import queries
 from vain.store.metrics.book import OWN_HOST, SeriesBook
 from vain.store.metrics.periods import (
@@ -29,7 +29,6 @@ from vain.store.metrics.periods import (
 
 HOURS_OF_DAY = 24
 MINUTES_OF_HOUR = 60
-MEAN_DECIMALS = 2
 
 Columns = Mapping[int, Floats]
 """Values by the number of their series."""
@@ -139,7 +138,7 @@ def _roll_up(
     hours = reduced(rows, HOUR_MS, day * HOURS_OF_DAY, HOURS_OF_DAY)
     block, place = divmod(day * HOURS_OF_DAY, BLOCK_HOURS)
     for series in touched.values:
-        slots = _Slots(day * HOURS_OF_DAY, touched, _rollup_decimals(book.names[series]))
+        slots = _Slots(day * HOURS_OF_DAY, touched, mean_decimals(metric_of(book.names[series])))
         stored = _stored_bands(connection, queries.MINUTES, chunk_id(series, day), MINUTES_OF_DAY)
         slots.take(stored, minutes.series[str(series)], 0, MINUTES_OF_HOUR)
         made.minutes.append((chunk_id(series, day), chunks.pack_bands(stored)))
@@ -147,14 +146,6 @@ def _roll_up(
         if identifier not in blocks:
             blocks[identifier] = _stored_bands(connection, queries.HOURS, identifier, BLOCK_HOURS)
         slots.take(blocks[identifier], hours.series[str(series)], place, 1)
-
-
-def _rollup_decimals(name: str) -> int | None:
-    """A mean is worth two decimals more than a sample, and a byte is worth none; of what is not known, all."""
-    metric = metric_of(name)
-    if metric is None:
-        return None
-    return 0 if metric.unit.startswith("bytes") else (metric.decimals or 0) + MEAN_DECIMALS
 
 
 class _Slots(NamedTuple):

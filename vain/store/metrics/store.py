@@ -101,6 +101,7 @@ class MetricStore:
         self._log_pages = 0
         self._gate = ReadGate()
         self._local = threading.local()
+        self._readers: list[apsw.Connection] = []
         self._path = private_file(folder / DATABASE_NAME)
         self._connection = self._opened()
         self._connection.set_wal_hook(self._note_log)
@@ -142,11 +143,16 @@ class MetricStore:
             if len(self._pending) == 1:
                 self._changed.notify_all()
 
+    def note(self, noted: Sequence[Span]) -> None:
+        """Store spans with the next commit, without a sample."""
+        with self._changed:
+            self._spans.extend(noted[: max(0, MOST_SPANS_PENDING - len(self._spans))])
+
     def window(self, query: MetricQuery) -> MetricWindow:
         """What is asked for. Raises Invalid for a metric that is not there, and for too many points."""
         with self._changed:  # before the database is looked at: a row may be found twice, but not missed
             pending, noted = tuple(self._pending), tuple(self._spans)
-        return self._read(lambda connection: reading.window(self._snapshot(connection, pending, noted), query))
+        return self._read(lambda connection: reading.window(reading.snapshot_of(connection, self._book, pending, noted), query))
 
     def names(self) -> list[str]:
         """Every series that was ever stored and is not forgotten."""
@@ -160,7 +166,7 @@ class MetricStore:
         """When the oldest and the newest sample were taken (Unix seconds; the oldest to an hour); None without any."""
         with self._changed:
             pending = tuple(self._pending)
-        return self._read(lambda connection: _extent(self._snapshot(connection, pending, ())))
+        return self._read(lambda connection: _extent(reading.snapshot_of(connection, self._book, pending, ())))
 
     def size_bytes(self) -> int:
         """What the history takes on disk, with the log that was not taken in yet."""
@@ -182,21 +188,24 @@ class MetricStore:
         return rows
 
     def flush(self) -> None:
-        """Commit what waits. Raises StoreFull or Unavailable when that fails."""
-        self._on_writer(self._commit)
+        """Commit what waits, and seal the hours that are over. Raises StoreFull or Unavailable when that fails."""
+        self._on_writer(self._commit_and_seal)
 
     def forget(self) -> None:
         """Delete what is too old or too much now, as after each hour."""
         self._on_writer(self._forget)
 
     def close(self) -> None:
-        """Commit what waits, end the thread. Twice is once."""
+        """Commit what waits, end the thread. Nobody may read any more. Twice is once."""
         with self._changed:
             if self._closing:
                 return
             self._closing = True
             self._changed.notify_all()
         self._writer.join()
+        # The last connection takes the log into the database, so the one that may write has to be it.
+        for connection in self._readers:
+            connection.close(True)
         self._connection.close(True)
 
     # --- the writing thread ---
@@ -209,9 +218,8 @@ class MetricStore:
                 _finish(job)
                 continue
             try:
-                self._commit()
+                self._commit_and_seal()
                 retry_at = float("-inf")
-                self._seal_if_due()
             except (StoreFull, Unavailable) as error:
                 self._complain(error)
                 retry_at = time.monotonic() + RETRY_SECONDS
@@ -241,6 +249,10 @@ class MetricStore:
             self._changed.notify_all()
         return future.result()
 
+    def _commit_and_seal(self) -> None:
+        self._commit()
+        self._seal_if_due()
+
     def _commit(self) -> None:
         with self._changed:
             rows, noted, labels, lost = list(self._pending), list(self._spans), dict(self._labels), self._lost
@@ -267,30 +279,33 @@ class MetricStore:
         if self._current_hour is None or time.monotonic() < self._seal_at:
             return
         self._seal_at = time.monotonic() + SEAL_RETRY_SECONDS
-        self._seal()
+        # A clock that was set back leaves rows on both sides of the hour that is under way.
+        self._seal(self._current_hour * HOUR_MS, (self._current_hour + 1) * HOUR_MS)
         self._seal_at = float("inf")
         self._forget()
         self._restart_log()
 
-    def _seal(self) -> None:
-        """Every hour but the one that is under way. A clock that was set back leaves rows on both sides of it."""
-        assert self._current_hour is not None  # noqa: S101  (the caller has looked)
-        bounds = self._current_hour * HOUR_MS, (self._current_hour + 1) * HOUR_MS
-        rows = list(self._connection.execute(queries.HOT_OUTSIDE, bounds))
+    def _seal(self, begin: int = 0, end: int = 0) -> None:
+        """All rows but those from ``begin`` to ``end`` (milliseconds) become chunks."""
+        rows = list(self._connection.execute(queries.HOT_OUTSIDE, (begin, end)))
         if not rows:
             return
-        columns = hot.columns(rows, (), self._book)
+        columns = hot.columns(rows, self._book.layouts)
         made = sealing.chunks_of(self._connection, self._book, columns.t, columns.values)
 
         def change(connection: apsw.Connection) -> None:
             made.put(connection)
-            connection.execute(queries.FORGET_HOT_OUTSIDE, bounds)
+            connection.execute(queries.FORGET_HOT_OUTSIDE, (begin, end))
             connection.execute(queries.FORGET_LAYOUTS)
 
         self._in_transaction(change)
         self._book.reload(self._connection)
 
     def _import(self, t: Integers, values: Mapping[str, Floats]) -> int:
+        hours = int(t[0]) // HOUR_MS * HOUR_MS, (int(t[-1]) // HOUR_MS + 1) * HOUR_MS
+        if self._connection.execute(queries.HOT, hours).fetchone() is not None:
+            self._seal()  # so that both meet in one chunk
+
         def change(connection: apsw.Connection) -> None:
             self._book.add(connection, values)
             numbered = {self._book.ids[name]: column for name, column in values.items() if name in self._book.ids}
@@ -347,17 +362,13 @@ class MetricStore:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = open_for_reading(self._path, CACHE_KIB)
+            self._readers.append(connection)
         with self._gate.reading():
             connection.execute("BEGIN")
             try:
                 return query(connection)
             finally:
                 connection.execute("COMMIT")
-
-    def _snapshot(
-        self, connection: apsw.Connection, pending: Sequence[HotRow], noted: Sequence[Span]
-    ) -> reading.Snapshot:
-        return reading.Snapshot(connection, self._book, pending, noted)
 
     def _opened(self) -> apsw.Connection:
         try:

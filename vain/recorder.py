@@ -1,0 +1,82 @@
+"""From the monitor's samples to the history: what was seen, and what the clocks say of the time in between."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+import numpy as np
+
+from vain.bands import MetricQuery
+from vain.clock import unix
+from vain.errors import VainError
+from vain.history import History
+from vain.quality import MissingSeries, Moment, Span, between, since_last_run
+from vain.sampler.clocks import Clocks
+from vain.samples import Sample, labels, series
+from vain.store.metrics.store import MetricStore
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Gives each sample to the last hour, in memory (``history``), and to the store, in the monitor's thread.
+
+    Nothing here waits for the disk: what the store cannot take it counts as ``dropped``. Made before the first sample,
+    it reads the last hour before the restart, so that live charts begin with it.
+    """
+
+    def __init__(
+        self, store: MetricStore, history: History, period_seconds: float, clocks: Clocks | None = None
+    ) -> None:
+        self.history = history
+        self._store, self._period_seconds = store, period_seconds
+        self._clocks = clocks or Clocks()
+        self._missing = MissingSeries()
+        self._before: Moment | None = None
+        extent = store.extent()
+        self._last_run_ended_at = None if extent is None else extent[1]
+        if extent is not None:
+            self._remember(extent[1])
+
+    @property
+    def dropped(self) -> int:
+        """How many samples could not be stored."""
+        return self._store.dropped
+
+    def take(self, sample: Sample) -> None:
+        """One sample, just taken."""
+        t = unix(sample.timestamp)
+        moment = Moment(t, self._clocks.monotonic(), self._clocks.since_boot())
+        spans = [*self._since(moment), *self._missing.note(t, sample.missing)]
+        self._before = moment
+        row = list(series(sample))
+        self.history.append(t, row)
+        self._store.append(t, row, partial(labels, sample), spans)
+
+    def close(self) -> None:
+        """Note what is missing to the end, and commit what waits."""
+        if self._before is not None:
+            self._store.note(self._missing.close())
+        self._store.close()
+
+    def _since(self, moment: Moment) -> list[Span]:
+        if self._before is not None:
+            return between(self._before, moment, self._period_seconds)
+        if self._last_run_ended_at is None:
+            return []
+        return since_last_run(self._last_run_ended_at, moment.wall, self._period_seconds)
+
+    def _remember(self, newest: float) -> None:
+        seconds = self.history.capacity * self._period_seconds
+        try:
+            window = self._store.window(MetricQuery(newest - seconds, newest + 0.001))
+        except VainError as error:
+            logger.warning("The last hour could not be read: %s", error.detail)
+            return
+        if window.tier != "raw":
+            return
+        known = sum((bands.count for bands in window.series.values()), np.zeros(len(window.t), np.int64)) > 0
+        columns = {name: bands.mean[known].tolist() for name, bands in window.series.items()}
+        for number, t in enumerate(window.t[known].tolist()):
+            self.history.append(t, [(name, column[number]) for name, column in columns.items()])

@@ -1,0 +1,237 @@
+"""``/performance/history``: any window of the metrics, as JSON, CSV, Arrow or Parquet; and the import of others'."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from msgspec import Struct, field
+
+from vain import patterns, tables
+from vain.bands import Bands, Floats, MetricQuery, MetricWindow
+from vain.catalog import mean_decimals, metric_of
+from vain.clock import unix
+from vain.codec import decode, encode
+from vain.errors import Flaw, Malformed, NotAcceptable
+from vain.quality import Cause, Span
+from vain.types import LARGEST_INTEGER, Task
+from vain.web.http import JSON, Request, Response, whole_number
+from vain.web.services import Services
+from vain.windows import seconds_of
+
+DEFAULT_SECONDS = 600.0
+MOST_POINTS = 10_000
+LARGEST_IMPORT = 16 << 20
+"""Bytes of one body; a larger file is sent in parts."""
+IMPORT_TYPES: Mapping[str, tables.Format] = {"text/csv": "csv", "application/vnd.apache.parquet": "parquet"}
+FORMATS: Mapping[str, str] = {
+    "json": JSON,
+    "csv": "text/csv; charset=utf-8; header=present",
+    "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+class SpanAnswer(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Why values are missing or doubtful between two moments (Unix seconds); ``series`` is null for all of them."""
+
+    cause: Cause
+    begin: float
+    end: float
+    series: str | None
+
+
+class BandsAnswer(Struct, frozen=True):
+    """One series: for each time the mean, the least and the largest value; None where nothing is known."""
+
+    mean: list[float]
+    min: list[float]
+    max: list[float]
+
+
+class WindowAnswer(Struct, frozen=True):
+    """A window. ``t`` in Unix seconds, ``step`` in seconds; ``tier`` is the resolution that it was read from."""
+
+    after: float
+    before: float
+    t: list[float]
+    series: dict[str, BandsAnswer]
+    tier: str
+    step: float
+    quality: list[SpanAnswer]
+
+
+class HistoryAnswer(WindowAnswer, frozen=True):
+    """The window that was asked for, and in ``baseline`` the one that it is compared with."""
+
+    baseline: WindowAnswer | None = None
+
+
+class ImportAnswer(Struct, frozen=True):
+    """How many rows and series a body had."""
+
+    rows: int
+    series: int
+
+
+class _Asked(Struct, frozen=True):
+    query: MetricQuery
+    baseline: MetricQuery | None
+    format: str = field(default="json")
+
+
+async def show(services: Services, request: Request) -> Response:
+    """The metrics of a window."""
+    asked = await _asked(services, request)
+    store = services.past.store
+    if asked.format == "json":
+        return Response(await services.past.run(partial(_json, store.window, asked)))
+    body = await services.past.run(lambda: tables.written(store.window(asked.query), asked.format))  # type: ignore[arg-type]  # one of FORMATS
+    name = f'attachment; filename="vain-history.{asked.format}"'
+    return Response(body, content_type=FORMATS[asked.format], headers={"Content-Disposition": name})
+
+
+async def take(services: Services, request: Request) -> Response:
+    """Import samples from a CSV or Parquet body."""
+    request.parameters()
+    content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = IMPORT_TYPES.get(content_type)
+    if kind is None:
+        raise Malformed("A body is expected: CSV or Parquet with a column 'timestamp' and one for each metric.")
+    return Response(encode(await services.past.change(lambda: _imported(services, request.body, kind))), status=201)
+
+
+def _imported(services: Services, body: bytes, kind: tables.Format) -> ImportAnswer:
+    """Batch by batch: a small body may hold many rows. What came before a batch that is wrong stays."""
+    rows, names = 0, set[str]()
+    for t, values in tables.read(body, kind):
+        rows += services.past.store.import_rows(t, values)
+        names.update(values)
+    return ImportAnswer(rows, len(names))
+
+
+async def _asked(services: Services, request: Request) -> _Asked:
+    given = request.parameters("after", "before", "points", "metrics", "task_id", "baseline", "format")
+    now = time.time()
+    after, before = await _span(services, given, now)
+    points = whole_number(given, "points", 0, 1, LARGEST_INTEGER) if "points" in given else None
+    metrics = patterns.parsed(given["metrics"]) if "metrics" in given else None
+    query = MetricQuery(after, before, metrics, points)
+    form = _format(given.get("format"), request.headers.get("Accept"))
+    baseline = None
+    if "baseline" in given:
+        if form != "json":
+            raise _malformed("baseline", "It is given in JSON only.")
+        baseline = await _baseline(services, given, query)
+    return _Asked(query, baseline, form)
+
+
+async def _span(services: Services, given: Mapping[str, str], now: float) -> tuple[float, float]:
+    if "task_id" in given:
+        for name in ("after", "before"):
+            if name in given:
+                raise _malformed(name, "The task's own time is taken; leave out either this or 'task_id'.")
+        task_id = whole_number(given, "task_id", 0, 1, LARGEST_INTEGER)
+        return _time_of(decode(Task, (await services.tracker.get(task_id)).body), now)
+    before = seconds_of(given["before"], now, "before") if "before" in given else now
+    after = seconds_of(given["after"], now, "after") if "after" in given else before - DEFAULT_SECONDS
+    if not after < before:
+        raise _malformed("after", "It must be earlier than 'before'.")
+    return after, before
+
+
+def _time_of(task: Task, now: float) -> tuple[float, float]:
+    """From its start (or creation, if it never started) to its end, or until now."""
+    begin = unix(task.started_at or task.created_at)
+    end = unix(task.completed_at) if task.completed_at else now
+    return begin, max(end, begin + 0.001)
+
+
+async def _baseline(services: Services, given: Mapping[str, str], query: MetricQuery) -> MetricQuery:
+    """``previous``: the window before this one, or the run before this task; a negative number: so many seconds ago."""
+    text, length = given["baseline"], query.before - query.after
+    if text == "previous" and "task_id" in given:
+        earlier = await services.tracker.previous_run(int(given["task_id"]))
+        if earlier is None:
+            raise _malformed("baseline", "There is no earlier run of this task's key or name.")
+        after, before = _time_of(earlier, query.after)
+        return MetricQuery(after, before, query.metrics, query.points)
+    shift = length
+    if text != "previous":
+        shift = -_seconds(text)
+    return MetricQuery(query.after - shift, query.before - shift, query.metrics, query.points)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not -1e10 < seconds < 0:
+        raise _malformed("baseline", "'previous' is expected, or negative seconds: -86400 for the day before.")
+    return seconds
+
+
+def _format(named: str | None, accepted: str | None) -> str:
+    if named is not None:
+        if named not in FORMATS:
+            raise _malformed("format", f"One of {', '.join(FORMATS)} is expected.")
+        return named
+    wanted = [part.partition(";")[0].strip().lower() for part in (accepted or "").split(",")]
+    for media_type in wanted:
+        if media_type in ("", "*/*", "application/*", JSON, "text/html"):
+            return "json"
+        for name, content_type in FORMATS.items():
+            if content_type.partition(";")[0] == media_type:
+                return name
+    raise NotAcceptable(f"The history is to be had as {', '.join(FORMATS)}.")
+
+
+def _json(read: Callable[[MetricQuery], MetricWindow], asked: _Asked) -> bytes:
+    window = read(asked.query)
+    answer = _answer(asked.query, window)
+    if asked.baseline is None:
+        return encode(answer)
+    query = asked.baseline
+    if window.step_seconds and not (window.t % window.step_seconds).any():
+        # Reduced: the same step, so that point can be laid upon point.
+        query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds)
+    compared = _answer(query, read(query))
+    fields = {name: getattr(compared, name) for name in WindowAnswer.__struct_fields__}
+    answered = {name: getattr(answer, name) for name in WindowAnswer.__struct_fields__}
+    return encode(HistoryAnswer(**answered, baseline=WindowAnswer(**fields)))
+
+
+def _answer(query: MetricQuery, window: MetricWindow) -> HistoryAnswer:
+    return HistoryAnswer(
+        after=round(query.after, 3),
+        before=round(query.before, 3),
+        t=window.t.round(3).tolist(),
+        series={name: _bands(name, bands) for name, bands in window.series.items()},
+        tier=window.tier,
+        step=window.step_seconds,
+        quality=[_span_answer(span) for span in window.spans],
+    )
+
+
+def _bands(name: str, bands: Bands) -> BandsAnswer:
+    """NaN becomes null in JSON; what is no more than rounding makes a body twice as long."""
+    decimals = mean_decimals(metric_of(name))
+
+    def cells(column: Floats) -> list[float]:
+        cut: list[float] = (column if decimals is None else column.round(decimals)).tolist()
+        return cut
+
+    mean = cells(bands.mean)
+    if bands.min is bands.mean:
+        return BandsAnswer(mean, mean, mean)
+    return BandsAnswer(mean, cells(bands.min), cells(bands.max))
+
+
+def _span_answer(span: Span) -> SpanAnswer:
+    return SpanAnswer(span.cause, round(span.begin, 3), round(span.end, 3), span.series)
+
+
+def _malformed(parameter: str, detail: str) -> Malformed:
+    return Malformed(f"{parameter}: {detail}", [Flaw(detail, parameter=parameter)])
