@@ -44,6 +44,7 @@ def test_between_two_runs_vain_was_stopped() -> None:
     assert since_last_run(T, T + 60, 1.0) == [Span("stopped", T, T + 60)]
     assert since_last_run(T, T + 2, 1.0) == []
     assert since_last_run(T, T - 60, 1.0) == [Span("clock-set", T - 60, T)]
+    assert since_last_run(T + 1e8, T, 1.0) == []
 
 
 def test_a_missing_value_is_given_at_once_and_again_when_it_ends() -> None:

@@ -24,6 +24,9 @@ LEVEL = 8
 """Of Pco's 0 to 12: a hundredth smaller than 4 for twice the time, which is 0.2 ms for an hour."""
 EXACT = 2.0**53
 
+NOTHING = Bands(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.int64))
+"""Roll-ups of no slots."""
+
 _HEAD = struct.Struct("<BBIII")
 """Codec, decimals, number of values, size of what says which are known (0: all are), checksum of what follows."""
 _PARTS = struct.Struct("<III")

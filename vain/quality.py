@@ -33,6 +33,7 @@ MEANINGS: Mapping[str, str] = {
 ASLEEP_SECONDS = 1.0
 STEP_SECONDS = 0.5
 """A time of day that moved by less than this against the boot clock was not set, only slewed by NTP."""
+FAR_SECONDS = 86_400.0
 LATE_PERIODS = 2.5
 """Two looks that are further apart than this many periods have at least one missing between them."""
 
@@ -74,9 +75,12 @@ def between(earlier: Moment, later: Moment, period_seconds: float) -> list[Span]
 
 
 def since_last_run(last: float, first: float, period_seconds: float) -> list[Span]:
-    """Between the newest stored sample and the first of this run (Unix seconds)."""
+    """Between the newest stored sample and the first of this run (Unix seconds).
+
+    A newest sample that is far ahead was taken while the clock was wrong; how long that lasted nobody knows.
+    """
     if first < last:
-        return [Span("clock-set", first, last)]
+        return [Span("clock-set", first, last)] if last - first < FAR_SECONDS else []
     return [Span("stopped", last, first)] if first - last > LATE_PERIODS * period_seconds else []
 
 

@@ -38,7 +38,7 @@ def fed(store: MetricStore, seconds: range, value: Callable[[int], float | None]
 
 def sealed(store: MetricStore) -> int:
     """How many chunks of samples there are."""
-    return int(store._read(lambda connection: connection.execute("SELECT count(*) FROM raw").get))
+    return int(store._read(lambda seen: seen.connection.execute("SELECT count(*) FROM raw").get))
 
 
 def imported(store: MetricStore, seconds: np.ndarray, values: np.ndarray, name: str = "cpu.percent") -> int:

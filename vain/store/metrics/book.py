@@ -31,11 +31,7 @@ class SeriesBook:
         known = list(connection.execute(queries.SERIES, (OWN_HOST,)))
         self.ids: Mapping[str, int] = {name: number for number, name in known}
         self.names: Mapping[int, str] = dict(known)
-        self.layouts: Mapping[int, tuple[int, ...]] = {
-            number: tuple(np.frombuffer(packed, "<u4").tolist())
-            for number, packed in connection.execute(queries.LAYOUTS)
-        }
-        self._numbers = {series: number for number, series in self.layouts.items()}
+        self._numbers = {series: number for number, series in layouts_of(connection).items()}
         self._full = False
 
     def add(self, connection: apsw.Connection, names: Iterable[str], labels: Callable[[], Labels] = dict) -> None:
@@ -57,7 +53,6 @@ class SeriesBook:
         if number is None:
             number = int(connection.execute(queries.ADD_LAYOUT, (np.array(series, "<u4").tobytes(),)).get)
             self._numbers[series] = number
-            self.layouts = {**self.layouts, number: series}
         return number
 
     def _is_full(self, more: int) -> bool:
@@ -67,3 +62,10 @@ class SeriesBook:
             self._full = True
             logger.warning("There are %d series; new ones are not stored", len(self.ids))
         return True
+
+
+def layouts_of(connection: apsw.Connection) -> dict[int, tuple[int, ...]]:
+    """The series of each layout, as of the snapshot that is read: numbers of layouts are used again."""
+    return {
+        number: tuple(np.frombuffer(packed, "<u4").tolist()) for number, packed in connection.execute(queries.LAYOUTS)
+    }

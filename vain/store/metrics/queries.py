@@ -8,6 +8,12 @@ SERIES = "SELECT series_id, name FROM series WHERE host_id = ?"
 LABELS = "SELECT name, labels FROM series WHERE host_id = ?"
 ADD_SERIES = "INSERT INTO series (series_id, host_id, name, labels) VALUES (?, ?, ?, ?)"
 LAST_SERIES = "SELECT coalesce(max(series_id), 0) FROM series"
+EMPTY_SERIES = """
+SELECT series_id FROM series
+WHERE NOT EXISTS (SELECT 1 FROM hours WHERE id >= series_id << 32 AND id < (series_id + 1) << 32)
+  AND NOT EXISTS (SELECT 1 FROM minutes WHERE id >= series_id << 32 AND id < (series_id + 1) << 32)
+  AND NOT EXISTS (SELECT 1 FROM raw WHERE id >= series_id << 32 AND id < (series_id + 1) << 32)"""
+FORGET_SERIES = "DELETE FROM series WHERE series_id = ?"
 SET_HOST = """
 INSERT INTO hosts (host_id, name) VALUES (?, ?)
 ON CONFLICT (host_id) DO UPDATE SET name = excluded.name WHERE name <> excluded.name"""

@@ -8,7 +8,7 @@ the longest one, not by all of them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import apsw
@@ -28,13 +28,12 @@ from vain.bands import (
     reduced,
     usual_period_ms,
 )
-from vain.errors import Flaw, Invalid, StoreDamaged
+from vain.errors import StoreDamaged
 from vain.patterns import is_pattern, matching
-from vain.quality import Span
-from vain.steps import FEWEST_PERIODS, TIER_SECONDS, Tier, bucket_count, step_for, tier_for
+from vain.steps import FEWEST_PERIODS, Tier, bucket_count, step_for
 from vain.store.metrics import hot, queries
-from vain.store.metrics.book import OWN_HOST, SeriesBook
-from vain.store.metrics.hot import HotColumns, HotRow
+from vain.store.metrics.book import OWN_HOST, layouts_of
+from vain.store.metrics.hot import HotColumns
 from vain.store.metrics.periods import (
     BLOCK_HOURS,
     BLOCK_MS,
@@ -47,47 +46,13 @@ from vain.store.metrics.periods import (
     milliseconds,
     period_of,
 )
+from vain.store.metrics.planning import Plan, planned
+from vain.store.metrics.snapshot import Snapshot
 from vain.store.metrics.spans import spans_of
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-MOST_POINTS = 10_000
-MOST_CELLS = 1_000_000
-"""Points times series of one answer."""
-
-
-class Snapshot(NamedTuple):
-    """What a reader sees: the database, and the rows and spans that wait to be written to it."""
-
-    connection: apsw.Connection
-    book: SeriesBook
-    ids: Mapping[str, int]
-    """The numbers of all series; those that were never written have a negative one."""
-    pending: Sequence[HotRow]
-    spans: Sequence[Span]
-
-
-def snapshot_of(
-    connection: apsw.Connection, book: SeriesBook, pending: Sequence[HotRow], noted: Sequence[Span]
-) -> Snapshot:
-    """What a reader sees in the transaction that is open, if ``pending`` and ``noted`` were taken before it began."""
-    ids = book.ids
-    unwritten = dict.fromkeys(name for row in pending for name in row.names if name not in ids)
-    if unwritten:
-        ids = {**ids, **{name: -number for number, name in enumerate(unwritten, start=1)}}
-    return Snapshot(connection, book, ids, pending, noted)
-
-
-class _Plan(NamedTuple):
-    after: float
-    before: float
-    points: int
-    step_seconds: float
-    tier: Tier
-    is_fixed: bool
-    """Whether the step was asked for, and not the number of points."""
 
 
 class _RollUps(NamedTuple):
@@ -108,96 +73,11 @@ _ROLL_UPS: Mapping[Tier, _RollUps] = {
 def window(snapshot: Snapshot, query: MetricQuery) -> MetricWindow:
     """The window that is asked for. Raises Invalid for a metric that is not there, and for too many points."""
     names = matching(list(snapshot.ids), query.metrics)
-    plan = _plan(query, len(names))
-    tier = _kept_tier(snapshot, plan, [snapshot.ids[name] for name in names])
-    if tier != plan.tier:
-        step_seconds = max(plan.step_seconds, float(TIER_SECONDS[tier]))
-        plan = plan._replace(tier=tier, step_seconds=step_seconds)
+    plan = planned(snapshot, query, [snapshot.ids[name] for name in names])
     found = _samples(snapshot, plan, names) if plan.tier == "raw" else _roll_ups(snapshot, plan, names)
     found = found._replace(series=_spoken_of(found.series, query.metrics))
     spans = spans_of(snapshot.connection, snapshot.book, query, found, snapshot.spans)
     return found._replace(spans=spans)
-
-
-def _plan(query: MetricQuery, series: int) -> _Plan:
-    points = MOST_POINTS if query.points is None else query.points
-    if query.step_seconds is not None:
-        points = bucket_count(query.after, query.before, query.step_seconds)
-    _check(points, series, is_asked=query.points is not None or query.step_seconds is not None)
-    points = max(1, min(points, MOST_CELLS // max(1, series)))
-    step_seconds = query.step_seconds or step_for(query.after, query.before, points)
-    is_fixed = query.step_seconds is not None
-    return _Plan(query.after, query.before, points, step_seconds, tier_for(step_seconds), is_fixed)
-
-
-def _check(points: int, series: int, is_asked: bool) -> None:
-    if points > MOST_POINTS:
-        raise _too_many(f"At most {MOST_POINTS:,} points are given at once, not {points:,}.")
-    if is_asked and points * series > MOST_CELLS:
-        most = MOST_CELLS // series
-        raise _too_many(
-            f"{points:,} points of {series:,} series are more than the {MOST_CELLS:,} values that are given at once: "
-            f"ask for at most {most:,} points, or for fewer metrics."
-        )
-
-
-def _too_many(detail: str) -> Invalid:
-    return Invalid(f"points: {detail}", [Flaw(detail, parameter="points")])
-
-
-def _kept_tier(snapshot: Snapshot, plan: _Plan, series: Sequence[int]) -> Tier:
-    """The tier of the plan, or the finest coarser one if only that reaches back to the beginning of the window."""
-    after = milliseconds(plan.after)
-    tier = plan.tier
-    if tier == "raw":
-        oldest = _oldest(snapshot, queries.FIRST_TIMES, [OWN_HOST], HOUR_MS)
-        if (oldest is None or after < oldest) and _reaches_further(
-            snapshot, queries.FIRST_MINUTES, series, DAY_MS, oldest
-        ):
-            tier = "1m"
-    if tier == "1m":
-        oldest = _oldest(snapshot, queries.FIRST_MINUTES, series, DAY_MS)
-        if (
-            oldest is not None
-            and after < oldest
-            and _reaches_further(snapshot, queries.FIRST_HOURS, series, BLOCK_MS, oldest)
-        ):
-            tier = "1h"
-    return tier
-
-
-def _oldest(snapshot: Snapshot, query: str, owners: Iterable[int], period_ms: int) -> int | None:
-    """When the oldest chunk begins, in milliseconds."""
-    found = [
-        period_of(row[0]) * period_ms
-        for owner in owners
-        if (row := snapshot.connection.execute(query, (chunk_id(owner, 0), chunk_id(owner + 1, 0) - 1)).fetchone())
-    ]
-    return min(found, default=None)
-
-
-def _reaches_further(snapshot: Snapshot, query: str, series: Iterable[int], period_ms: int, oldest: int | None) -> bool:
-    """Whether a coarser tier has a slot with samples from before ``oldest`` (milliseconds; None: from whenever)."""
-    first = _oldest(snapshot, query, series, period_ms)
-    # The first chunk holds the same first samples as the finer tier does, unless it begins whole periods earlier.
-    return first is not None and (
-        oldest is None
-        or first // period_ms < (oldest - 1) // period_ms
-        or _has_before(snapshot, query, series, first, oldest, period_ms)
-    )
-
-
-def _has_before(snapshot: Snapshot, query: str, series: Iterable[int], first: int, oldest: int, period_ms: int) -> bool:
-    for number in series:
-        row = snapshot.connection.execute(query, (chunk_id(number, 0), chunk_id(number + 1, 0) - 1)).fetchone()
-        if row is not None and period_of(row[0]) * period_ms == first:
-            bands = _unpacked(row[1], chunks.unpack_bands)
-            if bands is not None:
-                slot_ms = period_ms // len(bands.count)
-                before = max(0, (oldest - first) // slot_ms)
-                if bands.count[:before].any():
-                    return True
-    return False
 
 
 # --- samples -----------------------------------------------------------------------------------------------------
@@ -223,7 +103,7 @@ class _Times(NamedTuple):
         return np.concatenate(columns)[self.order]
 
 
-def _samples(snapshot: Snapshot, plan: _Plan, names: Sequence[str]) -> MetricWindow:
+def _samples(snapshot: Snapshot, plan: Plan, names: Sequence[str]) -> MetricWindow:
     step_ms = plan.step_seconds * SECOND_MS
     begin, end = int(plan.after * SECOND_MS // step_ms * step_ms), milliseconds(plan.before)
     ids = [snapshot.ids[name] for name in names]
@@ -273,13 +153,13 @@ def _newest(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> HotCo
     """The samples that are not sealed yet; those that wait to be written may have been written in between."""
     rows = list(snapshot.connection.execute(queries.HOT, (begin, end)))
     pending = [row for row in snapshot.pending if begin <= row.t < end]
-    return hot.columns(rows, snapshot.book.layouts, pending, snapshot.ids, wanted)
+    return hot.columns(rows, layouts_of(snapshot.connection), pending, snapshot.ids, wanted)
 
 
 # --- roll-ups ----------------------------------------------------------------------------------------------------
 
 
-def _roll_ups(snapshot: Snapshot, plan: _Plan, names: Sequence[str]) -> MetricWindow:
+def _roll_ups(snapshot: Snapshot, plan: Plan, names: Sequence[str]) -> MetricWindow:
     tier = _ROLL_UPS[plan.tier]
     ids = [snapshot.ids[name] for name in names]
     first, count = _buckets(plan, plan.step_seconds)
@@ -300,7 +180,7 @@ def _roll_ups(snapshot: Snapshot, plan: _Plan, names: Sequence[str]) -> MetricWi
     )
 
 
-def _fitting_step(plan: _Plan, read: Callable[[int], Rows], ids: Sequence[int], tier: _RollUps) -> float:
+def _fitting_step(plan: Plan, read: Callable[[int], Rows], ids: Sequence[int], tier: _RollUps) -> float:
     """The step of the plan, or a longer one where the samples are further apart than that (an import, say)."""
     for number in ids:
         rows = read(number)
@@ -365,7 +245,7 @@ def _window(
     return MetricWindow(t / SECOND_MS, series, tier, step_seconds)
 
 
-def _buckets(plan: _Plan, step_seconds: float) -> tuple[int, int]:
+def _buckets(plan: Plan, step_seconds: float) -> tuple[int, int]:
     """Number of the first bucket that the window touches, and how many it touches."""
     return int(round(plan.after / step_seconds, 9) // 1), bucket_count(plan.after, plan.before, step_seconds)
 

@@ -9,7 +9,7 @@ import apsw
 from msgspec import Struct
 
 from vain.store.metrics import queries
-from vain.store.metrics.book import OWN_HOST, SeriesBook
+from vain.store.metrics.book import OWN_HOST, SeriesBook, layouts_of
 from vain.store.metrics.periods import BLOCK_MS, DAY_MS, HOUR_MS, chunk_id, milliseconds, period_of
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ def steps(connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float)
         _forget_chunks(connection, book, queries.FORGET_MINUTES, _cutoff(now, keep.minute_seconds), DAY_MS)
         _forget_chunks(connection, book, queries.FORGET_HOURS, _cutoff(now, keep.hour_seconds), BLOCK_MS)
         connection.execute(queries.FORGET_SPANS, (_cutoff(now, keep.minute_seconds),))
+        _forget_series(connection)
     yield from _give_back(connection)
     while _size(connection) > keep.size_bytes:
         with connection:
@@ -70,6 +71,13 @@ def _forget_chunks(connection: apsw.Connection, book: SeriesBook, query: str, cu
     last = cutoff_ms // period_ms - 1
     if last >= 0:
         connection.executemany(query, [(chunk_id(series, 0), chunk_id(series, last)) for series in book.names])
+
+
+def _forget_series(connection: apsw.Connection) -> None:
+    """Series of which nothing is left, such as those of a container's network that was gone long ago."""
+    in_use = {series for layout in layouts_of(connection).values() for series in layout}
+    empty = {number for (number,) in connection.execute(queries.EMPTY_SERIES)} - in_use
+    connection.executemany(queries.FORGET_SERIES, [(number,) for number in empty])
 
 
 def _forget_oldest(connection: apsw.Connection, book: SeriesBook) -> bool:

@@ -7,8 +7,9 @@ added to them. Everything is worked out first, so that writing it is short. Pure
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 import apsw
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from vain import chunks
 from vain.bands import Bands, Floats, Integers, Rows, of_values, reduced, unknown, usual_period_ms
 from vain.catalog import mean_decimals, metric_of
+from vain.errors import StoreDamaged
 from vain.store.metrics import queries
 from vain.store.metrics.book import OWN_HOST, SeriesBook
 from vain.store.metrics.periods import (
@@ -26,6 +28,10 @@ from vain.store.metrics.periods import (
     MINUTES_OF_DAY,
     chunk_id,
 )
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 HOURS_OF_DAY = 24
 MINUTES_OF_HOUR = 60
@@ -110,12 +116,14 @@ def _merged(
     at_before, at = np.searchsorted(union, before), np.searchsorted(union, t)
     merged: dict[int, Floats] = {}
     for series in book.names:
-        stored = _stored(connection, queries.RAW, chunk_id(series, hour))
+        stored = _stored(connection, queries.RAW, chunk_id(series, hour), chunks.unpack)
+        if stored is not None and len(stored) != len(before):
+            stored = None  # its times were damaged
         if stored is None and series not in fresh:
             continue
         column = np.full(len(union), np.nan)
         if stored is not None:
-            column[at_before] = chunks.unpack(stored)
+            column[at_before] = stored
         if series in fresh:
             known = ~np.isnan(fresh[series])
             column[at[known]] = fresh[series][known]
@@ -199,17 +207,20 @@ def _window(t: Integers, begin: int, end: int) -> slice:
 
 
 def _stored_times(connection: apsw.Connection, hour: int) -> Integers | None:
-    packed = _stored(connection, queries.TIMES, chunk_id(OWN_HOST, hour))
-    return None if packed is None else chunks.unpack_integers(packed) + hour * HOUR_MS
+    t = _stored(connection, queries.TIMES, chunk_id(OWN_HOST, hour), chunks.unpack_integers)
+    return None if t is None else t + hour * HOUR_MS
 
 
 def _stored_bands(connection: apsw.Connection, query: str, identifier: int, slots: int) -> Bands:
-    packed = _stored(connection, query, identifier)
-    if packed is not None:
-        return chunks.unpack_bands(packed).each(np.copy)
-    return unknown(slots)
+    stored = _stored(connection, query, identifier, chunks.unpack_bands)
+    return unknown(slots) if stored is None or len(stored.count) != slots else stored.each(np.copy)
 
 
-def _stored(connection: apsw.Connection, query: str, identifier: int) -> bytes | None:
+def _stored(connection: apsw.Connection, query: str, identifier: int, unpack: Callable[[bytes], T]) -> T | None:
+    """What a chunk holds; None if there is none. One that is damaged is given up, so that sealing goes on."""
     row = connection.execute(query, (identifier, identifier)).fetchone()
-    return None if row is None else row[1]
+    try:
+        return None if row is None else unpack(row[1])
+    except StoreDamaged as error:
+        logger.error("A chunk is given up and written anew: %s", error.detail)
+        return None

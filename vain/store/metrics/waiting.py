@@ -1,0 +1,130 @@
+"""What waits to be written: a bounded list of samples and spans, and the jobs of those who wait for their end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+from vain.errors import Unavailable
+from vain.quality import Span
+from vain.store.metrics.book import Labels
+from vain.store.metrics.hot import HotRow
+
+T = TypeVar("T")
+
+MOST_SPANS = 10_000
+
+
+class Job(NamedTuple):
+    """Something to be done on the writing thread, for somebody who waits for it."""
+
+    run: Callable[[], Any]
+    future: Future[Any]
+
+    def finish(self) -> None:
+        """Do it, and tell."""
+        try:
+            result = self.run()
+        except BaseException as error:  # noqa: BLE001  (whoever waits gets it)
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+
+class Batch(NamedTuple):
+    """What the next commit writes. ``labels`` are those of new series, by the time of their row."""
+
+    rows: tuple[HotRow, ...]
+    spans: tuple[Span, ...]
+    labels: dict[int, Labels]
+    lost: Span | None
+
+
+class Waiting:
+    """Any thread puts something in, the writing thread takes it out.
+
+    At most ``most_rows`` samples wait; the next one is dropped, counted in ``dropped``, and the time of those that were
+    dropped in a row becomes a span of the cause ``not-stored``.
+    """
+
+    def __init__(self, most_rows: int, commit_seconds: float) -> None:
+        self.dropped = 0
+        self._most_rows, self._commit_seconds = most_rows, commit_seconds
+        self._changed = threading.Condition()
+        self._rows: list[HotRow] = []
+        self._labels: dict[int, Labels] = {}
+        self._spans: list[Span] = []
+        self._lost: Span | None = None
+        self._jobs: deque[Job] = deque()
+        self._closing = False
+
+    def add(self, t: float, row: HotRow, labels: Labels | None, spans: Sequence[Span]) -> None:
+        """A sample, and what is to be noted with it."""
+        with self._changed:
+            self._note(spans)
+            if len(self._rows) >= self._most_rows:
+                self.dropped += 1
+                self._lost = Span("not-stored", t if self._lost is None else self._lost.begin, t)
+                return
+            self._rows.append(row)
+            if labels:
+                self._labels[row.t] = labels
+            if len(self._rows) == 1:
+                self._changed.notify_all()
+
+    def note(self, spans: Sequence[Span]) -> None:
+        """Spans without a sample; they are written with the next one."""
+        with self._changed:
+            self._note(spans)
+
+    def read(self) -> Batch:
+        """What waits at this moment."""
+        with self._changed:
+            return Batch(tuple(self._rows), tuple(self._spans), dict(self._labels), self._lost)
+
+    def settle(self, batch: Batch) -> None:
+        """It is written."""
+        with self._changed:
+            del self._rows[: len(batch.rows)], self._spans[: len(batch.spans)]
+            self._labels = {t: labels for t, labels in self._labels.items() if t not in batch.labels}
+            if self._lost is batch.lost:
+                self._lost = None
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Have something done on the writing thread, and wait for it. Raises Unavailable once it is closed."""
+        future: Future[T] = Future()
+        with self._changed:
+            if self._closing:
+                raise Unavailable("The history is closed.")
+            self._jobs.append(Job(work, future))
+            self._changed.notify_all()
+        return future.result()
+
+    def close(self) -> bool:
+        """Nothing comes any more; whether that is news."""
+        with self._changed:
+            was_open = not self._closing
+            self._closing = True
+            self._changed.notify_all()
+            return was_open
+
+    def next_job(self, not_before: float) -> tuple[Job | None, bool]:
+        """Wait for a job, or until it is time to commit (None), which is not before this moment (monotonic).
+
+        The second value says that this was the last time.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._jobs or self._rows or self._closing))
+            due = max(time.monotonic() + self._commit_seconds, not_before)
+            while not self._jobs and not self._closing and (left := due - time.monotonic()) > 0:
+                self._changed.wait(left)
+            if self._jobs:
+                return self._jobs.popleft(), False
+            return None, self._closing
+
+    def _note(self, spans: Sequence[Span]) -> None:
+        self._spans.extend(spans[: max(0, MOST_SPANS - len(self._spans))])
