@@ -156,7 +156,26 @@ def test_keys_are_made_shown_once_and_revoked(tmp_path: Path, capsys: Capture) -
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "add", "ls", "show", "set", "rm", "keys", "keys create", "keys list", "keys revoke"]
+    "command",
+    [
+        "serve",
+        "add",
+        "ls",
+        "show",
+        "set",
+        "rm",
+        "keys",
+        "keys create",
+        "keys list",
+        "keys revoke",
+        "history",
+        "history import",
+        "history export",
+        "db",
+        "db check",
+        "db backup",
+        "db restore",
+    ],
 )
 def test_help_teaches_by_two_examples(capsys: Capture, command: str) -> None:
     assert used_wrongly(*command.split(), "--help") == 0

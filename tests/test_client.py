@@ -16,11 +16,12 @@ import pytest
 from tests.live_server import live_server
 from tests.small_server import TASK, Answer, SmallServer, answer, problem, small_server
 from vain import errors
-from vain.client import Client
+from vain.client import Client, QualitySpan
 from vain.errors import Flaw, VainError
 from vain.store.keys import KeyRing
 from vain.types import Task
 
+GAP = {"cause": "stopped", "from": 1e9, "to": 1e9 + 1, "series": None}
 KEY = "vain_k3v9x0ab_" + "a" * 49
 
 
@@ -69,13 +70,59 @@ def test_update_and_delete_name_the_task(server: SmallServer, client: Client) ->
 
 def test_history_becomes_columns_with_nan_for_gaps(server: SmallServer, client: Client) -> None:
     series = {"cpu.percent": {"mean": [1.0, None], "min": [0.5, None], "max": [2, None]}}
-    server.answers["GET /performance/history"] = answer({"t": [1e9, 1e9 + 1], "series": series, "quality": {"gap": []}})
+    server.answers["GET /performance/history"] = answer({"t": [1e9, 1e9 + 1], "series": series, "quality": [GAP]})
     history = client.history(after=-60, before=1e9, metrics=["cpu.percent", "load.1m"], points=100)
     columns = history.columns("max")
     assert list(columns.t) == [1e9, 1e9 + 1] and columns.values["cpu.percent"][0] == 2.0
     assert math.isnan(columns.values["cpu.percent"][1])
+    assert history.quality == [QualitySpan("stopped", 1e9, 1e9 + 1, None)] and history.baseline is None
     query = "after=-60.000&before=2001-09-09T01%3A46%3A40.000Z&points=100&metrics=cpu.percent%2Cload.1m"
     assert server.asked[0].path == f"/performance/history?{query}"
+
+
+def test_history_of_a_task_comes_with_the_run_before(server: SmallServer, client: Client) -> None:
+    span = {"t": [1.0], "series": {}, "tier": "1m", "step": 60, "quality": [], "after": 0, "before": 60}
+    server.answers["GET /performance/history"] = answer({**span, "baseline": span})
+    history = client.history(task_id=7, baseline="previous")
+    assert history.baseline and (history.baseline.tier, history.baseline.before) == ("1m", 60)
+    client.history()
+    assert [asked.path.partition("?")[2] for asked in server.asked] == [
+        "task_id=7&baseline=previous",
+        "after=-3600.000",
+    ]
+
+
+def test_tables_and_imports_are_bytes_of_their_own_type(server: SmallServer, client: Client) -> None:
+    server.answers["GET /performance/history"] = Answer(200, b"ARROW", "application/vnd.apache.arrow.stream")
+    server.answers["POST /performance/history"] = answer({"rows": 3, "series": 2}, 201)
+    assert client.history_table("arrow", before=1e9) == b"ARROW"
+    assert client.import_history(b"PAR1").rows == 3 and client.import_history(b"timestamp", "csv").series == 2
+    asked = [(one.headers["Content-Type"], one.body) for one in server.asked[1:]]
+    assert asked == [("application/vnd.apache.parquet", b"PAR1"), ("text/csv", b"timestamp")]
+    assert server.asked[0].path.endswith("?before=2001-09-09T01%3A46%3A40.000Z&format=arrow")
+
+
+def test_charts_are_asked_for_a_window_of_a_time_zone(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        charts = client.visualizations(after=-3 * 86_400, interval="day", timezone="Europe/Berlin")
+        assert (charts.window.interval, charts.window.timezone) == ("day", "Europe/Berlin")
+        with pytest.raises(errors.Malformed, match="timezone"):
+            client.visualizations(timezone="Moon/Crater")
+
+
+def test_an_import_of_a_real_server_is_there_at_once_in_every_format(tmp_path: Path) -> None:
+    csv = "timestamp,room.celsius\n2026-11-23T09:30:00Z,20.5\n2026-11-23T09:30:01Z,\n2026-11-23T09:30:02Z,21.5\n"
+    with live_server(tmp_path) as url, Client(url) as client:
+        imported = client.import_history(csv.encode(), "csv")
+        assert (imported.rows, imported.series) == (3, 1)
+        window = {"after": "2026-11-23T09:30:00Z", "before": "2026-11-23T09:30:03Z", "metrics": ["room.*"]}
+        assert client.history(**window).series["room.celsius"].max == [20.5, None, 21.5]
+        table = client.history_table("csv", **window).decode()
+        assert table.startswith("timestamp,room.celsius,quality\n2026-11-23T09:30:00.000Z,20.5,\n")
+        again = client.import_history(client.history_table("parquet", **window))
+        assert again.rows == 3 and client.history(**window).series["room.celsius"].max == [20.5, None, 21.5]
+        with pytest.raises(errors.Invalid, match="row 1 has 'warm'"):
+            client.import_history(b"timestamp,a\n1,warm\n", "csv")
 
 
 def test_notifications_are_read_and_marked(server: SmallServer, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""From samples to the history: what the clocks tell is stored with them, and a restart goes on where the last run was."""
+"""From samples to the history: what the clocks tell is stored with them, and a restart goes on from the last run."""
 
 from __future__ import annotations
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import numpy as np
 import pytest
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from tests.live_server import live_server
 from tests.small_server import TASK
+from vain.bands import MetricQuery
 from vain.client import Client
 from vain.errors import NotFound, Unreachable
 from vain.remote import MOST_NOTIFICATIONS, RemoteSource
@@ -235,6 +237,20 @@ def test_subscribers_are_called_on_their_loop_until_they_leave(tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_any_window_of_the_history_comes_from_the_server(tmp_path: Path) -> None:
+    began = 1_790_000_000 // 3600 * 3600
+    seconds = began + np.arange(7_200)
+    body = "timestamp,cpu.percent\n" + "".join(f"{t},{t % 50}\n" for t in seconds)
+    with live_server(tmp_path) as url, following(url) as source:
+        source.client.import_history(body.encode(), "csv")
+        query = MetricQuery(began, began + 7_200, ("cpu.percent",), 120)
+        window, extent = asyncio.run(source.window(query)), asyncio.run(source.extent())
+        charts = asyncio.run(source.visualizations(began - 86_400.0, float(began), "Europe/Berlin"))
+    assert (window.tier, window.step_seconds, len(window.t)) == ("1m", 60, 120)
+    assert window.series["cpu.percent"].max.tolist() == [49.0] * 120
+    assert extent is not None and extent[0] == began and charts.window.timezone == "Europe/Berlin"
+
+
 def test_it_follows_a_server_that_was_restarted(tmp_path: Path) -> None:
     with ExitStack() as servers, ExitStack() as rest:
         url = servers.enter_context(live_server(tmp_path))

@@ -30,12 +30,15 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         "VAIN_HOST": "::1", "VAIN_PORT": "80", "VAIN_DATA": str(tmp_path), "VAIN_INTERVAL": "0.5",
         "VAIN_NO_BROWSER": "1", "VAIN_ALLOW_HOST": "a.example, b.example", "VAIN_PAGES": str(tmp_path),
         "VAIN_LOG_LEVEL": "DEBUG", "VAIN_URL": "https://vain.example/", "VAIN_TIMEOUT": "3",
+        "VAIN_KEEP_RAW": "36h", "VAIN_KEEP_MINUTES": "2Y", "VAIN_KEEP_HOURS": "forever", "VAIN_HISTORY_SIZE": "512 MiB",
     }  # fmt: skip
     assert set(texts) == {row.variable for row in (*settings.SERVER_SETTINGS, *settings.CLIENT_SETTINGS)}
     known = settings.load({}, texts)
     assert (known.host, known.port, known.data_dir, known.interval_seconds) == ("::1", 80, tmp_path, 0.5)
     assert (known.no_browser, known.allow_hosts, known.pages_dir) == (True, ("a.example", "b.example"), tmp_path)
     assert (known.log_level, known.url, known.timeout_seconds) == ("debug", "https://vain.example", 3.0)
+    assert (known.keep_raw_seconds, known.keep_minutes_seconds) == (36 * 3_600, 2 * 365 * 86_400)
+    assert (known.keep_hours_seconds, known.history_bytes) == (None, 512 << 20)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,9 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         ("VAIN_LOG_LEVEL", "loud", "debug, info, warning, error"),
         ("VAIN_NO_BROWSER", "perhaps", "1 or 0"),
         ("VAIN_ALLOW_HOST", "*.example", "without patterns"),
+        ("VAIN_KEEP_RAW", "14", "36h, 14d, 8w or 2y, or 'forever'"),
+        ("VAIN_KEEP_HOURS", "0d", "36h, 14d, 8w or 2y, or 'forever'"),
+        ("VAIN_HISTORY_SIZE", "100k", "a size from 8MiB on"),
         ("VAIN_URL", "ftp://x", "http://127.0.0.1:5006"),
         ("VAIN_URL", "http://user:word@x", "VAIN_API_KEY"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,12 +17,15 @@ from vain.history import History
 from vain.hub import Hub
 from vain.monitor import Monitor
 from vain.notifier import Notifier
+from vain.past import Past
+from vain.recorder import Recorder
 from vain.samples import Sample
-from vain.source import MOST_KEPT, Charts, LocalSource
+from vain.source import LocalSource
 from vain.store.database import Store
+from vain.store.metrics.store import MetricStore
 from vain.tracker import Tracker
 from vain.types import Event, Notice, TaskCounts, TaskDraft, TaskPatch, TaskQuery
-from vain.windows import window_of
+from vain.visuals import Charts
 
 SAMPLE = Sample(10.0, 20.0, 30.0, 40.0, "2026-01-01T00:00:00.000Z", "here")
 
@@ -42,10 +44,14 @@ class Parts:
         self.store = Store(folder, self._publish)
         self.hub = Hub(self.store.epoch, self.store.seq)
         self.notifier = Notifier(self.store, self.hub, 1.0)
-        self.monitor = Monitor(OneSample(), History(100), 1.0, TaskCounts, lambda sample: None)
+        self.metrics = MetricStore(folder)
+        self.past, history = Past(self.metrics), History(100)
+        self.monitor = Monitor(OneSample(), Recorder(self.metrics, history, 1.0), 1.0, TaskCounts, lambda sample: None)
         self.tracker = Tracker(self.store)
-        self.charts = Charts(self.tracker, self.monitor, self.hub)
-        self.source = LocalSource("here", 1.0, self.tracker, self.monitor, self.notifier, self.hub, self.charts)
+        charts = Charts(self.tracker, self.past.window, self.hub)
+        self.source = LocalSource(
+            "here", 1.0, self.tracker, self.monitor, history, self.past, self.notifier, self.hub, charts
+        )
 
     def _publish(self, events: list[Event]) -> None:
         self.hub.publish(events)
@@ -58,6 +64,8 @@ async def parts_in(folder: Path) -> AsyncIterator[Parts]:
         yield parts
     finally:
         await parts.notifier.close()
+        parts.past.close()
+        parts.metrics.close()
         parts.store.close()
 
 
@@ -118,56 +126,13 @@ def test_samples_and_columns_are_the_monitors(tmp_path: Path) -> None:
     with_parts(tmp_path, work)
 
 
-def test_charts_are_computed_once_while_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_charts_are_those_of_the_window_that_is_asked_for(tmp_path: Path) -> None:
     async def work(parts: Parts) -> None:
-        counted: list[int] = []
-        times = parts.tracker.times
-
-        async def counting() -> Any:
-            counted.append(1)
-            return await times()
-
-        monkeypatch.setattr(parts.tracker, "times", counting)
-        monkeypatch.setattr(source.time, "monotonic", lambda: 100.0)
-        await asyncio.gather(*(parts.source.visualizations() for _ in range(5)))
-        first = await parts.source.visualizations()
-        assert len(counted) == 1
-        await parts.source.create(TaskDraft(name="x"))
-        second = await parts.source.visualizations()
-        assert len(counted) == 2 and (first.task_completion.total, second.task_completion.total) == (0, 1)
-
-    with_parts(tmp_path, work)
-
-
-def test_what_is_kept_of_charts_is_bounded(tmp_path: Path) -> None:
-    async def work(parts: Parts) -> None:
-        for days in range(1, 2 * MOST_KEPT):
-            await parts.charts.get(window_of(f"-{days * 86_400}", None, "day", None, time.time()))
-        assert len(parts.charts._computed) <= MOST_KEPT
-
-    with_parts(tmp_path, work)
-
-
-def test_charts_that_failed_are_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(parts: Parts) -> None:
-        async def fail() -> Any:
-            raise NotFound("for now")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(parts.tracker, "times", fail)
-            with pytest.raises(NotFound):
-                await parts.source.visualizations()
-        assert (await parts.source.visualizations()).task_completion.total == 0
-
-    with_parts(tmp_path, work)
-
-
-def test_one_who_stops_waiting_does_not_stop_the_others(tmp_path: Path) -> None:
-    async def work(parts: Parts) -> None:
-        first, second = (asyncio.ensure_future(parts.source.visualizations()) for _ in range(2))
-        await asyncio.sleep(0)
-        first.cancel()
-        assert (await second).task_completion.total == 0
+        await parts.source.create(TaskDraft(name="x", status="completed"))
+        recent = await parts.source.visualizations()
+        past = await parts.source.visualizations(1e9, 1e9 + 7_200, "Europe/Berlin")
+        assert (sum(recent.task_completion.throughput), sum(past.task_completion.throughput)) == (1, 0)
+        assert (recent.window.timezone, past.window.timezone) == ("UTC", "Europe/Berlin")
 
     with_parts(tmp_path, work)
 

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.store.opened import Opened, rows, with_store
+from vain.attempts import NEVER, AttemptColumns
+from vain.clock import unix
 from vain.codec import decode
 from vain.errors import Conflict, Invalid, KeyMismatch, Malformed, NotFound, PreconditionFailed
 from vain.selection import select
-from vain.store import queries, reading
+from vain.store import queries
 from vain.tracker import DEEPEST_FAMILY, PART_BYTES, SWEEP_TASKS, Tracker, fingerprint
 from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task, TaskCounts, TaskDraft, TaskPatch, TaskQuery
 
@@ -256,7 +258,7 @@ def test_an_unknown_sort_is_named_and_never_reaches_sql(tmp_path: Path) -> None:
 
 def test_an_empty_store_has_empty_answers(tmp_path: Path) -> None:
     async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:
-        assert tracker.counts() == TaskCounts() and await tracker.times() == []
+        assert tracker.counts() == TaskCounts() and (await tracker.attempts()).task_id == []
         total, parts = await tracker.stream()
         assert (total, [part async for part in parts]) == (0, [])
         assert (await tracker.page(TaskQuery())).seq == 0
@@ -278,12 +280,14 @@ def test_the_stream_is_all_tasks_in_bounded_parts(tmp_path: Path, count: int) ->
     tracked(tmp_path, work)
 
 
-def test_the_times_are_those_of_the_tasks(tmp_path: Path) -> None:
+def test_attempts_have_the_times_of_their_tasks(tmp_path: Path) -> None:
     async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:
         await tracker.create(TaskDraft(name="x", status="in-progress"))
         clock.time = T1
         await tracker.update(1, TaskPatch(outcome="skipped"))
-        assert await tracker.times() == [reading.TaskTimesRow(1, "completed", "skipped", T0, T0, T1)]
+        begin, end = (round(unix(time) * 1000) for time in (T0, T1))
+        expected = AttemptColumns([1], ["x"], [begin], [begin], [end], ["skipped"], [NEVER], [1])
+        assert await tracker.attempts() == expected
 
     tracked(tmp_path, work)
 

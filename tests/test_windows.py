@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vain.clock import unix, utc
 from vain.errors import Malformed
-from vain.windows import LENGTH_SECONDS, MOST_BUCKETS, Window, edges_of, seconds_of, window_of
+from vain.windows import LENGTH_SECONDS, MOST_BUCKETS, Window, edges_before, edges_of, seconds_of, window_of
 
 Parameters = tuple[str | None, str | None, str | None, str | None]
 
@@ -115,3 +115,16 @@ def test_no_window_has_more_buckets_than_the_bound() -> None:
 def test_an_offset_is_understood_and_negative_seconds_count_back_from_now() -> None:
     assert seconds_of("2026-11-23T10:00:00+01:00", NOW, "after") == unix("2026-11-23T09:00:00.000Z")
     assert seconds_of("-0.5", NOW, "after") == NOW - 0.5
+
+
+def test_the_last_whole_days_are_local_ones() -> None:
+    """On the 26th at 1:00 in Berlin, after the day that had 25 hours."""
+    found = edges_before(unix("2026-10-26T00:00:00Z"), "day", "Europe/Berlin", 2)
+    assert [utc(edge)[:16] for edge in found] == ["2026-10-23T22:00", "2026-10-24T22:00", "2026-10-25T23:00"]
+
+
+@given(st.floats(0, 4e9), st.sampled_from(sorted(LENGTH_SECONDS)), st.sampled_from(["UTC", "America/New_York"]))
+def test_whole_buckets_are_as_many_as_wanted_and_over(now: float, interval: str, zone: str) -> None:
+    found = edges_before(now + 1e8, interval, zone, 90)  # type: ignore[arg-type]
+    assert len(found) == 91 and found == sorted(found)
+    assert found[-1] <= now + 1e8 < found[-1] + LENGTH_SECONDS[interval] + 7_200  # type: ignore[index]

@@ -11,31 +11,30 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import vain
 from vain import commands as tasks
 from vain import key_commands as keys
-from vain import settings
+from vain import settings, upkeep_options
 from vain.errors import Misconfigured, VainError
-from vain.settings import Setting, Settings
+from vain.options import Parser, add_json, add_settings, command, example_text
+from vain.settings import Settings
 from vain.terminal import Screen, safe
 from vain.types import OUTCOMES, PRIORITIES, ROLES, STATUSES
 
 SUCCESS, FAILURE, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 if TYPE_CHECKING:
+    from vain.options import Commands
     from vain.web.mounts import Dashboard
-
-    _Commands = argparse._SubParsersAction["_Parser"]
-Command = Callable[[argparse.Namespace, Settings, Screen], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code. Wrong use of an option ends the process with 2, as argparse does."""
     _show_what_cannot_be_encoded()
-    args = _parser().parse_args(arguments)
+    args = parser().parse_args(arguments)
     screen = Screen()
     try:
         known = settings.load(vars(args))
@@ -69,6 +68,20 @@ def serve(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     return SUCCESS
 
 
+def history(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain history``: its actions need numpy, which no other command should wait for."""
+    from vain import history_commands
+
+    return {"import": history_commands.import_, "export": history_commands.export}[args.action](args, known, screen)
+
+
+def db(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain db``, for the same reason."""
+    from vain import db_commands as run
+
+    return {"check": run.check_, "backup": run.backup_, "restore": run.restore_}[args.action](args, known, screen)
+
+
 def _load_dashboard() -> Dashboard:
     # Called when somebody first opens a page: a second of work, and memory that a server without viewers need not have.
     from vain.views import application
@@ -84,36 +97,39 @@ def _show_what_cannot_be_encoded() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> Parser:
+    """What the command understands."""
+    whole = Parser(
         prog="vain",
         description="Watches this machine and the tasks that run on it.",
-        epilog=_examples(
+        epilog=example_text(
             ("vain serve", "start, and open the dashboard in the browser"),
             ('vain add "train resnet" --priority high', "add a task to the running server"),
         )
         + "\n\nEach option is also a variable: --port is VAIN_PORT. The API key is only ever taken from VAIN_API_KEY,"
         "\nor from the file (mode 0600) that VAIN_API_KEY_FILE names.",
     )
-    parser.add_argument("--version", action="version", version=f"vAIn {vain.__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    whole.add_argument("--version", action="version", version=f"vAIn {vain.__version__}")
+    subparsers = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(subparsers)
     _add_task_commands(subparsers)
     _add_keys(subparsers)
-    return parser
+    upkeep_options.add_history(subparsers, history)
+    upkeep_options.add_db(subparsers, db)
+    return whole
 
 
-def _add_serve(commands: _Commands) -> None:
-    parser = _command(
+def _add_serve(commands: Commands) -> None:
+    parser = command(
         commands, "serve", serve, "watch this machine, and serve the dashboard and the API",
         ("vain serve", "on http://localhost:5006, for this machine alone"),
         ("vain serve --host 0.0.0.0 --no-browser", "for the network; make a key first: `vain keys create NAME`"),
     )  # fmt: skip
-    _add_options(parser, settings.SERVER_SETTINGS)
+    add_settings(parser, settings.SERVER_SETTINGS)
 
 
-def _add_task_commands(commands: _Commands) -> None:
-    parser = _command(
+def _add_task_commands(commands: Commands) -> None:
+    parser = command(
         commands, "add", tasks.add, "add a task",
         ('vain add "nightly backup" --priority high --tag backup --due +2h', "its number is printed"),
         ("id=$(vain add --quiet --status in-progress build)", "a task that runs, its number in a variable"),
@@ -121,9 +137,9 @@ def _add_task_commands(commands: _Commands) -> None:
     parser.add_argument("name", metavar="NAME", help="what is to be done")
     _add_field_options(parser)
     _add_quiet(parser)
-    _add_options(parser, settings.CLIENT_SETTINGS)
+    add_settings(parser, settings.CLIENT_SETTINGS)
 
-    parser = _command(
+    parser = command(
         commands, "ls", tasks.ls, "list tasks, the newest first",
         ("vain ls --status in-progress", "what is being worked on"),
         ("vain ls --search backup --json --limit 0 | jq '.[].task_id'", "all that match, for a program"),
@@ -134,19 +150,19 @@ def _add_task_commands(commands: _Commands) -> None:
         "--search", metavar="TEXT", help="only tasks with this in name, description, message, key or tag"
     )
     parser.add_argument("--limit", type=int, default=tasks.FEW_TASKS, help="how many; 0: all [%(default)s]")
-    _add_json(parser)
-    _add_options(parser, settings.CLIENT_SETTINGS)
+    add_json(parser)
+    add_settings(parser, settings.CLIENT_SETTINGS)
 
-    parser = _command(
+    parser = command(
         commands, "show", tasks.show, "show one task",
         ("vain show 7", "all that is known of it"),
         ("vain show 7 --json | jq -r .status", "one field, for a script"),
     )  # fmt: skip
     _add_id(parser)
-    _add_json(parser)
-    _add_options(parser, settings.CLIENT_SETTINGS)
+    add_json(parser)
+    add_settings(parser, settings.CLIENT_SETTINGS)
 
-    parser = _command(
+    parser = command(
         commands, "set", tasks.set_, "change fields of a task",
         ("vain set 7 status=completed outcome=failed exit_code=1", "how it ended"),
         ("vain set 7 --progress 40 due_at=+2h description=", "forty percent, a new due time, no description"),
@@ -161,26 +177,26 @@ def _add_task_commands(commands: _Commands) -> None:
     parser.add_argument("--outcome", choices=OUTCOMES, help="how it ended")
     _add_field_options(parser)
     _add_quiet(parser)
-    _add_options(parser, settings.CLIENT_SETTINGS)
+    add_settings(parser, settings.CLIENT_SETTINGS)
 
-    parser = _command(
+    parser = command(
         commands, "rm", tasks.rm, "remove tasks",
         ("vain rm 7", "one"),
         ("vain ls --status completed --json --limit 0 | jq '.[].task_id' | xargs vain rm", "all that are completed"),
     )  # fmt: skip
     parser.add_argument("ids", metavar="ID", nargs="+", type=_task_id, help="number of a task")
-    _add_options(parser, settings.CLIENT_SETTINGS)
+    add_settings(parser, settings.CLIENT_SETTINGS)
 
 
-def _add_keys(commands: _Commands) -> None:
-    parser = _command(
+def _add_keys(commands: Commands) -> None:
+    parser = command(
         commands, "keys", None, "make, list and revoke API keys",
         ("vain keys create laptop --role write", "prints the key, once"),
         ("vain keys revoke k3v9x0ab", "it stops working within a second"),
     )  # fmt: skip
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    parser = _command(
+    parser = command(
         actions, "create", keys.create, "make a key and print it, once",
         ("vain keys create dashboard --role read", "may look, but not change"),
         ("umask 077; vain keys create ci --role write --expires 90d > ci.key", "for VAIN_API_KEY_FILE=ci.key"),
@@ -188,48 +204,23 @@ def _add_keys(commands: _Commands) -> None:
     parser.add_argument("name", metavar="NAME", help="who or what the key is for")
     parser.add_argument("--role", choices=ROLES, default="write", help="what it may do [%(default)s]")
     parser.add_argument("--expires", metavar="TIME", help="how long it works: 12h, 90d, 1w [until revoked]")
-    _add_options(parser, [settings.DATA])
+    add_settings(parser, [settings.DATA])
 
-    parser = _command(
+    parser = command(
         actions, "list", keys.list_, "list all keys, without their secrets",
         ("vain keys list", "a table"),
         ("vain keys list --json | jq -r '.[].key_id'", "their ids, for a program"),
     )  # fmt: skip
-    _add_json(parser)
-    _add_options(parser, [settings.DATA])
+    add_json(parser)
+    add_settings(parser, [settings.DATA])
 
-    parser = _command(
+    parser = command(
         actions, "revoke", keys.revoke, "end keys and the browser sessions that they opened",
         ("vain keys revoke k3v9x0ab", "by the id that `vain keys list` shows"),
         ("vain keys revoke --data /srv/vain k3v9x0ab", "of a server with another data folder"),
     )  # fmt: skip
     parser.add_argument("ids", metavar="ID", nargs="+", help="id of a key")
-    _add_options(parser, [settings.DATA])
-
-
-def _command(commands: _Commands, name: str, run: Command | None, purpose: str, *examples: tuple[str, str]) -> _Parser:
-    parser = commands.add_parser(
-        name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", epilog=_examples(*examples)
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _examples(*examples: tuple[str, str]) -> str:
-    lines = (f"  {command}\n      {meaning}" for command, meaning in examples)
-    return "examples:\n" + "\n".join(lines)
-
-
-def _add_options(parser: argparse.ArgumentParser, rows: Iterable[Setting[Any]]) -> None:
-    """Options as the table of settings has them; ``settings.load`` reads their text, so that errors read alike."""
-    for row in rows:
-        default = "" if row.flag else f"{row.default_text or row.default}; "
-        text = f"{row.help} [{default}{row.variable}]".replace("%", "%%")
-        if row.flag:
-            parser.add_argument(row.option, dest=row.name, action="store_const", const=True, help=text)
-        else:
-            action = "append" if row.repeatable else "store"
-            parser.add_argument(row.option, dest=row.name, action=action, metavar=row.unit.upper(), help=text)
+    add_settings(parser, [settings.DATA])
 
 
 def _add_field_options(parser: argparse.ArgumentParser) -> None:
@@ -244,10 +235,6 @@ def _add_id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", type=_task_id, help="number of a task")
 
 
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="JSON, for programs")
-
-
 def _add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="print the number of the task and nothing else")
 
@@ -256,11 +243,3 @@ def _task_id(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,15}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not the number of a task")
     return int(text)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Options are never guessed from their first letters: a new option would change what an old script means."""
-
-    def __init__(self, **more: object) -> None:
-        formatter = argparse.RawDescriptionHelpFormatter
-        super().__init__(formatter_class=formatter, allow_abbrev=False, **more)  # type: ignore[arg-type]

@@ -22,16 +22,20 @@ from msgspec import Struct
 
 from vain import settings
 from vain.clock import utc
-from vain.flow import Visualizations
+from vain.figures import Visualizations
 from vain.history import Columns
 from vain.samples import Sample
-from vain.types import Notification, Task
+from vain.types import TABLE_TYPES, Notification, Task
 from vain.wire import Wire
 
 Moment = float | str | datetime
 """Negative seconds before now, Unix seconds, an RFC 3339 time, or a datetime with a time zone."""
 Statistic = Literal["mean", "min", "max"]
+TableFormat = Literal["csv", "arrow", "parquet"]
 Values = list[float | None]
+
+HISTORY = "/performance/history"
+DEFAULT_SECONDS = 3_600
 
 
 class SeriesValues(Struct, frozen=True):
@@ -42,19 +46,48 @@ class SeriesValues(Struct, frozen=True):
     max: Values
 
 
-class MetricHistory(Struct, frozen=True):
-    """The answer of ``GET /performance/history``. ``t`` in Unix seconds, ``step`` in seconds."""
+class QualitySpan(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
+    """Why values are missing or doubtful from one moment to another (Unix seconds); ``series`` None: all of them."""
+
+    cause: str
+    begin: float
+    end: float
+    series: str | None = None
+
+
+class MetricSpan(Struct, frozen=True):
+    """The metrics between two moments (Unix seconds). ``t`` in Unix seconds, ``step`` in seconds.
+
+    ``tier`` is the stored resolution that the points came from: ``raw``, ``1m`` or ``1h``.
+    """
 
     t: list[float]
     series: dict[str, SeriesValues]
     tier: str = "raw"
     step: float | None = None
-    quality: dict[str, object] = {}
+    quality: list[QualitySpan] = []
+    after: float | None = None
+    before: float | None = None
 
     def columns(self, statistic: Statistic = "mean") -> Columns:
         """One statistic of each series as ``Columns``: arrays of equal length, NaN where nothing is known."""
         values = {name: _array(getattr(series, statistic)) for name, series in self.series.items()}
         return Columns(len(self.t), array("d", self.t), values)
+
+
+class MetricHistory(MetricSpan, frozen=True):
+    """The answer of ``GET /performance/history``; ``baseline`` is the window that it is compared with, if one was asked
+    for, ``extent`` when the oldest and the newest sample of all were taken (Unix seconds)."""
+
+    baseline: MetricSpan | None = None
+    extent: tuple[float, float] | None = None
+
+
+class Imported(Struct, frozen=True):
+    """What an import brought: how many rows, of how many series."""
+
+    rows: int
+    series: int
 
 
 class Client:
@@ -127,26 +160,54 @@ class Client:
 
     def history(
         self,
-        after: Moment = -3600,
+        after: Moment | None = None,
         before: Moment | None = None,
         metrics: Sequence[str] | None = None,
         points: int | None = None,
+        task_id: int | None = None,
+        baseline: str | float | None = None,
     ) -> MetricHistory:
-        """The metrics between two moments; all that there are, unless ``metrics`` names some (``cpu.percent``, …).
+        """The metrics between two moments, of the last hour if nothing says when, or of the time of a task.
 
-        ``points`` is how many points are wanted at most: each then stands for ``step`` seconds.
+        ``metrics`` are names or patterns (``cpu.percent``, ``disk.*``); without it come all. ``points`` is how many
+        points are wanted at most: each then stands for ``step`` seconds. ``baseline`` asks for a second window to
+        compare with: ``previous`` for the one before (of a task: its run before), or negative seconds (-604800 for the
+        same time last week).
         """
-        asked = {
-            "after": _moment(after),
-            "before": None if before is None else _moment(before),
-            "points": points,
-            "metrics": ",".join(metrics) if metrics is not None else None,
-        }
-        return self._wire.get(MetricHistory, "/performance/history", asked)
+        asked = _asked(after, before, metrics, points, task_id) | {"baseline": baseline}
+        return self._wire.get(MetricHistory, HISTORY, asked)
 
-    def visualizations(self) -> Visualizations:
-        """The charts, as data."""
-        return self._wire.get(Visualizations, "/visualizations")
+    def history_table(
+        self,
+        format: TableFormat = "arrow",  # noqa: A002  (what everybody calls it)
+        after: Moment | None = None,
+        before: Moment | None = None,
+        metrics: Sequence[str] | None = None,
+        points: int | None = None,
+        task_id: int | None = None,
+    ) -> bytes:
+        """What ``history`` answers, as the bytes of a CSV file, an Arrow stream or a Parquet file."""
+        return self._wire.read(HISTORY, _asked(after, before, metrics, points, task_id) | {"format": format})
+
+    def import_history(self, body: bytes, format: Literal["csv", "parquet"] = "parquet") -> Imported:  # noqa: A002
+        """Stores the samples of a CSV or Parquet file: a column ``timestamp``, and one of numbers for each series.
+
+        The file may have ``vain.types.LARGEST_IMPORT_BYTES``. They are on disk when this returns; the same samples
+        once more change nothing.
+        """
+        answer = self._wire.send("POST", HISTORY, body, content_type=TABLE_TYPES[format])
+        return self._wire.decoded(Imported, answer)
+
+    def visualizations(
+        self,
+        after: Moment | None = None,
+        before: Moment | None = None,
+        interval: Literal["hour", "day", "week"] | None = None,
+        timezone: str | None = None,
+    ) -> Visualizations:
+        """The charts, as data: for a window in hours, days or weeks of a time zone (``Europe/Berlin``)."""
+        asked = {"after": _moment(after), "before": _moment(before), "interval": interval, "timezone": timezone}
+        return self._wire.get(Visualizations, "/visualizations", asked)
 
     def notifications(self, limit: int = 50) -> list[Notification]:
         """The newest notifications, newest first."""
@@ -161,11 +222,27 @@ def _array(values: Values) -> array[float]:
     return array("d", [math.nan if value is None else value for value in values])
 
 
-def _moment(moment: Moment) -> str:
+def _asked(
+    after: Moment | None, before: Moment | None, metrics: Sequence[str] | None, points: int | None, task_id: int | None
+) -> dict[str, object]:
+    """The parameters of a history; the last hour is asked for when nothing says when."""
+    if after is None and before is None and task_id is None:
+        after = -DEFAULT_SECONDS
+    wanted = ",".join(metrics) if metrics is not None else None
+    return {
+        "after": _moment(after),
+        "before": _moment(before),
+        "points": points,
+        "metrics": wanted,
+        "task_id": task_id,
+    }
+
+
+def _moment(moment: Moment | None) -> str | None:
+    if moment is None or isinstance(moment, str):
+        return moment
     if isinstance(moment, datetime):
         return _canonical(moment)
-    if isinstance(moment, str):
-        return moment
     return f"{moment:.3f}" if moment < 0 else utc(moment)
 
 

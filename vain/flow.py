@@ -1,177 +1,167 @@
-"""How the work flows and how the machine fares: the data behind every chart, as ``GET /visualizations`` answers it.
+"""How the work flows: where all tasks stand, what ended when, and what arrived, started and ended until when.
 
-The dashboard draws exactly this. Everything is computed from the tasks and metric rows that are handed in. Times are
-canonical; unknown is ``None``, never 0.
+``visualizations`` puts this together with durations, forecast and the machine's trends: the whole answer of
+``GET /visualizations``, which is exactly what the dashboard draws. Pure: attempts, metrics and ``now`` are handed in.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
-from msgspec import Struct
+import numpy as np
 
+from vain.attempts import ENDINGS, Attempts, Floats, Integers, Mask
+from vain.bands import MetricWindow
 from vain.clock import utc
-from vain.history import Columns
-from vain.trends import MILLISECONDS, Cell, Chart, Trend, trend_charts, trends
-from vain.types import FAILURES, OUTCOMES, STATUSES, Outcome, Status, Time
+from vain.durations import aging_chart, durations, durations_chart, scatter_chart
+from vain.figures import MILLISECONDS, Cell, Chart, Forecast, TaskCompletion, Visualizations
+from vain.forecast import forecast
+from vain.trends import trend_charts, trends
+from vain.types import OUTCOMES, STATUSES
 from vain.windows import LENGTH_SECONDS, Window, edges_of
 
-_ENDINGS = ("succeeded", "failed", "cancelled")
-"""What ``ending`` can say, as the columns of the completion chart."""
 
+def visualizations(
+    attempts: Attempts, metrics: MetricWindow, now: float, window: Window, forecast_items: int | None = None
+) -> Visualizations:
+    """All charts and figures at ``now`` (Unix seconds). ``metrics`` are those of the window.
 
-class TaskTimes(Struct, frozen=True, gc=False):
-    """What the flow needs of a task. Times are Unix seconds."""
-
-    task_id: int
-    status: Status
-    outcome: Outcome | None
-    created: float
-    started: float | None = None
-    completed: float | None = None
-
-
-class Durations(Struct, frozen=True):
-    """Nearest-rank percentiles of ``n`` durations; ``None`` if there are none."""
-
-    n: int
-    p50_seconds: float | None
-    p85_seconds: float | None
-    p95_seconds: float | None
-
-
-class TaskCompletion(Struct, frozen=True):
-    """The counts and rates are of all tasks as they stand now; throughput and durations of what ended in the window.
-
-    ``failed`` includes timed out and crashed tasks, ``cancelled`` skipped ones.
+    ``forecast_items``: when that many more will be done; all that are open if not given. About linear in the attempts:
+    10,000 take some 20 ms.
     """
-
-    total: int
-    pending: int
-    in_progress: int
-    completed: int
-    succeeded: int
-    failed: int
-    cancelled: int
-    completion_rate_percent: float | None
-    """Of the tasks that were not cancelled, the share that has ended."""
-    success_rate_percent: float | None
-    """Of the tasks that ended and were not cancelled, the share that succeeded."""
-    throughput: list[int]
-    """Tasks that ended in each bucket; the buckets are those of the chart ``completion``."""
-    throughput_per_interval: float | None
-    """The mean over the time of the window that has passed."""
-    cycle_time: Durations
-    """From start to end; a task that was never started has none."""
-    lead_time: Durations
-    """From creation to end."""
+    edges = np.array(edges_of(window))
+    ended = within(attempts.completed, edges)
+    items = int(np.count_nonzero(attempts.is_open)) if forecast_items is None else forecast_items
+    began = float(attempts.arrived.min()) if len(attempts) else now
+    when, forecast_chart = forecast(attempts.completed, began, items, now, window.interval, window.timezone)
+    charts = [
+        _status_chart(attempts),
+        _completion_chart(attempts, ended, edges),
+        cumulative_chart(attempts, edges, now),
+        scatter_chart(attempts, ended),
+        aging_chart(attempts, now),
+        durations_chart(attempts, ended),
+        forecast_chart,
+        *trend_charts(metrics),
+    ]
+    figures = _task_completion(attempts, ended, edges, now, window, when)
+    return Visualizations(utc(now), window, figures, trends(metrics), charts)
 
 
-class Visualizations(Struct, frozen=True):
-    generated_at: Time
-    window: Window
-    task_completion: TaskCompletion
-    performance_trends: dict[str, Trend]
-    """By series: ``cpu.percent``, ``disk.percent:/home``."""
-    charts: list[Chart]
+def within(times: Floats, edges: Floats) -> Mask:
+    """Which times lie in the window; its end does not."""
+    mask: Mask = (times >= edges[0]) & (times < edges[-1])
+    return mask
 
 
-def visualizations(tasks: Sequence[TaskTimes], columns: Columns, now: float, window: Window) -> Visualizations:
-    """All charts and figures at ``now`` (Unix seconds). ``columns`` are the metric rows of the window.
+def per_bucket(times: Floats, edges: Floats) -> Integers:
+    """How many of the times fall into each bucket; NaN and those outside of the window into none."""
+    before: Integers = np.searchsorted(np.sort(times[~np.isnan(times)]), edges, side="left")
+    return np.diff(before)
 
-    Linear in the tasks (10,000 take about 10 ms) and in the metric rows.
+
+def cumulative(attempts: Attempts) -> Mapping[str, Floats]:
+    """When each attempt counts as ``arrived``, ``started``, ``completed`` and ``removed``, NaN for never.
+
+    Each of these comes no earlier than the one before it. What ends without having started counts as started at its
+    end: completed without a start, or deleted before one. What was deleted unfinished is ``removed``; what had been
+    completed stays ``completed``. So at any time ``arrived >= started >= completed + removed``, and since an attempt
+    never leaves a line again, none falls: a reopened task arrives anew.
     """
-    edges = edges_of(window)
-    created = _per_bucket((task.created for task in tasks), edges)
-    ended = [t for t in tasks if t.completed is not None and edges[0] <= t.completed < edges[-1]]
-    charts = [_status_chart(tasks), _completion_chart(created, ended, edges), *trend_charts(columns)]
-    return Visualizations(utc(now), window, _task_completion(tasks, ended, edges, now, window), trends(columns), charts)
+    removed = np.where(np.isnan(attempts.completed), attempts.removed, np.nan)
+    ended = np.fmax(attempts.arrived, np.fmin(attempts.completed, removed))
+    ended[np.isnan(attempts.completed) & np.isnan(removed)] = np.nan
+    started = np.fmax(attempts.arrived, attempts.started)
+    started = np.where(np.isnan(attempts.started), ended, started)
+    ended = np.where(np.isnan(ended), np.nan, np.fmax(started, ended))
+    return {
+        "arrived": attempts.arrived,
+        "started": started,
+        "completed": np.where(np.isnan(attempts.completed), np.nan, ended),
+        "removed": np.where(np.isnan(removed), np.nan, ended),
+    }
 
 
-def changed_charts(old: Visualizations | None, new: Visualizations) -> list[Chart]:
-    """The charts of ``new`` that differ from those of ``old``: what a ``visualizationUpdate`` carries."""
-    before = {} if old is None else {chart.id: chart for chart in old.charts}
-    return [chart for chart in new.charts if chart != before.get(chart.id)]
+def cumulative_chart(attempts: Attempts, edges: Floats, now: float) -> Chart:
+    """The cumulative flow diagram: how many had arrived, started, been completed and been removed by each edge.
 
-
-def ending(outcome: Outcome | None) -> str:
-    """``succeeded``, ``failed`` (also timed out, crashed) or ``cancelled`` (also skipped)."""
-    if outcome in FAILURES:
-        return "failed"
-    return "cancelled" if outcome in ("cancelled", "skipped") else "succeeded"
-
-
-def nearest_rank(ascending: Sequence[float], percent: int) -> float | None:
-    """The smallest value that at least ``percent`` of all do not exceed; None if there is none."""
-    if not ascending:
-        return None
-    return ascending[-(-percent * len(ascending) // 100) - 1]
+    The lines are counts of all time. What lies between them is pending, in progress and done; the last point is of
+    now, and where the window goes on after it, nothing is known yet.
+    """
+    known = int(np.searchsorted(edges, now, side="left")) + 1 if now >= edges[0] else 0
+    data: dict[str, list[Cell]] = {"t": [round(edge * 1000) for edge in edges.tolist()]}
+    lines = cumulative(attempts)
+    for name, times in lines.items():
+        counts: Integers = np.searchsorted(np.sort(times[times <= now]), edges, side="left")
+        data[name] = [*counts.tolist()[:known], *[None] * (len(edges) - known)]
+    y = list(lines)
+    return Chart("cumulative-flow", "area", "Cumulative flow", "t", y, _units(y), data)
 
 
 def _task_completion(
-    tasks: Sequence[TaskTimes], ended: Sequence[TaskTimes], edges: list[float], now: float, window: Window
+    attempts: Attempts, ended: Mask, edges: Floats, now: float, window: Window, when: Forecast
 ) -> TaskCompletion:
-    statuses = Counter(task.status for task in tasks)
-    endings = Counter(ending(task.outcome) for task in tasks if task.status == "completed")
-    succeeded, failed, cancelled = (endings[name] for name in _ENDINGS)
-    passed = (min(now, edges[-1]) - edges[0]) / LENGTH_SECONDS[window.interval]
+    stands = attempts.stands
+    is_completed = stands & ~np.isnan(attempts.completed)
+    in_progress, completed = _count(stands & attempts.is_in_progress), _count(is_completed)
+    total = _count(stands)
+    succeeded, failed, cancelled = (_count(is_completed & attempts.ended_as(name)) for name in ENDINGS)
+    arrived, departed = _count(within(attempts.arrived, edges)), _count(ended)
+    after, until = float(edges[0]), min(now, float(edges[-1]))
+    passed = (until - after) / LENGTH_SECONDS[window.interval]
     return TaskCompletion(
-        total=len(tasks),
-        pending=statuses["pending"],
-        in_progress=statuses["in-progress"],
-        completed=statuses["completed"],
+        total=total,
+        pending=total - in_progress - completed,
+        in_progress=in_progress,
+        completed=completed,
         succeeded=succeeded,
         failed=failed,
         cancelled=cancelled,
-        completion_rate_percent=_percentage(succeeded + failed, len(tasks) - cancelled),
+        completion_rate_percent=_percentage(succeeded + failed, total - cancelled),
         success_rate_percent=_percentage(succeeded, succeeded + failed),
-        throughput=_per_bucket((task.completed for task in ended), edges),
-        throughput_per_interval=round(len(ended) / passed, 3) if passed > 0 else None,
-        cycle_time=_durations((task.started, task.completed) for task in ended),
-        lead_time=_durations((task.created, task.completed) for task in ended),
+        throughput=per_bucket(attempts.completed[ended], edges).tolist(),
+        throughput_per_interval=round(departed / passed, 3) if passed > 0 else None,
+        arrived=arrived,
+        ended=departed,
+        flow_ratio=round(departed / arrived, 3) if arrived else None,
+        cycle_time=durations(attempts, attempts.started, after, until),
+        lead_time=durations(attempts, attempts.arrived, after, until),
+        forecast=when,
     )
 
 
-def _status_chart(tasks: Sequence[TaskTimes]) -> Chart:
+def _status_chart(attempts: Attempts) -> Chart:
     """One row for each status that is not an end, then one for each outcome; zeros shown, so rows keep their places."""
-    counted = Counter((task.status, task.outcome) for task in tasks)
-    rows: list[tuple[Status, Outcome | None]] = [(status, None) for status in STATUSES[:-1]]
-    rows += [(STATUSES[-1], outcome) for outcome in OUTCOMES]
+    stands, in_progress = attempts.stands, attempts.is_in_progress
+    pending, running, completed = STATUSES
     data: dict[str, list[Cell]] = {
-        "state": [outcome or status for status, outcome in rows],
-        "status": [status for status, _ in rows],
-        "outcome": [outcome for _, outcome in rows],
-        "tasks": [counted[row] for row in rows],
+        "state": [pending, running, *OUTCOMES],
+        "status": [pending, running, *[completed] * len(OUTCOMES)],
+        "outcome": [None, None, *OUTCOMES],
+        "tasks": [
+            _count(stands & attempts.is_open & ~in_progress),
+            _count(stands & in_progress),
+            *attempts.outcomes(stands).values(),
+        ],
     }
     return Chart("status", "bar", "Tasks by status", "state", ["tasks"], {"tasks": "count"}, data)
 
 
-def _completion_chart(created: list[int], ended: Sequence[TaskTimes], edges: list[float]) -> Chart:
-    data: dict[str, list[Cell]] = {"t": [round(edge * 1000) for edge in edges[:-1]]}
-    for name in _ENDINGS:
-        data[name] = [*_per_bucket((task.completed for task in ended if ending(task.outcome) == name), edges)]
-    data["created"] = [*created]
-    y = [*_ENDINGS, "created"]
-    return Chart(
-        "completion", "stacked-bar", "Tasks completed", "t", y, dict.fromkeys(y, "count") | {"t": MILLISECONDS}, data
-    )
+def _completion_chart(attempts: Attempts, ended: Mask, edges: Floats) -> Chart:
+    data: dict[str, list[Cell]] = {"t": [round(edge * 1000) for edge in edges.tolist()[:-1]]}
+    for name in ENDINGS:
+        data[name] = per_bucket(attempts.completed[ended & attempts.ended_as(name)], edges).tolist()
+    data["created"] = per_bucket(attempts.arrived, edges).tolist()
+    y = [*ENDINGS, "created"]
+    return Chart("completion", "stacked-bar", "Tasks completed", "t", y, _units(y), data)
 
 
-def _per_bucket(times: Iterable[float | None], edges: list[float]) -> list[int]:
-    """How many of the times fall into each bucket; those outside of the window into none."""
-    counted = Counter(bisect_right(edges, time) for time in times if time is not None)
-    return [counted[bucket] for bucket in range(1, len(edges))]
+def _units(y: list[str]) -> dict[str, str]:
+    return dict.fromkeys(y, "count") | {"t": MILLISECONDS}
 
 
-def _durations(spans: Iterable[tuple[float | None, float | None]]) -> Durations:
-    """A span that ends before it begins was measured across a step of the clock: its length is unknown."""
-    lengths = sorted(
-        round(end - start, 3) for start, end in spans if start is not None and end is not None and end >= start
-    )
-    p50, p85, p95 = (nearest_rank(lengths, percent) for percent in (50, 85, 95))
-    return Durations(len(lengths), p50, p85, p95)
+def _count(which: Mask) -> int:
+    return int(np.count_nonzero(which))
 
 
 def _percentage(part: int, whole: int) -> float | None:

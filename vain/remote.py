@@ -15,19 +15,23 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 from msgspec import Struct
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from vain import tables
+from vain.bands import MetricQuery, MetricWindow
 from vain.client import Client, MetricHistory, Moment
 from vain.clock import unix, utc
 from vain.errors import Unavailable, VainError
-from vain.flow import Visualizations
+from vain.figures import Visualizations
 from vain.history import Columns, History
 from vain.samples import Sample, series
 from vain.selection import select
+from vain.steps import bucket_count
 from vain.subscribers import Subscribers
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 
@@ -108,6 +112,11 @@ class RemoteSource:
         """What the server remembers since ``after``. Blocks; for what is kept here there is ``columns``."""
         return self.client.history(after)
 
+    @property
+    def history_table(self) -> Callable[..., bytes]:
+        """``Client.history_table``, so that ``frames.history_of`` takes a source, too."""
+        return self.client.history_table
+
     async def page(self, query: TaskQuery) -> TaskPage:
         """The tasks that ``query`` asks for, from the copy. Raises Malformed for an unknown sort column."""
         with self._lock:
@@ -127,9 +136,27 @@ class RemoteSource:
             self._notifications = deque(known, maxlen=MOST_NOTIFICATIONS)
         self._changed()
 
-    async def visualizations(self) -> Visualizations:
-        """The charts, as data."""
-        return await asyncio.to_thread(self.client.visualizations)
+    async def window(self, query: MetricQuery) -> MetricWindow:
+        """The stored metrics of any window, from the server. Raises Invalid."""
+        return await asyncio.to_thread(self._window, query)
+
+    async def extent(self) -> tuple[float, float] | None:
+        """When the oldest and the newest sample were taken (Unix seconds), as the server says."""
+        history = await asyncio.to_thread(partial(self.client.history, -1.0, metrics=["cpu.percent"], points=1))
+        return history.extent
+
+    async def visualizations(
+        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+    ) -> Visualizations:
+        """The charts of a window (Unix seconds; None: the last day), as data."""
+        return await asyncio.to_thread(partial(self.client.visualizations, after, before, timezone=timezone))
+
+    def _window(self, query: MetricQuery) -> MetricWindow:
+        points = query.points
+        if query.step_seconds is not None:
+            points = bucket_count(query.after, query.before, query.step_seconds)
+        body = self.client.history_table("arrow", query.after, query.before, query.metrics, points)
+        return tables.decoded(body)
 
     async def create(self, draft: TaskDraft) -> Task:
         """A new task."""

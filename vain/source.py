@@ -22,7 +22,7 @@ from vain.past import Past
 from vain.samples import Sample
 from vain.tracker import Tracker
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
-from vain.visuals import Charts
+from vain.visuals import Asked, Charts
 from vain.windows import window_of
 
 
@@ -123,7 +123,7 @@ class LocalSource:
         self, after: float | None = None, before: float | None = None, timezone: str | None = None
     ) -> Visualizations:
         begin, end = (None if t is None else utc(t) for t in (after, before))
-        return await self._charts.get(window_of(begin, end, None, timezone, time.time()))
+        return await self._charts.get(Asked(window_of(begin, end, None, timezone, time.time())))
 
     async def create(self, draft: TaskDraft) -> Task:
         return decode(Task, (await self._tracker.create(draft)).body)

@@ -30,10 +30,8 @@ from vain.arrow import floats_of, is_number, is_time, times_of
 from vain.bands import Floats, Integers
 from vain.errors import Flaw, Invalid, TooLarge
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 Format = Literal["csv", "arrow", "parquet"]
 Column = Integers | Floats
@@ -44,7 +42,7 @@ Samples = tuple[Integers, dict[str, Floats]]
 TIMESTAMP, QUALITY = "timestamp", "quality"
 LEAST, LARGEST = "min ", "max "
 """What stands before a series' name over the columns of its least and largest values."""
-BATCH_ROWS = 32_768
+BATCH_ROWS = 131_072
 BATCH_VALUES = 4_000_000
 MOST_COLUMNS = 2_000
 LONGEST_NAME = 200
@@ -52,7 +50,7 @@ MOST_VALUES = 32_000_000
 """What a body may hold, unless told otherwise: 256 MB when unpacked."""
 LATEST_SECONDS = 7_258_118_400.0
 """The year 2200: a larger number was meant as milliseconds."""
-CHILD_BYTES = 4 << 30
+CHILD_BYTES = 2 << 30
 _HEAD = struct.Struct("<cq")
 """What comes next in the pipe, and how many bytes or rows of it."""
 _NAMES, _ROWS, _END, _REFUSED = b"N", b"R", b"E", b"X"
@@ -293,5 +291,9 @@ def _refuse(out: IO[bytes], detail: str, pointer: str | None) -> None:
 
 
 def _bound_memory() -> None:
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (CHILD_BYTES, CHILD_BYTES))
+    """``CHILD_BYTES`` beyond what is mapped now: libraries reserve much for each core, and use little of it."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError, ValueError):  # no such file, or a limit that is lower already
+        mapped = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + CHILD_BYTES, mapped + CHILD_BYTES))

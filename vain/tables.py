@@ -26,12 +26,26 @@ from vain.quality import Span
 from vain.steps import Tier
 from vain.table_reader import LARGEST, LEAST, QUALITY, TIMESTAMP, Format, read
 
-__all__ = ["Format", "Shape", "batch_of", "decoded", "encoded", "read", "samples_of", "write_parquet", "written"]
+__all__ = [
+    "Format",
+    "Rows",
+    "Shape",
+    "batch_of",
+    "decoded",
+    "encoded",
+    "read",
+    "samples_of",
+    "write_parquet",
+    "written",
+]
 
+Rows = RecordBatch
 _FACTS = "vain"
 """Where a table's own facts stand in the metadata of Arrow and Parquet, as JSON; a column has its unit with it."""
 SECOND_MS = 1_000
 _COMPRESSION = "zstd(3)"
+_GROUP_ROWS = 1 << 17
+"""So many rows of a table that is written in parts are held at once."""
 _CSV_TIME = "%Y-%m-%dT%H:%M:%S%.3fZ"
 
 
@@ -61,7 +75,7 @@ def written(window: MetricWindow, format: Format) -> bytes:  # noqa: A002  (what
     return encoded(batch_of(window), format)
 
 
-def batch_of(window: MetricWindow, shape: Shape | None = None) -> RecordBatch:
+def batch_of(window: MetricWindow, shape: Shape | None = None) -> Rows:
     """The window as one Arrow batch, over the window's own arrays where these have no gap."""
     names, reduced = shape or (tuple(window.series), is_reduced(window))
     columns: dict[str, Array] = {TIMESTAMP: of_times(_milliseconds(window.t))}
@@ -77,12 +91,12 @@ def batch_of(window: MetricWindow, shape: Shape | None = None) -> RecordBatch:
     return _batch(columns, {_FACTS: msgspec.json.encode(facts).decode()})
 
 
-def samples_of(t: Integers, values: Mapping[str, Floats]) -> RecordBatch:
+def samples_of(t: Integers, values: Mapping[str, Floats]) -> Rows:
     """Samples at ``t`` (Unix milliseconds) as one Arrow batch, as an import takes them."""
     return _batch({TIMESTAMP: of_times(t)} | {name: of_floats(column) for name, column in values.items()})
 
 
-def encoded(rows: RecordBatch, format: Format, header: bool = True) -> bytes:  # noqa: A002
+def encoded(rows: Rows, format: Format, header: bool = True) -> bytes:  # noqa: A002
     """A batch as the bytes of a file; ``header=False`` leaves out the first line of a CSV, to go on with another."""
     target = io.BytesIO()
     if format == "csv":
@@ -94,19 +108,19 @@ def encoded(rows: RecordBatch, format: Format, header: bool = True) -> bytes:  #
     return target.getvalue()
 
 
-def write_parquet(batches: Iterable[RecordBatch], target: BinaryIO) -> None:
+def write_parquet(batches: Iterable[Rows], target: BinaryIO) -> None:
     """Batches with the same columns as one Parquet file, without holding all of them. At least one is needed."""
     coming = iter(batches)
     first = next(coming)
     stream = RecordBatchReader.from_batches(first.schema, chain([first], coming))
-    arro3.io.write_parquet(stream, target, compression=_COMPRESSION)
+    arro3.io.write_parquet(stream, target, compression=_COMPRESSION, max_row_group_size=_GROUP_ROWS)
 
 
 def decoded(body: bytes) -> MetricWindow:
     """The window in what ``written`` made of it as ``arrow``, over the memory of the columns that have no gap.
 
-    How many samples a point stands for is not in it: ``count`` is 1 where the mean is known. Only for what a vAIn
-    server answers: a file from elsewhere is read with ``vain.table_reader``. Raises Malformed for anything else.
+    How many samples a point stands for is not in it: where the mean is known ``count`` is 1, or 2 for several. Only
+    for what a vAIn server answers: a file from elsewhere is read with ``read``. Raises Malformed for anything else.
     """
     try:
         rows = Table.from_arrow(arro3.io.read_ipc_stream(io.BytesIO(body))).combine_chunks()
@@ -148,7 +162,7 @@ def _milliseconds(seconds: Floats) -> Integers:
     return np.rint(seconds * SECOND_MS).astype(np.int64)
 
 
-def _batch(columns: Mapping[str, Array], metadata: dict[str, str] | None = None) -> RecordBatch:
+def _batch(columns: Mapping[str, Array], metadata: dict[str, str] | None = None) -> Rows:
     fields = [Field(name, column.type, metadata=_unit_of(name)) for name, column in columns.items()]
     return RecordBatch(list(columns.values()), schema=Schema(fields, metadata=metadata or {}))
 
@@ -162,5 +176,5 @@ def _bands_in(columns: Mapping[str, Array], name: str, reduced: bool) -> Bands:
     mean = floats_of(columns[name])
     if not reduced:
         return of_values(mean)
-    count = (~np.isnan(mean)).astype(np.int64)
+    count = np.where(np.isnan(mean), 0, 2)
     return Bands(mean, floats_of(columns[LEAST + name]), floats_of(columns[LARGEST + name]), count)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from vain import lifecycle, notices
+from vain.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
 from vain.clock import now as time_now
 from vain.codec import encode
 from vain.errors import Conflict, Flaw, KeyMismatch, NotFound, PreconditionFailed
@@ -15,7 +16,6 @@ from vain.selection import parse_sort
 from vain.store import reading
 from vain.store.collected import Remembered
 from vain.store.database import Store
-from vain.store.reading import TaskTimesRow
 from vain.store.transaction import Transaction
 from vain.types import Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
 
@@ -138,9 +138,9 @@ class Tracker:
         """How many tasks there are, by status."""
         return self._store.counts
 
-    async def times(self) -> list[TaskTimesRow]:
-        """When each task began and ended: what the flow charts are computed from."""
-        return await self._store.read(reading.task_times)
+    async def attempts(self, query: AttemptQuery = EVERY_ATTEMPT) -> AttemptColumns:
+        """When tasks arrived, began and ended, also those deleted since: what the flow is computed from."""
+        return await self._store.read(partial(reading.attempts, query=query))
 
     async def sweep(self) -> int:
         """Mark the tasks whose ``due_at`` has passed as overdue. Returns how many there were."""
@@ -154,6 +154,10 @@ class Tracker:
 
         has_due = await self._store.read(partial(reading.has_due, now=self._clock()))
         return await self._store.write(change) if has_due else 0
+
+    async def run_before(self, task: Task) -> Task | None:
+        """The run before this one, of the same key or name; None if there is none."""
+        return await self._store.read(partial(reading.run_before, task=task))
 
     async def forget_idempotency(self, before: Time) -> None:
         """Drop the records of idempotency keys that are older."""

@@ -1,88 +1,64 @@
-"""How the machine fared: a figure for each metric, and a chart for each kind, from the rows of the history."""
+"""How the machine fared: a figure for each metric, and a chart for each kind, from a window of the history.
+
+Each point of the window stands for ``count`` samples: means are weighted by it, and its smallest and largest values are
+kept, so that a figure is the same however the history was reduced. A gap is ``None``. Pure; needs numpy.
+"""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Mapping
-from math import isnan, nan
+from math import isnan
 
-from msgspec import Struct
+import numpy as np
 
+from vain.bands import Bands, Floats, MetricWindow, unknown
 from vain.catalog import BY_NAME
-from vain.history import Band, Columns, reduced
+from vain.figures import MILLISECONDS, Cell, Chart, Trend
 
 MOST_POINTS = 122
 """An hour in half minutes, and two that its ends may touch: with fewer, the step of a sliding hour would jump."""
-
-MILLISECONDS = "ms since 1970-01-01 UTC"
-"""The unit of every ``t``: what Bokeh's time axes, JavaScript's Date and ``pandas.to_datetime(…, unit="ms")`` take."""
-
-Cell = str | int | float | None
-
-
-class Chart(Struct, frozen=True):
-    """``data`` is columnar, all columns of one length: ``x``, one for each of ``y``, and what else the chart needs.
-
-    A chart of type ``line`` has its means in ``y``, and for each of them the columns ``min:<y>`` and ``max:<y>``.
-    ``units`` gives the unit of each ``y`` in the words of ``vain.catalog``, and of a ``t``.
-    """
-
-    id: str
-    type: str
-    title: str
-    x: str
-    y: list[str]
-    units: dict[str, str]
-    data: dict[str, list[Cell]]
-
-
-class Trend(Struct, frozen=True):
-    """One series over the window; ``latest`` is its value in the newest row."""
-
-    unit: str
-    mean: float | None
-    min: float | None
-    max: float | None
-    latest: float | None
-
 
 _CHARTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("cpu", "CPU", ("cpu.percent", "cpu.user_percent", "cpu.system_percent")),
     ("memory", "Memory", ("memory.percent", "swap.percent")),
     ("disk", "Disk", ("disk.percent",)),
     ("network", "Network", ("network.received_bytes_per_second", "network.sent_bytes_per_second")),
+    ("disk-io", "Disk throughput", ("disk.read_bytes_per_second", "disk.written_bytes_per_second")),
+    ("pressure", "Pressure", ("pressure.cpu_percent", "pressure.memory_percent", "pressure.io_percent")),
 )
 """Identifier, title and metrics of each chart; a metric with instances gives a line for each of them."""
 
-
-def trend_series(names: Iterable[str]) -> list[str]:
-    """Those of the history's series that are drawn here: ask it for no others, and the rest need not be copied out."""
-    drawn = {metric for _, _, metrics in _CHARTS for metric in metrics}
-    return [name for name in names if _metric(name) in drawn]
+_METRICS = frozenset(metric for _, _, metrics in _CHARTS for metric in metrics)
+PATTERNS = tuple(sorted(f"{metric}*" for metric in _METRICS))
+"""What to ask the history for. A pattern may match nothing, unlike a name: some machines have no swap."""
 
 
-def trends(columns: Columns) -> dict[str, Trend]:
+def trends(window: MetricWindow) -> dict[str, Trend]:
     """Mean, smallest, largest and newest value of each series that is drawn."""
-    return {series: _trend(series, columns.values[series]) for series in trend_series(columns.values)}
+    drawn = _drawn(window)
+    newest = max((_last(bands) for bands in drawn.values()), default=-1)
+    return {series: _trend(series, bands, newest) for series, bands in drawn.items()}
 
 
-def trend_charts(columns: Columns) -> list[Chart]:
-    """A chart for each kind of metric, at most ``MOST_POINTS`` long; a metric without rows is unknown throughout."""
-    drawn = {series: columns.values[series] for series in trend_series(columns.values)}
-    less = reduced(Columns(columns.cursor, columns.t, drawn), MOST_POINTS)
-    times: list[Cell] = [round(t * 1000) for t in less.t]
-    return [_chart(*row, times, less.series) for row in _CHARTS]
+def trend_charts(window: MetricWindow) -> list[Chart]:
+    """A chart for each kind of metric; a metric without samples is unknown throughout."""
+    drawn = _drawn(window)
+    times: list[Cell] = [round(t * 1000) for t in window.t.tolist()]
+    return [_chart(*row, times, drawn) for row in _CHARTS]
+
+
+def _drawn(window: MetricWindow) -> dict[str, Bands]:
+    return {series: bands for series, bands in window.series.items() if _metric(series) in _METRICS}
 
 
 def _chart(
-    identifier: str, title: str, metrics: tuple[str, ...], times: list[Cell], bands: Mapping[str, Band]
+    identifier: str, title: str, metrics: tuple[str, ...], times: list[Cell], drawn: Mapping[str, Bands]
 ) -> Chart:
-    unknown = array("d", [nan]) * len(times)
     data = {"t": times}
-    y = [series for metric in metrics for series in _lines(metric, bands)]
+    y = [series for metric in metrics for series in _lines(metric, drawn)]
     for series in y:
-        band = bands.get(series) or Band(unknown, unknown, unknown)
-        data |= {series: _cells(band.mean), f"min:{series}": _cells(band.min), f"max:{series}": _cells(band.max)}
+        bands = drawn.get(series) or unknown(len(times))
+        data |= {series: _cells(bands.mean), f"min:{series}": _cells(bands.min), f"max:{series}": _cells(bands.max)}
     units = {series: BY_NAME[_metric(series)].unit for series in y} | {"t": MILLISECONDS}
     return Chart(identifier, "line", title, "t", y, units, data)
 
@@ -92,18 +68,25 @@ def _lines(metric: str, series: Iterable[str]) -> list[str]:
     return [name for name in series if _metric(name) == metric] if BY_NAME[metric].instance else [metric]
 
 
-def _trend(series: str, column: array[float]) -> Trend:
+def _trend(series: str, bands: Bands, newest: int) -> Trend:
+    """``newest`` is the point whose value is the latest: that of any series, so that what is unknown now has none."""
     unit = BY_NAME[_metric(series)].unit
-    known = [value for value in column if not isnan(value)]
-    if not known:
+    known = bands.count > 0
+    if not known.any():
         return Trend(unit, None, None, None, None)
-    return Trend(
-        unit, _rounded(sum(known) / len(known)), _rounded(min(known)), _rounded(max(known)), _rounded(column[-1])
-    )
+    mean = float(np.average(bands.mean[known], weights=bands.count[known]))
+    least, most, latest = bands.min[known].min(), bands.max[known].max(), bands.mean[newest]
+    return Trend(unit, _rounded(mean), _rounded(float(least)), _rounded(float(most)), _rounded(float(latest)))
 
 
-def _cells(column: array[float]) -> list[Cell]:
-    return [_rounded(value) for value in column]
+def _last(bands: Bands) -> int:
+    """The newest point with a sample; -1 if none has one."""
+    known = np.flatnonzero(bands.count)
+    return int(known[-1]) if len(known) else -1
+
+
+def _cells(column: Floats) -> list[Cell]:
+    return [_rounded(value) for value in column.tolist()]
 
 
 def _rounded(value: float) -> float | None:

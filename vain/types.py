@@ -14,6 +14,15 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 LARGEST_INTEGER = 2**53 - 1
 """Integers beyond this are not exact in JavaScript, so none goes over the wire."""
 
+LARGEST_IMPORT_BYTES = 16 << 20
+"""Of one body of samples; a larger file is sent in parts."""
+TABLE_TYPES = {
+    "csv": "text/csv",
+    "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
+}
+"""The media types of the history as a table."""
+
 Time = str
 Status = Literal["pending", "in-progress", "completed"]
 Priority = Literal["low", "medium", "high"]

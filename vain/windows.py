@@ -70,6 +70,14 @@ def edges_of(window: Window) -> list[float]:
     return list(_edges(unix(window.after), unix(window.before), window.interval, _zone(window.timezone)))
 
 
+def edges_before(now: float, interval: Interval, timezone: str, most: int) -> list[float]:
+    """The edges of the last ``most`` buckets that are over at ``now``, ascending: one more than there are buckets."""
+    zone = _zone(timezone)
+    start = max(0.0, now - (most + 2) * LENGTH_SECONDS[interval])
+    edges = list(_edges(_bucket_start(start, interval, zone), now, interval, zone))
+    return [edge for edge in edges if edge <= now][-most - 1 :]
+
+
 def seconds_of(text: str, now: float, parameter: str) -> float:
     """A time, or negative seconds before ``now``, as Unix seconds. Raises Malformed that names the parameter."""
     try:

@@ -95,7 +95,7 @@ class Wire:
 
     def get(self, type_: type[T], path: str, query: Mapping[str, object] | None = None) -> T:
         """What a path answers, as a ``type_``; parameters that are None are left out."""
-        return self.decoded(type_, self.send("GET", path + _query(query or {})))
+        return self.decoded(type_, self.read(path, query or {}))
 
     def decoded(self, type_: type[T], body: bytes) -> T:
         """The answer as a ``type_``; fields that this version does not know are read over."""
@@ -104,7 +104,18 @@ class Wire:
         except msgspec.DecodeError as exc:
             raise Unreachable(f"What answers at {self.url} does not speak as vAIn does: {exc}.") from exc
 
-    def send(self, method: str, path: str, body: bytes | None = None, idempotency_key: str | None = None) -> bytes:
+    def read(self, path: str, query: Mapping[str, object]) -> bytes:
+        """What a path answers, as it is; parameters that are None are left out."""
+        return self.send("GET", path + _query(query))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        idempotency_key: str | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
         """One request; the body of its 2xx answer.
 
         A request that may be repeated (GET, or with an idempotency key) is sent once more if the kept connection that
@@ -112,7 +123,7 @@ class Wire:
         """
         headers = dict(self._headers)
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         if idempotency_key is not None:
             headers["Idempotency-Key"] = f'"{idempotency_key}"'
         connection, was_kept = self._connection()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.opened import Opened, rows, with_store
+from tests.store.small_disk import filled_up, mounted
 from vain.errors import StoreFull
 from vain.tracker import Tracker
 from vain.types import TaskDraft
@@ -71,31 +71,11 @@ def test_a_file_that_may_not_grow_refuses_writes_and_goes_on_reading(tmp_path: P
     assert rows(tmp_path / "data", "PRAGMA integrity_check") == [("ok",)]
 
 
-FILL = """
-import os, sys
-with open(sys.argv[1], "wb") as filler:
-    try:
-        while True:
-            filler.write(b"x" * 65536)
-            filler.flush()
-    except OSError:
-        pass
-"""
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB, which is unmounted at the end. Needs the right to mount."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if shutil.which("mount") is None:
-        pytest.skip("there is no mount here")
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    if mounted.returncode:
-        pytest.skip(f"mounting is not allowed here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True, timeout=10)
+    """A file system of 4 MiB. Needs the right to mount."""
+    with mounted(tmp_path / "disk") as folder:
+        yield folder
 
 
 async def fill(tracker: Tracker) -> None:
@@ -107,13 +87,12 @@ def test_a_full_disk_refuses_writes_until_there_is_space(small_disk: Path) -> No
     async def work(made: Opened) -> int:
         tracker = Tracker(made.store)
         first = await tracker.create(TaskDraft(name="x"))
-        command = [sys.executable, "-c", FILL, str(small_disk / "filler")]
-        await asyncio.to_thread(subprocess.run, command, check=True, timeout=20)
+        filler = await asyncio.to_thread(filled_up, small_disk)
         with pytest.raises(StoreFull, match="full"):
             await fill(tracker)
         assert await tracker.get(1) == first
         before, _ = await tracker.stream()
-        (small_disk / "filler").unlink()
+        filler.unlink()
         assert (await tracker.create(TaskDraft(name="again"))).task_id == before + 1
         assert [event.seq for event in made.published] == list(range(1, before + 2))
         return before + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vain.store.attempts import SavedAttempt
 from vain.types import Event, Notification, Task, TaskCounts, Time
 
 
@@ -29,6 +30,9 @@ class Collected:
     def __init__(self) -> None:
         self.tasks: dict[int, Task | None] = {}
         self.bodies: dict[int, bytes] = {}
+        self.attempts: list[SavedAttempt] = []
+        self.removed: list[tuple[int, int]] = []
+        """When tasks were deleted (milliseconds since 1970), and their numbers."""
         self.events: list[Event] = []
         self.notifications: list[Notification] = []
         self.read_marks: list[tuple[int, int]] = []
@@ -41,6 +45,8 @@ class Collected:
         """Take over what another has collected after this."""
         self.tasks |= other.tasks
         self.bodies |= other.bodies
+        self.attempts += other.attempts
+        self.removed += other.removed
         self.events += other.events
         self.notifications += other.notifications
         self.read_marks += other.read_marks

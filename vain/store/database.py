@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,6 +27,7 @@ from vain.store.folder import FolderLock, prepare, private_file
 from vain.store.ledger import Ledger
 from vain.store.read_gate import ReadGate
 from vain.store.recent import RecentTasks
+from vain.store.sqlite import LOG_PAGES, open_for_reading, open_for_writing
 from vain.store.transaction import Transaction
 from vain.types import Event, TaskCounts
 
@@ -36,18 +36,11 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DATABASE_NAME = "vain.db"
-MIGRATIONS = ("schema_1.sql",)
+MIGRATIONS = ("schema_1.sql", "schema_2.sql")
 """The file at position n brings a database from version n to n + 1."""
-SQLITE_FLOOR = (3, 51, 3)
-"""Older ones can lose committed transactions when a log is reset (sqlite.org/wal.html, "The WAL-Reset Bug")."""
 LARGEST_GROUP = 256
 MOST_WAITING = 10_000
 READERS = 2
-CACHE_KIB = 8_192
-LOG_PAGES = 1_000
-"""The write-ahead log begins anew at this size (4 MB): to sync what overwrites a file takes half as long as to sync
-what makes it grow."""
-PAGE_BYTES = 4_096
 READER_SECONDS = 1.0
 """So long a reader may hold up that the log begins anew; then it is tried again when it has grown as much again."""
 IDLE_SECONDS = 1.0
@@ -97,7 +90,7 @@ class Store:
         self._local = threading.local()
         try:
             self._path = private_file(folder / DATABASE_NAME)
-            self._connection = _open_for_writing(self._path)
+            self._connection = open_for_writing(self._path, MIGRATIONS, on_first=_named)
             # In place of SQLite's own checkpoints, which come within a commit that somebody waits for.
             self._connection.set_wal_hook(self._note_log)
             self._ledger = Ledger(self._connection)
@@ -154,7 +147,7 @@ class Store:
     def _run_query(self, query: Callable[[apsw.Connection], T]) -> T:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = _open_for_reading(self._path)
+            connection = self._local.connection = open_for_reading(self._path)
         with self._read_gate.reading():
             connection.execute("BEGIN")
             try:
@@ -267,58 +260,9 @@ class Store:
                 future.set_exception(error)
 
 
-def _open_for_writing(path: Path) -> apsw.Connection:
-    if tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) < SQLITE_FLOOR:
-        floor = ".".join(map(str, SQLITE_FLOOR))
-        raise Misconfigured(
-            f"SQLite {apsw.sqlite_lib_version()} has a bug that loses data; at least {floor} is needed (apsw)."
-        )
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5_000)
-    # A database that is refused must stay as it is, and so must a log beside it that was not taken in.
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    try:
-        version = _known_version(connection, path)
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA journal_size_limit = {LOG_PAGES * PAGE_BYTES}")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        _migrate(connection, version)
-    except BaseException:
-        connection.close(True)
-        raise
-    return connection
-
-
-def _open_for_reading(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(5_000)
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    return connection
-
-
-def _known_version(connection: apsw.Connection, path: Path) -> int:
-    """The version of the database. Raises StoreDamaged for a newer one than is known, before anything is written."""
-    version = int(connection.execute("PRAGMA user_version").get)
-    if version > len(MIGRATIONS):
-        raise StoreDamaged(
-            f"{path} was written by a newer vAIn (version {version}, this one knows {len(MIGRATIONS)}); "
-            "it was not touched."
-        )
-    return version
-
-
-def _migrate(connection: apsw.Connection, version: int) -> None:
-    """Bring the database to this version, each step in one transaction."""
-    for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
-        script = files("vain.store").joinpath(name).read_text("utf-8")
-        with connection:
-            connection.execute(script)
-            connection.execute(f"PRAGMA user_version = {number}")
-            if number == 1:
-                connection.execute(queries.SET_EPOCH, (secrets.token_hex(8),))
+def _named(connection: apsw.Connection) -> None:
+    """A new database's log gets its name."""
+    connection.execute(queries.SET_EPOCH, (secrets.token_hex(8),))
 
 
 def _refusal(error: apsw.Error) -> VainError:

@@ -54,6 +54,10 @@ class Ledger:
         if waiting.tasks.get(self.task_id, self) is None:
             # The table no longer says that this number was given.
             execute(queries.SET_LAST_TASK_ID, (str(self.task_id),))
+        if waiting.attempts:
+            many(queries.SAVE_ATTEMPT, waiting.attempts)
+        if waiting.removed:
+            many(queries.REMOVE_ATTEMPTS, waiting.removed)
         many(queries.ADD_EVENT, [(event.seq, event.type, event.body) for event in waiting.events])
         if waiting.notifications:
             many(queries.ADD_NOTIFICATION, [(n.notification_id, encode(n)) for n in waiting.notifications])

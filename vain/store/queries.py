@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from vain.attempts import AttemptQuery
+from vain.codec import encode
 from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -19,11 +23,27 @@ CHILDREN = "SELECT task_id FROM tasks WHERE parent_id = ?"
 UNFINISHED_WITH_KEY = "SELECT task_id FROM tasks WHERE key = ? AND status < 2"
 DUE = "SELECT task_id FROM tasks WHERE due_at <= ? AND due_at IS NOT NULL AND status < 2 AND overdue = 0 LIMIT ?"
 IN_PROGRESS = "SELECT task_id FROM tasks WHERE status = 1 ORDER BY task_id LIMIT ?"
-TIMES = "SELECT task_id, status, outcome, created_at, started_at, completed_at FROM tasks"
+RUN_BEFORE = """
+SELECT body FROM tasks
+WHERE iif(?1 IS NULL, name = ?2, key = ?1) AND started_at < ?3 AND task_id <> ?4
+ORDER BY started_at DESC LIMIT 1"""
 EVENTS_AFTER = "SELECT seq, type, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 NOTIFICATIONS = "SELECT body, read FROM notifications ORDER BY notification_id DESC LIMIT ?"
 NOTIFICATION = "SELECT body, read FROM notifications WHERE notification_id = ?"
 IDEMPOTENT = "SELECT fingerprint, task_id, body FROM idempotency WHERE key = ?"
+REMOVED_TASKS = "SELECT task_id, name, key, tags FROM attempts WHERE removed_ms IS NOT NULL"
+# One row with a JSON array for each column, -1 for a time that has not come: a tenth of the objects that rows would be,
+# and made while other threads run.
+_ATTEMPTS = """
+SELECT json_object(
+    'task_id', json_group_array(task_id), 'name', json_group_array(name),
+    'arrived_ms', json_group_array(arrived_ms), 'started_ms', json_group_array(coalesce(started_ms, -1)),
+    'completed_ms', json_group_array(coalesce(completed_ms, -1)), 'outcome', json_group_array(outcome),
+    'removed_ms', json_group_array(coalesce(removed_ms, -1)),
+    'is_newest', json_group_array(NOT EXISTS (
+        SELECT 1 FROM attempts AS later
+        WHERE later.task_id = attempts.task_id AND later.attempt = attempts.attempt + 1)))
+FROM attempts"""
 COUNTS = """
 SELECT coalesce(sum(status = 0), 0), coalesce(sum(status = 1), 0), coalesce(sum(status = 2), 0),
        coalesce(sum(outcome IN ('failed', 'timed-out', 'crashed')), 0), coalesce(sum(overdue), 0)
@@ -45,6 +65,13 @@ ON CONFLICT (task_id) DO UPDATE SET
     started_at = excluded.started_at, completed_at = excluded.completed_at, due_at = excluded.due_at,
     progress = excluded.progress, overdue = excluded.overdue, version = excluded.version,
     searched = excluded.searched, body = excluded.body"""
+SAVE_ATTEMPT = """
+INSERT INTO attempts (task_id, attempt, name, key, priority, tags, arrived_ms, started_ms, completed_ms, outcome)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (task_id, attempt) DO UPDATE SET
+    name = excluded.name, key = excluded.key, priority = excluded.priority, tags = excluded.tags,
+    started_ms = excluded.started_ms, completed_ms = excluded.completed_ms, outcome = excluded.outcome"""
+REMOVE_ATTEMPTS = "UPDATE attempts SET removed_ms = ? WHERE task_id = ?"
 DELETE_TASK = "DELETE FROM tasks WHERE task_id = ?"
 ADD_EVENT = "INSERT INTO events (seq, type, body) VALUES (?, ?, ?)"
 ADD_NOTIFICATION = "INSERT INTO notifications (notification_id, body) VALUES (?, ?)"
@@ -75,6 +102,30 @@ def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tup
     # Only constants are put into the text: the conditions above and a name out of SORTS.
     matching = f"SELECT body FROM tasks {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
     return matching, f"SELECT count(*) FROM tasks {where}", tuple(values)  # noqa: S608
+
+
+def attempts(query: AttemptQuery, removed: Iterable[int]) -> tuple[str, tuple[object, ...]]:
+    """The statement for the attempts that match, and what it binds.
+
+    ``removed`` are the deleted tasks in which the text was found, since they are no longer in ``tasks``.
+    """
+    wheres: list[str] = []
+    values: list[object] = []
+    for condition, value in (
+        ("name = ?", query.name),
+        ("key = ?", query.key),
+        ("priority = ?", None if query.priority is None else rank(query.priority)),
+        ("tags IS NOT NULL AND ? IN (SELECT value FROM json_each(tags))", query.tag),
+    ):
+        if value is not None:
+            wheres.append(condition)
+            values.append(value)
+    if query.text:
+        alive, gone = "SELECT task_id FROM tasks WHERE instr(searched, ?) > 0", "SELECT value FROM json_each(?)"
+        wheres.append(f"task_id IN ({alive} UNION ALL {gone})")
+        values += query.text.casefold(), encode(list(removed)).decode()
+    where = f"WHERE {' AND '.join(wheres)}" if wheres else ""
+    return f"{_ATTEMPTS} {where}", tuple(values)
 
 
 def rank(priority: Priority) -> int:

@@ -7,20 +7,12 @@ from typing import NamedTuple
 import apsw
 import msgspec
 
+from vain.attempts import AttemptColumns, AttemptQuery
 from vain.codec import decode
 from vain.store import queries
-from vain.types import STATUSES, Event, Notification, Status, Task, TaskCounts, TaskPage, TaskQuery, Time
+from vain.types import Event, Notification, Task, TaskCounts, TaskPage, TaskQuery, Time
 
-
-class TaskTimesRow(NamedTuple):
-    """When one task began and ended, as it stands in the store."""
-
-    task_id: int
-    status: Status
-    outcome: str | None
-    created_at: Time
-    started_at: Time | None
-    completed_at: Time | None
+_columns = msgspec.json.Decoder(AttemptColumns)
 
 
 def task_body(connection: apsw.Connection, task_id: int) -> tuple[bytes, int] | None:
@@ -56,9 +48,12 @@ def tasks_between(connection: apsw.Connection, after: int, last: int, size_bytes
     return TaskPart(bodies, None)
 
 
-def task_times(connection: apsw.Connection) -> list[TaskTimesRow]:
-    """When each task began and ended."""
-    return [TaskTimesRow(row[0], STATUSES[row[1]], *row[2:]) for row in connection.execute(queries.TIMES)]
+def attempts(connection: apsw.Connection, query: AttemptQuery) -> AttemptColumns:
+    """The attempts that match, those of deleted tasks as well."""
+    text = query.text.casefold()
+    deleted = connection.execute(queries.REMOVED_TASKS) if text else ()
+    removed = {task_id for task_id, *told in deleted if text in _searched(*told)}
+    return _columns.decode(connection.execute(*queries.attempts(query, removed)).get)
 
 
 def page(connection: apsw.Connection, query: TaskQuery, column: str, descending: bool, counts: TaskCounts) -> TaskPage:
@@ -71,6 +66,13 @@ def page(connection: apsw.Connection, query: TaskQuery, column: str, descending:
         counts=counts,
         seq=connection.execute(queries.HEAD).get,
     )
+
+
+def run_before(connection: apsw.Connection, task: Task) -> Task | None:
+    """The task of the same key, or without one of the same name, that started last before this one did."""
+    values = (task.key, task.name, task.started_at or task.created_at, task.task_id)
+    row = connection.execute(queries.RUN_BEFORE, values).fetchone()
+    return decode(Task, row[0]) if row else None
 
 
 def has_due(connection: apsw.Connection, now: Time) -> bool:
@@ -92,6 +94,11 @@ def notification(connection: apsw.Connection, notification_id: int) -> Notificat
     """One notification, or None."""
     row = connection.execute(queries.NOTIFICATION, (notification_id,)).fetchone()
     return _notification(row) if row else None
+
+
+def _searched(name: str, key: str | None, tags: str | None) -> str:
+    """What is left of a deleted task to be searched. Not in SQL, whose ``lower`` knows ASCII alone."""
+    return "\n".join((name, key or "", *decode(list[str], (tags or "[]").encode()))).casefold()
 
 
 def _notification(row: tuple[bytes, int]) -> Notification:

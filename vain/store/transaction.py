@@ -11,6 +11,7 @@ from collections.abc import Callable
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
 from vain.store import queries
+from vain.store.attempts import attempt_row, milliseconds, told_of_attempt
 from vain.store.collected import Collected, Remembered
 from vain.store.ledger import Bindings, Ledger
 from vain.types import FAILURES, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
@@ -62,6 +63,8 @@ class Transaction(Collected):
             self._count(previous, -1)
         self.tasks[task.task_id] = task
         self.bodies[task.task_id] = body
+        if previous is None or told_of_attempt(task) != told_of_attempt(previous):
+            self.attempts.append(attempt_row(task))
         self._task_event(body, "updated" if previous else "created", previous, changed_fields(previous, task), now)
         return body
 
@@ -69,6 +72,7 @@ class Transaction(Collected):
         """Remove a task; its event carries what it was."""
         self._count(task, -1)
         self.tasks[task.task_id] = None
+        self.removed.append((milliseconds(max(now, task.updated_at or now)), task.task_id))
         self._task_event(encode(task), "deleted", task, [], now)
 
     def notify(self, notice: Notice, now: Time, running: list[int]) -> Notification:

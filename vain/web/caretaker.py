@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from vain.clock import now, utc
 from vain.codec import encode
-from vain.flow import Visualizations, changed_charts
+from vain.figures import Visualizations, changed_charts
+from vain.visuals import Asked
 from vain.web.desk import Desk
 from vain.web.events import Fanout
 from vain.web.services import Services
@@ -67,7 +68,7 @@ class Caretaker:
         if not self._fanout.clients or (services.hub.seq == sent_seq and clock - sent_at < TRENDS_SECONDS):
             return
         self._sent = services.hub.seq, clock
-        charts = await services.charts.get(window_of(None, None, None, None, time.time()))
+        charts = await services.charts.get(Asked(window_of(None, None, None, None, time.time())))
         for chart in changed_charts(self._sent_charts, charts):
             message = {"type": "visualizationUpdate", "timestamp": now(), "charts": [chart]}
             services.hub.replace(f"visualizationUpdate:{chart.id}", encode(message))

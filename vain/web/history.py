@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from msgspec import Struct, field
@@ -15,21 +15,18 @@ from vain.clock import unix
 from vain.codec import decode, encode
 from vain.errors import Flaw, Malformed, NotAcceptable
 from vain.quality import Cause, Span
-from vain.types import LARGEST_INTEGER, Task
+from vain.store.metrics.store import MetricStore
+from vain.types import LARGEST_INTEGER, TABLE_TYPES, Task
 from vain.web.http import JSON, Request, Response, whole_number
 from vain.web.services import Services
 from vain.windows import seconds_of
 
 DEFAULT_SECONDS = 600.0
-MOST_POINTS = 10_000
-LARGEST_IMPORT = 16 << 20
-"""Bytes of one body; a larger file is sent in parts."""
-IMPORT_TYPES: Mapping[str, tables.Format] = {"text/csv": "csv", "application/vnd.apache.parquet": "parquet"}
+IMPORT_TYPES: Mapping[str, tables.Format] = {TABLE_TYPES["csv"]: "csv", TABLE_TYPES["parquet"]: "parquet"}
 FORMATS: Mapping[str, str] = {
     "json": JSON,
-    "csv": "text/csv; charset=utf-8; header=present",
-    "arrow": "application/vnd.apache.arrow.stream",
-    "parquet": "application/vnd.apache.parquet",
+    **TABLE_TYPES,
+    "csv": f"{TABLE_TYPES['csv']}; charset=utf-8; header=present",
 }
 
 
@@ -63,9 +60,11 @@ class WindowAnswer(Struct, frozen=True):
 
 
 class HistoryAnswer(WindowAnswer, frozen=True):
-    """The window that was asked for, and in ``baseline`` the one that it is compared with."""
+    """The window that was asked for, in ``baseline`` the one that it is compared with, and in ``extent`` when the
+    oldest and the newest sample of all were taken."""
 
     baseline: WindowAnswer | None = None
+    extent: tuple[float, float] | None = None
 
 
 class ImportAnswer(Struct, frozen=True):
@@ -86,7 +85,7 @@ async def show(services: Services, request: Request) -> Response:
     asked = await _asked(services, request)
     store = services.past.store
     if asked.format == "json":
-        return Response(await services.past.run(partial(_json, store.window, asked)))
+        return Response(await services.past.run(partial(_json, store, asked)))
     body = await services.past.run(lambda: tables.written(store.window(asked.query), asked.format))  # type: ignore[arg-type]  # one of FORMATS
     name = f'attachment; filename="vain-history.{asked.format}"'
     return Response(body, content_type=FORMATS[asked.format], headers={"Content-Disposition": name})
@@ -152,7 +151,8 @@ async def _baseline(services: Services, given: Mapping[str, str], query: MetricQ
     """``previous``: the window before this one, or the run before this task; a negative number: so many seconds ago."""
     text, length = given["baseline"], query.before - query.after
     if text == "previous" and "task_id" in given:
-        earlier = await services.tracker.previous_run(int(given["task_id"]))
+        task = decode(Task, (await services.tracker.get(int(given["task_id"]))).body)
+        earlier = await services.tracker.run_before(task)
         if earlier is None:
             raise _malformed("baseline", "There is no earlier run of this task's key or name.")
         after, before = _time_of(earlier, query.after)
@@ -188,23 +188,21 @@ def _format(named: str | None, accepted: str | None) -> str:
     raise NotAcceptable(f"The history is to be had as {', '.join(FORMATS)}.")
 
 
-def _json(read: Callable[[MetricQuery], MetricWindow], asked: _Asked) -> bytes:
-    window = read(asked.query)
-    answer = _answer(asked.query, window)
-    if asked.baseline is None:
-        return encode(answer)
-    query = asked.baseline
-    if window.step_seconds and not (window.t % window.step_seconds).any():
-        # Reduced: the same step, so that point can be laid upon point.
-        query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds)
-    compared = _answer(query, read(query))
-    fields = {name: getattr(compared, name) for name in WindowAnswer.__struct_fields__}
-    answered = {name: getattr(answer, name) for name in WindowAnswer.__struct_fields__}
-    return encode(HistoryAnswer(**answered, baseline=WindowAnswer(**fields)))
+def _json(store: MetricStore, asked: _Asked) -> bytes:
+    window = store.window(asked.query)
+    answer, baseline = _answer(asked.query, window), None
+    if asked.baseline is not None:
+        query = asked.baseline
+        if window.step_seconds and not (window.t % window.step_seconds).any():
+            # Reduced: the same step, so that point can be laid upon point.
+            query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds)
+        baseline = _answer(query, store.window(query))
+    fields = {name: getattr(answer, name) for name in WindowAnswer.__struct_fields__}
+    return encode(HistoryAnswer(**fields, baseline=baseline, extent=store.extent()))
 
 
-def _answer(query: MetricQuery, window: MetricWindow) -> HistoryAnswer:
-    return HistoryAnswer(
+def _answer(query: MetricQuery, window: MetricWindow) -> WindowAnswer:
+    return WindowAnswer(
         after=round(query.after, 3),
         before=round(query.before, 3),
         t=window.t.round(3).tolist(),

@@ -150,7 +150,7 @@ class Server:
             self._on_sample_elsewhere,
         )
         tracker = Tracker(store)
-        charts = Charts(tracker, recorder, self._hub)
+        charts = Charts(tracker, past.window, self._hub)
         gate = Gate((*settings.allow_hosts, settings.host), self.port, keys)
         self._services = Services(
             tracker, monitor, past, self._notifier, self._hub, charts, keys, gate, _assets(), SampleJson()
@@ -164,7 +164,9 @@ class Server:
         self._ends.append(lambda: asyncio.to_thread(monitor.stop))
 
         period, host = settings.interval_seconds, socket.gethostname()
-        source.use(LocalSource(host, period, tracker, monitor, recorder.history, past, self._notifier, self._hub, charts))
+        source.use(
+            LocalSource(host, period, tracker, monitor, recorder.history, past, self._notifier, self._hub, charts)
+        )
         self._ends.append(lambda: source.use(None))
         self._ends.append(self._desk.mounts.stop)
         self._take_requests(sockets, fanout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vain.errors import NotFound
+from vain.types import LARGEST_IMPORT_BYTES
 from vain.web import history, login, notifications, performance, tasks, visualizations
 from vain.web.http import Request, Response
 from vain.web.routes import Endpoint, Routes
@@ -24,7 +25,7 @@ def table() -> Routes:
             "/performance": {"GET": Endpoint(performance.show, "read")},
             "/performance/history": {
                 "GET": Endpoint(history.show, "read"),
-                "POST": Endpoint(history.take, "write", tuple(history.IMPORT_TYPES), history.LARGEST_IMPORT),
+                "POST": Endpoint(history.take, "write", tuple(history.IMPORT_TYPES), LARGEST_IMPORT_BYTES),
             },
             "/visualizations": {"GET": Endpoint(visualizations.show, "read")},
             "/visualizations/{chart}": {"GET": Endpoint(visualizations.show_chart, "read")},

@@ -59,12 +59,11 @@ class Chunks(NamedTuple):
 class _Day(NamedTuple):
     """The whole hours of a day that were touched, as they now are."""
 
-    t: Integers
-    values: dict[int, Floats]
-    replaced: list[int]
-    """Hours (since 1970) of which every sample is here."""
-    added: list[int]
-    """Hours whose older samples are gone; what is here comes on top of their roll-ups."""
+    times: list[Integers]
+    columns: list[Columns]
+    hours: dict[int, dict[int, bool]]
+    """The hours (since 1970) of each series, and whether what is here comes on top of their roll-ups, because older
+    samples of the series are gone; if not, every sample is here."""
 
 
 def chunks_of(
@@ -78,32 +77,57 @@ def chunks_of(
     made, blocks = Chunks([], [], [], []), dict[int, Bands]()
     for day in np.unique(t // DAY_MS).tolist():
         part = _window(t, day * DAY_MS, (day + 1) * DAY_MS)
-        touched = _day(connection, book, t[part], {s: column[part] for s, column in values.items()}, made, snap)
+        fresh = {s: column[part] for s, column in values.items()}
+        touched = _day(connection, book, t[part], fresh, made, blocks, snap)
         _roll_up(connection, book, day, touched, made, blocks)
     made.hours.extend((identifier, chunks.pack_bands(block)) for identifier, block in blocks.items())
     return made
 
 
-def _day(connection: apsw.Connection, book: SeriesBook, t: Integers, values: Columns, made: Chunks, snap: bool) -> _Day:
-    times: list[Integers] = []
-    columns: list[Columns] = []
-    replaced: list[int] = []
-    added: list[int] = []
+def _day(
+    connection: apsw.Connection,
+    book: SeriesBook,
+    t: Integers,
+    values: Columns,
+    made: Chunks,
+    blocks: dict[int, Bands],
+    snap: bool,
+) -> _Day:
+    day = _Day([], [], {})
     for hour in np.unique(t // HOUR_MS).tolist():
         part = _window(t, hour * HOUR_MS, (hour + 1) * HOUR_MS)
         t_hour, fresh = t[part], {s: column[part] for s, column in values.items()}
+        gone = {s for s in fresh if _is_gone(connection, blocks, s, hour)}
         stored_t = _stored_times(connection, hour)
         if stored_t is not None:
             t_hour, fresh = _merged(connection, book, hour, stored_t, t_hour, fresh, snap)
-        # Without times of its own an hour has no samples left; only the roll-ups can tell whether it had any.
-        (replaced if stored_t is not None else added).append(hour)
-        made.times.append((chunk_id(OWN_HOST, hour), chunks.pack_integers(t_hour - hour * HOUR_MS)))
-        for series, column in fresh.items():
-            if not np.isnan(column).all():
-                made.raw.append((chunk_id(series, hour), chunks.pack(column)))
-        times.append(t_hour)
-        columns.append(fresh)
-    return _Day(np.concatenate(times), _joined(times, columns), replaced, added)
+        # Stored, they would pass for all the samples of their hour when the next ones come late.
+        kept = {s: column for s, column in fresh.items() if s not in gone and not np.isnan(column).all()}
+        if kept:
+            made.times.append((chunk_id(OWN_HOST, hour), chunks.pack_integers(t_hour - hour * HOUR_MS)))
+        made.raw.extend((chunk_id(series, hour), chunks.pack(column)) for series, column in kept.items())
+        for series in fresh:
+            day.hours.setdefault(series, {})[hour] = series in gone
+        day.times.append(t_hour)
+        day.columns.append(fresh)
+    return day
+
+
+def _is_gone(connection: apsw.Connection, blocks: dict[int, Bands], series: int, hour: int) -> bool:
+    """Whether a series has a roll-up of an hour whose samples were deleted."""
+    slot = hour % BLOCK_HOURS
+    if not _block(connection, blocks, series, hour).count[slot]:
+        return False
+    identifier = chunk_id(series, hour)
+    return connection.execute(queries.RAW, (identifier, identifier)).fetchone() is None
+
+
+def _block(connection: apsw.Connection, blocks: dict[int, Bands], series: int, hour: int) -> Bands:
+    """The hourly roll-ups among which an hour of a series is, to be changed."""
+    identifier = chunk_id(series, hour // BLOCK_HOURS)
+    if identifier not in blocks:
+        blocks[identifier] = _stored_bands(connection, queries.HOURS, identifier, BLOCK_HOURS)
+    return blocks[identifier]
 
 
 def _merged(
@@ -141,34 +165,31 @@ def _snapped(t: Integers, stored: Integers) -> Integers:
 def _roll_up(
     connection: apsw.Connection, book: SeriesBook, day: int, touched: _Day, made: Chunks, blocks: dict[int, Bands]
 ) -> None:
-    rows = Rows(touched.t, {str(s): of_values(column) for s, column in touched.values.items()})
+    values = _joined(touched.times, touched.columns)
+    rows = Rows(np.concatenate(touched.times), {str(s): of_values(column) for s, column in values.items()})
     minutes = reduced(rows, MINUTE_MS, day * MINUTES_OF_DAY, MINUTES_OF_DAY)
     hours = reduced(rows, HOUR_MS, day * HOURS_OF_DAY, HOURS_OF_DAY)
-    block, place = divmod(day * HOURS_OF_DAY, BLOCK_HOURS)
-    for series in touched.values:
-        slots = _Slots(day * HOURS_OF_DAY, touched, mean_decimals(metric_of(book.names[series])))
+    place = day * HOURS_OF_DAY % BLOCK_HOURS
+    for series in values:
+        slots = _Slots(day * HOURS_OF_DAY, touched.hours[series], mean_decimals(metric_of(book.names[series])))
         stored = _stored_bands(connection, queries.MINUTES, chunk_id(series, day), MINUTES_OF_DAY)
         slots.take(stored, minutes.series[str(series)], 0, MINUTES_OF_HOUR)
         made.minutes.append((chunk_id(series, day), chunks.pack_bands(stored)))
-        identifier = chunk_id(series, block)
-        if identifier not in blocks:
-            blocks[identifier] = _stored_bands(connection, queries.HOURS, identifier, BLOCK_HOURS)
-        slots.take(blocks[identifier], hours.series[str(series)], place, 1)
+        slots.take(_block(connection, blocks, series, day * HOURS_OF_DAY), hours.series[str(series)], place, 1)
 
 
 class _Slots(NamedTuple):
     """Which slots of a day's roll-ups are new."""
 
     first_hour: int
-    touched: _Day
+    hours: dict[int, bool]
+    """As in ``_Day``, of one series."""
     decimals: int | None
 
     def take(self, stored: Bands, fresh: Bands, place: int, per_hour: int) -> None:
         """Put the touched hours of ``fresh`` into ``stored``, whose slot ``place`` is the first of the day."""
-        for hour in self.touched.replaced:
-            self._take(stored, fresh, hour, place, per_hour, on_top=False)
-        for hour in self.touched.added:
-            self._take(stored, fresh, hour, place, per_hour, on_top=True)
+        for hour, on_top in self.hours.items():
+            self._take(stored, fresh, hour, place, per_hour, on_top)
 
     def _take(self, stored: Bands, fresh: Bands, hour: int, place: int, per_hour: int, on_top: bool) -> None:
         begin = (hour - self.first_hour) * per_hour

@@ -53,7 +53,8 @@ def spans_of(
 
 def _unexplained(found: MetricWindow, spans: Sequence[Span]) -> Iterator[Stretch]:
     """The stretches without any value of which no span speaks, up to the newest point that has one."""
-    explained = sorted((span.begin, span.end) for span in spans if span.series is None)
+    # The last sample of which a span speaks and the next one that is stored are neighbours: no more is missing.
+    explained = sorted((span.begin, span.end + found.step_seconds) for span in spans if span.series is None)
     for stretch in _empty(found):
         for begin, end in _without(stretch, explained):
             if end - begin > found.step_seconds / 2:
