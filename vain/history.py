@@ -1,28 +1,19 @@
-"""The last hour or so of every metric, in memory: one ring of times and one of values for each series.
+"""The last hour or so of every metric, in memory, for charts that follow.
 
-A row is one sample. Series may appear and vanish at any time (a disk is mounted, a core goes offline): where a row says
-nothing about a series it holds NaN, and so does an unknown value. The rings are ``array('d')``, so memory is bounded by
-``capacity`` times ``LARGEST_SERIES_COUNT`` and numpy is not needed.
+One ring of times, and one of values for each series. A row is one sample. Series may appear and vanish at any time (a disk is mounted, a core goes
+offline): where a row says nothing about a series it holds NaN, and so does an unknown value. The rings are
+``array('d')``, so memory is bounded by ``capacity`` times ``LARGEST_SERIES_COUNT`` and numpy is not needed.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
-from math import floor, isnan, nan
-from statistics import median
+from collections.abc import Iterable, Sequence
+from math import nan
 from threading import Lock
 from typing import NamedTuple
 
 LARGEST_SERIES_COUNT = 512
-STEPS_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
-"""Lengths of a bucket. Only these, so that a window that slides keeps its buckets, and a chart its shape."""
-FEWEST_ROWS_PER_BUCKET = 1.25
-"""A bucket hardly longer than the period would now and then miss a row by jitter, and show a gap that is none."""
-GAP_PERIODS = 3.0
-"""Between rows that are further apart than this many periods nothing was seen."""
 
 
 class Columns(NamedTuple):
@@ -31,22 +22,6 @@ class Columns(NamedTuple):
     cursor: int
     t: array[float]
     values: dict[str, array[float]]
-
-
-class Band(NamedTuple):
-    """One series, reduced: mean, smallest and largest known value of each bucket; NaN where there was none."""
-
-    mean: array[float]
-    min: array[float]
-    max: array[float]
-
-
-class Reduced(NamedTuple):
-    """Buckets in order of time. ``t`` is where each begins, in Unix seconds; ``step`` its length in seconds."""
-
-    t: array[float]
-    series: dict[str, Band]
-    step: float
 
 
 class History:
@@ -98,16 +73,6 @@ class History:
             first = max(cursor, oldest) if 0 < cursor <= self._rows else oldest
             return self._copy(first, names)
 
-    def window(self, after: float, before: float, names: Sequence[str] | None = None) -> Columns:
-        """The rows with ``after < t <= before`` (Unix seconds); the cursor is that of the newest row of all."""
-        with self._lock:
-            everything = self._copy(max(0, self._rows - self.capacity), names)
-        # Not bisected: the clock of the day may have been set back, and then times are not in order.
-        chosen = [number for number, t in enumerate(everything.t) if after < t <= before]
-        if chosen and chosen[-1] - chosen[0] + 1 == len(chosen):
-            return _each(everything, lambda column: column[chosen[0] : chosen[-1] + 1])
-        return _gathered(everything, chosen)
-
     def _forget_vanished(self) -> None:
         """Once in a turn of the ring, give back the series that it no longer speaks of."""
         if self._rows % self.capacity == 0:
@@ -142,96 +107,5 @@ class History:
         return Columns(self._rows, part(self._t), values)
 
 
-def reduced(columns: Columns, points: int) -> Reduced:
-    """At most ``points`` buckets, aligned to multiples of their step, each with the mean, min and max of its rows.
-
-    A bucket without rows is NaN: a gap stays a gap. If there are no more rows than points, the rows come as they are
-    (mean, min and max the same), a row of NaN stands in each gap, and ``step`` is the usual time between two rows.
-    Raises ValueError if ``points`` is below 1.
-    """
-    if points < 1:
-        raise ValueError("points must be at least 1")
-    columns = _in_order(columns)
-    period = _usual_period(columns.t)
-    rows = list(_rows_and_gaps(columns.t, period))
-    if len(rows) <= points:
-        return _as_they_are(columns, rows, period)
-    step = _step(columns.t[0], columns.t[-1], period, points)
-    first, last = floor(columns.t[0] / step), floor(columns.t[-1] / step)
-    edges = [bisect_left(columns.t, number * step) for number in range(first, last + 2)]
-    spans = list(pairwise(edges))
-    starts = array("d", (number * step for number in range(first, last + 1)))
-    return Reduced(starts, {name: _band(values, spans) for name, values in columns.values.items()}, step)
-
-
 def _unknown(count: int) -> array[float]:
     return array("d", [nan]) * count
-
-
-def _each(columns: Columns, part: Callable[[array[float]], array[float]]) -> Columns:
-    return Columns(columns.cursor, part(columns.t), {name: part(column) for name, column in columns.values.items()})
-
-
-def _gathered(columns: Columns, rows: Sequence[int]) -> Columns:
-    return _each(columns, lambda column: array("d", [column[row] for row in rows]))
-
-
-def _in_order(columns: Columns) -> Columns:
-    order = sorted(range(len(columns.t)), key=columns.t.__getitem__)
-    return columns if order == list(range(len(order))) else _gathered(columns, order)
-
-
-def _usual_period(t: array[float]) -> float:
-    return median(later - earlier for earlier, later in pairwise(t)) if len(t) > 1 else 1.0
-
-
-def _rows_and_gaps(t: array[float], period: float) -> Iterator[tuple[float, int | None]]:
-    """The time and number of each row; between rows that are far apart a time with no row."""
-    for row, moment in enumerate(t):
-        if row and moment - t[row - 1] > GAP_PERIODS * period > 0:
-            yield t[row - 1] + period, None
-        yield moment, row
-
-
-def _as_they_are(columns: Columns, rows: Sequence[tuple[float, int | None]], period: float) -> Reduced:
-    def band(column: array[float]) -> Band:
-        values = array("d", [nan if row is None else column[row] for _, row in rows])
-        return Band(values, values, values)
-
-    t = array("d", [moment for moment, _ in rows])
-    return Reduced(t, {name: band(column) for name, column in columns.values.items()}, period)
-
-
-def _step(first: float, last: float, period: float, points: int) -> float:
-    """The shortest allowed step that needs no more than ``points`` buckets, in seconds."""
-    shortest = period * FEWEST_ROWS_PER_BUCKET
-
-    def fits(step: float) -> bool:
-        return step >= shortest and floor(last / step) - floor(first / step) < points
-
-    for allowed in STEPS_SECONDS:
-        if fits(allowed):
-            return float(allowed)
-    step = float(STEPS_SECONDS[-1])
-    while not fits(step):
-        step *= 2
-    return step
-
-
-def _band(values: array[float], spans: Sequence[tuple[int, int]]) -> Band:
-    means, lows, highs = array("d"), array("d"), array("d")
-    for begin, end in spans:
-        part: Sequence[float] = values[begin:end]
-        total = sum(part)
-        if isnan(total):
-            part = [value for value in part if not isnan(value)]
-            total = sum(part)
-        if part:
-            means.append(total / len(part))
-            lows.append(min(part))
-            highs.append(max(part))
-        else:
-            means.append(nan)
-            lows.append(nan)
-            highs.append(nan)
-    return Band(means, lows, highs)
