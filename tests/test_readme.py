@@ -76,6 +76,19 @@ def test_the_curl_examples_make_and_fail_a_task_and_show_the_machine(root: Path,
     assert '"cpu_usage":' in printed and '"memory.percent":' in printed
 
 
+def test_the_past_is_shown_exported_and_imported(root: Path, url: str, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    script = blocks(root, "shell", "vain history export").replace("localhost:5006", url.removeprefix("http://"))
+    script = script.replace("last-hour.csv", str(tmp_path / "last-hour.csv")).replace("curl ", "curl -fsS ")
+    printed = typed(root, script, VAIN_URL=url)
+    assert '"tier":' in printed and '"cpu.percent":' in printed
+    exported, imported = map(int, printed.rpartition("}")[2].split())
+    assert imported == exported >= 1
+    header = (tmp_path / "last-hour.csv").read_text("utf-8").splitlines()[0].split(",")
+    assert header[0] == "timestamp" and "cpu.percent" in header
+
+
 def test_the_python_example_runs(root: Path, url: str, tmp_path: Path) -> None:
     script = tmp_path / "example.py"
     script.write_text(blocks(root, "python", "vain.Client"), "utf-8")

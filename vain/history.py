@@ -1,8 +1,9 @@
 """The last hour or so of every metric, in memory, for charts that follow.
 
-One ring of times, and one of values for each series. A row is one sample. Series may appear and vanish at any time (a disk is mounted, a core goes
-offline): where a row says nothing about a series it holds NaN, and so does an unknown value. The rings are
-``array('d')``, so memory is bounded by ``capacity`` times ``LARGEST_SERIES_COUNT`` and numpy is not needed.
+A row is one sample: there is one ring of times, and one of values for each series. Series may appear and vanish at any
+time (a disk is mounted, a core goes offline): where a row says nothing about a series it holds NaN, and so does an
+unknown value. The rings are ``array('d')``, so memory is bounded by ``capacity`` times ``LARGEST_SERIES_COUNT`` and
+numpy is not needed.
 """
 
 from __future__ import annotations
