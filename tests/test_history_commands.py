@@ -16,6 +16,8 @@ from vain.client import Client
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 
+pytestmark = pytest.mark.slow
+
 Capture = pytest.CaptureFixture[str]
 
 BEGIN = 1_795_420_800

@@ -16,6 +16,8 @@ from vain import cli, tables
 from vain.client import Client
 from vain.quality import CAUSES
 
+pytestmark = pytest.mark.slow
+
 
 def blocks(root: Path, language: str) -> list[str]:
     page = (root / "docs" / "history.md").read_text("utf-8")

@@ -162,6 +162,7 @@ def test_parquet_times_of_every_unit_are_taken(unit: str, factor: int) -> None:
     assert read(target.getvalue(), "parquet") == {"t": [1_795_426_200_000], "n": [3.0]}
 
 
+@pytest.mark.slow
 def test_a_parquet_file_that_ends_its_reader_is_refused(root: Path) -> None:
     # One byte of it was changed: arro3 0.8 calls abort() on it.
     damaged = root / "tests" / "data" / "aborts.parquet"
@@ -170,6 +171,7 @@ def test_a_parquet_file_that_ends_its_reader_is_refused(root: Path) -> None:
             list(tables.read(source, "parquet"))
 
 
+@pytest.mark.slow
 def test_a_body_that_unpacks_to_too_much_is_refused() -> None:
     body = tables.encoded(tables.samples_of(np.arange(1_000) * 1_000, {"a": np.zeros(1_000)}), "parquet")
     with pytest.raises(TooLarge, match="in parts"):
@@ -186,6 +188,7 @@ def test_a_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         table_reader.format_of(tmp_path / "nothing")
 
 
+@pytest.mark.slow
 def test_reading_stops_with_who_reads(tmp_path: Path) -> None:
     file = tmp_path / "long.csv"
     file.write_text("timestamp,a\n" + "\n".join(f"{second},1" for second in range(200_000)))
