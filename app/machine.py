@@ -4,10 +4,10 @@ from vain.views.cards import Cards
 from vain.views.charts import Charts
 from vain.views.machine import Machine
 from vain.views.page import Section, open_live, show
-from vain.views.window import WindowChoice
+from vain.views.range import RangeChoice
 
 live = open_live()
-charts = Charts(live, height_pixels=300).figures
+charts = Charts(live, height_pixels=300)
 parts = Machine(live)
 
 show(
@@ -16,7 +16,7 @@ show(
     "Machine",
     [
         Section("", (Cards(live),), bare=True),
-        Section("Activity", tuple(charts.values()), tools=(WindowChoice(live),), columns=2),
+        Section("Activity", tuple(charts.figures.values()), tools=(RangeChoice(charts),), columns=2),
         Section("Cores", (parts.cores,)),
         Section("Disks", (parts.disks,), "half"),
         Section("Pressure (last 10 s) and limits", (parts.limits,), "half"),

@@ -6,10 +6,10 @@ from vain.views.charts import Charts
 from vain.views.completion import Completion
 from vain.views.notifications import Notifications
 from vain.views.page import Section, open_live, show
-from vain.views.window import WindowChoice
+from vain.views.range import RangeChoice
 
 live = open_live()
-charts = Charts(live).figures
+charts = Charts(live)
 
 show(
     live,
@@ -17,9 +17,9 @@ show(
     "Overview",
     [
         Section("", (Cards(live),), bare=True),
-        Section("Activity", tuple(charts.values()), tools=(WindowChoice(live),), columns=2),
+        Section("Activity", tuple(charts.figures.values()), tools=(RangeChoice(charts),), columns=2),
         Section("Tasks", (Board(live),)),
-        Section("Completion", (Completion(live),), "half"),
+        Section("Completion", (Completion(live, charts.lookback),), "half"),
         Section("Notifications", (Notifications(live),), "half", anchor="notifications"),
     ],
 )

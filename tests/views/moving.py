@@ -7,8 +7,12 @@ import math
 import time
 from collections.abc import Callable
 
+from tests.views.memory import Memory as Remembered
 from vain import clock
-from vain.flow import TaskTimes, Visualizations, visualizations
+from vain.attempts import Attempt, attempts_of
+from vain.bands import MetricQuery, MetricWindow
+from vain.figures import Visualizations
+from vain.flow import visualizations
 from vain.history import Columns, History
 from vain.lifecycle import created, patched
 from vain.samples import (
@@ -24,6 +28,7 @@ from vain.samples import (
     series,
 )
 from vain.selection import select
+from vain.trends import MOST_POINTS, PATTERNS
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.windows import window_of
 
@@ -91,6 +96,9 @@ class MovingSource:
         self.tasks: dict[int, Task] = {}
         self.subscribers: list[Callable[[], None]] = []
         self.newest: Sample | None = None
+        self.memory = Remembered(cores)
+        self.queries: list[MetricQuery] = []
+        self.delay_seconds = 0.0
         for back in reversed(range(rows)):
             self.append(until - back)
 
@@ -153,23 +161,35 @@ class MovingSource:
         self.seq += 1
         self.tell()
 
-    async def visualizations(self) -> Visualizations:
-        times = [
-            TaskTimes(
-                task.task_id,
-                task.status,
-                task.outcome,
-                clock.unix(task.created_at),
-                task.started_at and clock.unix(task.started_at),
-                task.completed_at and clock.unix(task.completed_at),
-            )
-            for task in self.tasks.values()
-        ]
+    async def window(self, query: MetricQuery) -> MetricWindow:
+        self.queries.append(query)
+        await asyncio.sleep(self.delay_seconds)
+        return await asyncio.to_thread(self.memory.window, query)
+
+    async def extent(self) -> tuple[float, float] | None:
+        return None if self.newest is None else (self.memory.begins, clock.unix(self.newest.timestamp))
+
+    async def visualizations(
+        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+    ) -> Visualizations:
+        attempts = attempts_of(_attempt(task) for task in self.tasks.values())
         now = time.time()
-        return visualizations(times, self.history.since(0), now, window_of(None, None, None, None, now))
+        asked = [None if t is None else clock.utc(t) for t in (after, before)]
+        window = window_of(*asked, None, timezone, now)
+        begin, end = clock.unix(window.after), clock.unix(window.before)
+        metrics = self.memory.window(MetricQuery(begin, end, PATTERNS, MOST_POINTS))
+        return visualizations(attempts, metrics, now, window)
 
     def _keep(self, task: Task) -> Task:
         self.tasks[task.task_id] = task
         self.seq += 1
         self.tell()
         return task
+
+
+def _attempt(task: Task) -> Attempt:
+    created, started, completed = (
+        None if t is None else round(clock.unix(t) * 1000)
+        for t in (task.created_at, task.started_at, task.completed_at)
+    )
+    return Attempt(task.task_id, task.attempt, task.name, created or 0, started, completed, task.outcome)

@@ -1,6 +1,6 @@
 """Serves our pages over a machine that moves: what the browser tests look at. Not a test.
 
-``python tests/views/serve_pages.py PORT [--role read] [--rows 300] [--cores 4] [--host NAME]``
+``python tests/views/serve_pages.py PORT [--role read] [--rows 300] [--cores 4] [--host NAME] [--days 60] [--delay 0]``
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tornado.routing import Router
 
 from tests.views.moving import MovingSource
 from vain import clock, source
+from vain.quality import Span
 from vain.types import Notification, Priority, TaskDraft, TaskPatch
 from vain.views import application
 
@@ -58,6 +59,17 @@ async def fill(moving: MovingSource) -> None:
     ]
 
 
+def remember(moving: MovingSource, days: float) -> None:
+    """A history of some days: the machine slept for a while three hours ago, and vAIn was stopped on the day before."""
+    now = time.time()
+    moving.memory.begins = now - days * 86_400
+    moving.memory.spans = [
+        Span("stopped", now - 100_000, now - 86_000),
+        Span("asleep", now - 10_800, now - 9_000),
+        Span("unread", now - 5_000, now - 10, "swap.used_bytes"),
+    ]
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
@@ -66,12 +78,16 @@ async def main() -> None:
     parser.add_argument("--cores", type=int, default=4)
     parser.add_argument("--disks", default="/,/home")
     parser.add_argument("--host", default="kestrel")
+    parser.add_argument("--days", type=float, default=60.0, help="how far back the history reaches")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds that a read of the history takes longer")
     parser.add_argument("--pages", default="/,/board,/machine")
     options = parser.parse_args()
     moving = MovingSource(0, options.cores, host=options.host)
+    moving.delay_seconds = options.delay
     moving.disks = tuple(options.disks.split(","))
     for back in range(options.rows, 0, -1):
         moving.append(time.time() - back)
+    remember(moving, options.days)
     await fill(moving)
     source.use(moving)
     pages = application.build(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bokeh.models import HoverTool
+from bokeh.models import GlyphRenderer, HoverTool, Line
+from bokeh.plotting import figure
 
 from tests.views.moving import MovingSource
 from vain.views.charts import COLLECTING, Charts
@@ -16,23 +17,35 @@ def legend(plot: object) -> list[str]:
     return [item.label["value"] for item in plot.legend[0].items]
 
 
-def test_all_charts_share_one_time_axis_and_one_source() -> None:
+def lines_of(plot: figure) -> list[GlyphRenderer]:
+    return [renderer for renderer in plot.renderers if isinstance(renderer.glyph, Line)]
+
+
+def test_all_charts_share_one_time_axis_and_one_source_of_lines() -> None:
     live = Live(MovingSource(rows=60))
-    plots = Charts(live).figures.values()
+    charts = Charts(live)
+    plots = charts.figures.values()
     assert len({plot.x_range for plot in plots}) == 1
-    assert {renderer.data_source for plot in plots for renderer in plot.renderers} == {live.metrics}
+    lines = [line for plot in plots for line in lines_of(plot)]
+    assert {line.data_source for line in lines} == {live.metrics}
+    assert {line.glyph.y for line in lines} <= live.metrics.data.keys()
 
 
-def test_every_line_has_a_column() -> None:
-    live = Live(MovingSource())
-    drawn = {renderer.glyph.y for plot in Charts(live).figures.values() for renderer in plot.renderers[1:2]}
-    assert drawn <= live.metrics.data.keys()
+def test_every_band_has_its_columns() -> None:
+    charts = Charts(Live(MovingSource()))
+    bands = [
+        renderer.glyph
+        for plot in charts.figures.values()
+        for renderer in plot.renderers
+        if renderer.data_source is charts.lookback.bands
+    ]
+    assert {side for band in bands for side in (band.y1, band.y2)} == charts.lookback.bands.data.keys() - {"t"}
 
 
 def test_few_cores_are_lines_and_many_are_two() -> None:
     few, many = (Charts(Live(MovingSource(rows=5, cores=cores))).figures["cpu"] for cores in (4, 64))
-    assert (legend(few), len(few.renderers)) == (["Each core", "All cores"], 6)
-    assert (legend(many), len(many.renderers)) == (["Busiest core", "Idlest core", "All cores"], 4)
+    assert (legend(few), len(lines_of(few))) == (["Each core", "All cores"], 5)
+    assert (legend(many), len(lines_of(many))) == (["Busiest core", "Idlest core", "All cores"], 3)
 
 
 def test_the_whole_costs_few_models() -> None:
@@ -41,9 +54,8 @@ def test_the_whole_costs_few_models() -> None:
 
 
 def test_cores_are_listed_in_order() -> None:
-    hover = next(
-        tool for tool in Charts(Live(MovingSource(rows=5))).figures["cpu"].tools if isinstance(tool, HoverTool)
-    )
+    tools = Charts(Live(MovingSource(rows=5))).figures["cpu"].tools
+    hover = next(tool for tool in tools if isinstance(tool, HoverTool) and tool.mode == "vline")
     assert [hover.tooltips.find(f"Core {number}") for number in range(4)] == sorted(
         hover.tooltips.find(f"Core {number}") for number in range(4)
     )

@@ -3,33 +3,43 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
 
 from tests.views.moving import MovingSource
-from vain.flow import TaskTimes, Visualizations, visualizations
-from vain.history import Columns, History
+from vain.attempts import Attempt, attempts_of
+from vain.bands import MetricWindow
+from vain.figures import Visualizations
+from vain.flow import visualizations
 from vain.types import Outcome, TaskDraft, TaskPatch
+from vain.views.charts import Charts
 from vain.views.completion import NOTHING_LATELY, NOTHING_YET, OUTCOMES, REFRESH_SECONDS, Completion, columns, summary
 from vain.views.live import Live
+from vain.views.lookback import Shown
 from vain.windows import window_of
 
 T = 1_795_000_000.0
 
 
+NO_METRICS = MetricWindow(np.empty(0), {}, "raw", 1.0)
+
+
 class CountingSource(MovingSource):
-    reads = 0
+    asked: list[tuple[object, ...]]
 
-    async def visualizations(self) -> Visualizations:
-        self.reads += 1
-        return await super().visualizations()
-
-
-def ended(number: int, outcome: Outcome, ago_seconds: float) -> TaskTimes:
-    return TaskTimes(number, "completed", outcome, T - ago_seconds - 90, T - ago_seconds - 60, T - ago_seconds)
+    async def visualizations(self, *window: Any) -> Visualizations:
+        self.asked = [*getattr(self, "asked", []), window]
+        return await super().visualizations(*window)
 
 
-def drawn(*tasks: TaskTimes) -> Visualizations:
-    no_rows: Columns = History().since(0)
-    return visualizations(tasks, no_rows, T, window_of(None, None, None, None, T))
+def ended(number: int, outcome: Outcome, ago_seconds: float) -> Attempt:
+    begin, start, end = (round((T - ago_seconds - before) * 1000) for before in (90, 60, 0))
+    return Attempt(number, 1, "x", begin, start, end, outcome)
+
+
+def drawn(*attempts: Attempt) -> Visualizations:
+    return visualizations(attempts_of(attempts), NO_METRICS, T, window_of(None, None, None, None, T))
 
 
 async def settled() -> None:
@@ -52,7 +62,7 @@ def test_bars_are_counts_by_outcome_in_hours_of_milliseconds() -> None:
 
 
 def test_the_summary_says_where_all_tasks_stand() -> None:
-    waiting = TaskTimes(9, "pending", None, T - 10)
+    waiting = Attempt(9, 1, "x", round((T - 10) * 1000))
     found = drawn(ended(1, "succeeded", 30), ended(2, "failed", 40), waiting)
     expected = "0 in progress · 1 pending · 1 succeeded · 1 failed · success rate 50 % · median duration 1 min"
     assert summary(found.task_completion) == expected
@@ -83,7 +93,25 @@ def test_it_reads_only_after_an_event_and_not_more_often_than_it_may() -> None:
             completion.live.tick += 1
             await settled()
             source.seq += 1 if second in (2.0, 3.0) else 0
-        assert source.reads == 2
+        assert len(source.asked) == 2
+
+    run(story)
+
+
+def test_it_shows_the_time_that_the_other_charts_show_in_whole_days_of_the_viewer() -> None:
+    async def story() -> None:
+        source = CountingSource(rows=5, until=T)
+        live = Live(source)
+        charts = Charts(live)
+        completion = Completion(live, charts.lookback)
+        await settled()
+        charts.lookback.shown = Shown("last", 1, after=T - 30 * 86_400, before=T, timezone="Asia/Kolkata")
+        await settled()
+        assert source.asked[-1] == (T - 400 - 30 * 86_400, T + 500, "Asia/Kolkata")  # to whole quarters of an hour
+        assert completion.bars.data["t"][0] / 1000 % 86_400 == 86_400 - 19_800
+        charts.lookback.shown = Shown("live", 2)
+        await settled()
+        assert (len(source.asked), source.asked[-1]) == (3, ())
 
     run(story)
 

@@ -131,7 +131,8 @@ def test_nothing_is_left_of_a_live_that_stopped() -> None:
             live.stop()
         return [weakref.ref(live) for live in lives]
 
+    others = dict(pusher._pushers)
     left = asyncio.run(main())
     gc.collect()
     assert [reference() for reference in left] == [None] * 20
-    assert pusher._pushers == {}
+    assert pusher._pushers == others

@@ -91,18 +91,6 @@ def test_a_page_without_charts_stays_live(served: str, browser: Browser) -> None
     visit.close()
 
 
-def test_dragging_pauses_and_live_follows_again(overview: Visit) -> None:
-    page = overview.page
-    box = page.locator("canvas").first.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 200, box["y"] + 100)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 300, box["y"] + 100, steps=5)
-    page.mouse.up()
-    page.get_by_text("back to live").click()
-    assert page.get_by_text("Live", exact=True).is_visible()
-
-
 def test_a_reader_is_told_and_gets_no_controls(browser: Browser) -> None:
     with pages_served("--role", "read") as url:
         visit = Visit(browser, url + "/").drawn()

@@ -1,6 +1,7 @@
-"""How the work flows: tasks that ended, by hour and outcome, and one line that sums up where all tasks stand.
+"""How the work flows: tasks that ended, by hour or day and outcome, and one line that sums up where all tasks stand.
 
-Drawn from what ``GET /visualizations`` answers, so that the page and a program see the same figures.
+Drawn from what ``GET /visualizations`` answers, so that the page and a program see the same figures. Where the page's
+other charts show the past, this one shows the same time.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from math import ceil, floor
+from typing import Any, Final, NamedTuple, cast
 
 import panel as pn
 from bokeh.models import (
     AdaptiveTicker,
     ColumnDataSource,
     CustomJSHover,
-    CustomJSTickFormatter,
     HoverTool,
     Range1d,
 )
@@ -27,11 +28,12 @@ from bokeh.plotting import figure
 from vain import words
 from vain.clock import Clock
 from vain.errors import VainError
-from vain.flow import TaskCompletion, Visualizations
-from vain.trends import Chart
-from vain.views import theme
+from vain.figures import Chart, TaskCompletion, Visualizations
+from vain.views import axes, theme
 from vain.views.live import Live
+from vain.views.lookback import Lookback
 from vain.views.own import Line
+from vain.views.text import asset
 from vain.windows import LENGTH_SECONDS, Interval
 
 logger = logging.getLogger(__name__)
@@ -53,26 +55,45 @@ SUMMARY_STYLES: Final = {"color": "var(--vain-text-soft, inherit)", "font": f"13
 NOTHING_YET: Final = "no task was completed yet"
 NOTHING_LATELY: Final = "no task was completed in this window"
 
-_WHEN = """
-const at = new Date(%s), two = (n) => String(n).padStart(2, "0");
-const clock = (time) => two(time.getHours()) + ":" + two(time.getMinutes());
-const day = at.toLocaleDateString(undefined, {day: "numeric", month: "short"});
+EDGE_SECONDS: Final = 900
+"""Zones differ by whole quarters of an hour: to these a window can be widened without another bucket."""
+
+_HOVER = (
+    asset("when.js")
+    + """
+const at = new Date(value);
+return span < 86400000 ? spanOf(at, new Date(value + span), 60) : span > 86400000 ? "from " + dayOf(at) : dayOf(at);
 """
-_TICK = _WHEN % "tick" + "return at.getHours() + at.getMinutes() == 0 ? day : clock(at);"
-_HOVER = _WHEN % "value" + 'return span < 86400000 ? clock(at) + "–" + clock(new Date(value + span)) : day;'
+)
 
 Columns = dict[str, list[float]]
+
+
+class Stretch(NamedTuple):
+    """The time that is asked for, in Unix seconds, with the viewer's time zone; None throughout: the default."""
+
+    after: float | None = None
+    before: float | None = None
+    timezone: str | None = None
 
 
 class Completion(pn.viewable.Viewer):
     """The completion chart over ``live``: ``figure`` and ``summary`` are its two parts. Loop only.
 
-    Read anew when an event came, at most every ``REFRESH_SECONDS``.
+    Read anew when an event came, at most every ``REFRESH_SECONDS``, and at once when ``lookback`` shows another time.
     """
 
-    def __init__(self, live: Live, height_pixels: int = HEIGHT_PIXELS, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        live: Live,
+        lookback: Lookback | None = None,
+        height_pixels: int = HEIGHT_PIXELS,
+        clock: Clock = time.monotonic,
+    ) -> None:
         super().__init__()
         self.live = live
+        self._lookback = lookback
+        self._drawn_stretch = Stretch()
         self._clock = clock
         self._document = pn.state.curdoc
         self._drawn_seq = -1
@@ -86,6 +107,8 @@ class Completion(pn.viewable.Viewer):
         self.empty.text_font, self.empty.text_font_size = theme.FONT, "12px"
         self.figure.add_layout(self.empty)
         live.param.watch(lambda _event: self.refresh(), "tick")
+        if lookback is not None:
+            lookback.param.watch(lambda _event: self.refresh(), "shown")
         live.param.watch(lambda _event: theme.apply(self.figure, live.theme), "theme")
         self.refresh()
 
@@ -100,17 +123,24 @@ class Completion(pn.viewable.Viewer):
 
         Without a change they are read now and then too, since the window moves with the time.
         """
-        age = self._clock() - self._read_at
+        age, stretch = self._clock() - self._read_at, self._stretch()
         is_behind = self._drawn_seq != self.live.source.seq or age >= WINDOW_SECONDS
         is_due = age >= REFRESH_SECONDS
-        if self._reading is None and is_behind and is_due:
+        if self._reading is None and (stretch != self._drawn_stretch or (is_behind and is_due)):
             self._read_at = self._clock()
-            self._reading = asyncio.get_running_loop().create_task(self._read())
+            self._reading = asyncio.get_running_loop().create_task(self._read(stretch))
 
-    async def _read(self) -> None:
-        seq = self.live.source.seq
+    def _stretch(self) -> Stretch:
+        shown = self._lookback.shown if self._lookback is not None else None
+        if shown is None or shown.kind == "live":
+            return Stretch()
+        after = floor(shown.after / EDGE_SECONDS) * EDGE_SECONDS
+        return Stretch(float(after), float(ceil(shown.before / EDGE_SECONDS) * EDGE_SECONDS), shown.timezone)
+
+    async def _read(self, stretch: Stretch) -> None:
+        seq, source = self.live.source.seq, self.live.source
         try:
-            found = await self.live.source.visualizations()
+            found = await (source.visualizations() if stretch.after is None else source.visualizations(*stretch))
             self._locked(lambda: self._draw(found))
             self._drawn_seq = seq
         except VainError as error:
@@ -118,7 +148,9 @@ class Completion(pn.viewable.Viewer):
         except Exception:
             logger.exception("The completion chart could not be read")
         finally:
-            self._reading = None
+            self._drawn_stretch, self._reading = stretch, None
+        if self._stretch() != stretch:
+            self.refresh()
 
     def _locked(self, change: Callable[[], None]) -> None:
         """Runs a change of Bokeh models when the document is ours to change; never once its session has ended."""
@@ -150,7 +182,7 @@ class Completion(pn.viewable.Viewer):
             height=height_pixels,
             sizing_mode="stretch_width",
             min_width=0,
-            x_axis_type="datetime",
+            x_axis_type="linear",
             x_range=Range1d(start=0, end=1),
             y_range=Range1d(start=0, end=SMALLEST_SCALE),
             tools=[],
@@ -159,7 +191,8 @@ class Completion(pn.viewable.Viewer):
             min_border_left=58,
             min_border_right=10,
         )
-        plot.xaxis.formatter = CustomJSTickFormatter(code=_TICK)
+        plot.xaxis.formatter = axes.time_formatter()
+        plot.xaxis.ticker = plot.xgrid.ticker = axes.time_ticker()
         plot.yaxis.ticker = AdaptiveTicker(desired_num_ticks=4, min_interval=1, mantissas=[1, 2, 5])
         plot.yaxis.axis_label = "tasks"
         plot.xgrid.visible = False

@@ -43,7 +43,8 @@ class Live(param.Parameterized):
     """Views read ``sample``, ``seq`` and ``metrics``, and renew what depends on ``tick``. Loop only.
 
     ``metrics`` is one wide ``ColumnDataSource`` for all charts: ``t`` in Unix milliseconds, then a column for each
-    series of ``vain.samples.series`` (NaN: unknown). A view that shows tasks compares ``seq`` with the one it drew.
+    series of ``vain.samples.series`` (NaN: unknown). While ``following`` it holds the newest rows; otherwise it is left
+    to ``vain.views.lookback``. A view that shows tasks compares ``seq`` with the one it drew.
     """
 
     sample = param.ClassSelector(class_=Sample, default=None, allow_None=True, doc="The newest sample")
@@ -55,6 +56,7 @@ class Live(param.Parameterized):
     window_seconds: param.Selector[int] = param.Selector(
         default=WINDOWS_SECONDS[0], objects=list(WINDOWS_SECONDS), doc="How far back charts go"
     )
+    following = param.Boolean(default=True, doc="Whether charts show the newest rows and move with them")
 
     def __init__(self, source: Source, role: Role = "admin") -> None:
         super().__init__()
@@ -128,9 +130,15 @@ class Live(param.Parameterized):
             logger.warning("A view could not be renewed: %s", error.detail)
             return
         if self._document is not None:
-            self._document.add_next_tick_callback(partial(show, found))
+            self._document.add_next_tick_callback(partial(self._show, show, found))
         else:
+            self._show(show, found)
+
+    def _show(self, show: Callable[[T], None], found: T) -> None:
+        with pn.io.hold(self._document):
             show(found)
+        if self._displays:
+            pn.io.push_notebook(*self._displays)
 
     def wake(self) -> None:
         """Asks for a tick; while one is asked for and has not run, a second is not."""
@@ -151,7 +159,8 @@ class Live(param.Parameterized):
         if self._document is None and self._loop is None:
             return
         with pn.io.hold(self._document):
-            self._take()
+            if self.following:
+                self._take()
             self.param.update(sample=self.source.latest(), seq=self.source.seq, tick=self.tick + 1)
         if self._displays:
             pn.io.push_notebook(*self._displays)
@@ -176,7 +185,11 @@ class Live(param.Parameterized):
         else:
             self._fill()
 
-    @param.depends("window_seconds", watch=True)
+    @param.depends("window_seconds", "following", watch=True)
+    def _refill(self) -> None:
+        if self.following:
+            self._fill()
+
     def _fill(self) -> None:
         """Everything anew: at the start, when another window is asked for, and when a series (a new disk) appears."""
         columns = self.source.columns(0)

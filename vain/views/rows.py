@@ -1,4 +1,4 @@
-"""From the history to the rows that a chart draws: a whole window from a DataFrame, a tick's few from plain columns.
+"""From the newest rows to what a chart draws: a whole window from a DataFrame, a tick's few from plain columns.
 
 A DataFrame costs a millisecond however small it is; a tick comes every second to every open page. Pure.
 """

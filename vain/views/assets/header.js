@@ -69,9 +69,6 @@
   }
 
   dark.addEventListener("change", repaint);
-  addEventListener("vain-follow", () => {
-    for (const view of window.Bokeh?.index?.roots ?? []) view.reset?.();
-  });
   addEventListener("storage", (event) => {
     if (event.key === "vain-theme" && event.newValue) { html.dataset.theme = event.newValue; repaint(); }
   });
