@@ -76,7 +76,10 @@ class _Machine:
 
     def _cpu(self, activity: Floats) -> dict[str, Floats]:
         share = np.clip(activity[:, None] * np.array([1.2, 1.0, 0.9, 0.8]), 0, 1)
-        busy, ticks = self._random.binomial(100, share), self._random.choice([99, 100, 101], (DAY, CORES), p=[0.1, 0.8, 0.1])
+        busy, ticks = (
+            self._random.binomial(100, share),
+            self._random.choice([99, 100, 101], (DAY, CORES), p=[0.1, 0.8, 0.1]),
+        )
         all_busy, all_ticks = busy.sum(1), ticks.sum(1)
         user = self._random.binomial(all_busy, 0.7)
         waiting = self._random.binomial(400, np.where(self._random.random(DAY) < 0.1, activity * 0.05, 0.001))

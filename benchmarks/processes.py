@@ -48,11 +48,11 @@ def cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def vain() -> Iterator[ServerProcess]:
-    """vAIn as a user starts it, on an empty data folder."""
-    with tempfile.TemporaryDirectory(prefix="vain-benchmark-") as folder:
+def vain(*options: str, folder: Path | None = None) -> Iterator[ServerProcess]:
+    """vAIn as a user starts it, on an empty data folder or on this one, with more options of ``vain serve``."""
+    with tempfile.TemporaryDirectory(prefix="vain-benchmark-") as empty:
         port = free_port()
-        command = ["-m", "vain", "serve", "--port", str(port), "--data", folder, "--no-browser"]
+        command = ["-m", "vain", "serve", "--port", str(port), "--data", str(folder or empty), "--no-browser", *options]
         with _running(command, port) as server:
             yield server
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import load, processes, report, rounds
+from benchmarks import history, history_data, history_writes, load, processes, report, rounds
 from benchmarks.__main__ import MODULES
 from benchmarks.readers import _sent_times
 from benchmarks.report import Section, Table, Target
+from vain.catalog import metric_of, stored
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES.values())))
@@ -75,3 +76,27 @@ def test_chains_run_against_a_real_server_without_an_error(connections: int) -> 
         assert measured.operations > 20
         assert set(measured.latency_ms) == set(load.CRUD)
         assert 0 < measured.server_cpu_seconds < 2
+
+
+def test_the_series_of_the_benchmark_are_rounded_as_the_history_rounds_them() -> None:
+    t, columns = next(history_data.days(1, 20 * history_data.DAY))
+    assert len(columns) == 20 and len(t) == history_data.DAY and (t[1:] > t[:-1]).all()
+    for name, column in columns.items():
+        values = column[:500].tolist()
+        assert values == [stored(metric_of(name), value) for value in values], name
+
+
+def test_the_days_of_the_benchmark_follow_each_other_and_are_the_same_each_time() -> None:
+    (t, columns), (later, _) = history_data.days(2, 20 * history_data.DAY)
+    again, same = next(history_data.days(2, 20 * history_data.DAY))
+    assert t[-1] < later[0] <= t[-1] + 1_003 and (again == t).all()
+    assert all((same[name] == column).all() for name, column in columns.items())
+
+
+@pytest.mark.slow
+def test_the_history_is_measured_and_gives_what_its_peers_give() -> None:
+    writes = history_writes.Scale(rounds=1, ticks=6, seals=1)
+    section = history.measure(history.Scale(days=1, rounds=1, seconds=0.2, requests=20, writes=writes))
+    assert len(section.targets) == 9
+    assert 0 < section.targets[0].value < 1.5, "bytes a sample"
+    assert [row[0] for row in section.tables[0].rows] == ["vAIn", "SQLite", "DuckDB"]

@@ -19,18 +19,23 @@ def columns(t: list[float], **values: list[float]) -> Columns:
 
 def test_times_are_milliseconds_and_columns_equally_long() -> None:
     drawn = rows(columns([10, 11], cpu_percent=[1, 2]), 1.0)
-    assert drawn == {"t": [10_000, 11_000], "cpu.percent": [1, 2]}
+    assert drawn == {"t": [10_000, 11_000], "cpu.percent": [1, 2], "fill:cpu.percent": [1, 2]}
 
 
-def test_a_gap_is_a_row_of_nan_one_period_after_it_begins() -> None:
+def test_a_gap_is_a_row_of_nan_at_both_its_ends() -> None:
     drawn = rows(columns([10, 20], cpu_percent=[1, 2]), 1.0)
-    assert drawn["t"] == [10_000, 11_000, 20_000]
-    assert math.isnan(drawn["cpu.percent"][1])
+    assert drawn["t"] == [10_000, 11_000, 19_999, 20_000]
+    assert np.isnan(drawn["cpu.percent"]).tolist() == [False, True, True, False]
+
+
+def test_the_area_below_a_line_has_no_height_where_nothing_is_known() -> None:
+    drawn = rows(columns([10, 11, 20], cpu_percent=[5, math.nan, 7]), 1.0)
+    assert drawn["fill:cpu.percent"] == [5, 0, 0, 0, 7] and "fill:load.1m" not in rows(columns([1], load_1m=[2]), 1.0)
 
 
 def test_a_gap_before_the_first_fresh_row_is_seen() -> None:
     drawn = rows(columns([20], cpu_percent=[2]), 1.0, previous=10)
-    assert drawn["t"] == [11_000, 20_000]
+    assert drawn["t"] == [11_000, 19_999, 20_000]
 
 
 def test_a_late_sample_is_no_gap() -> None:

@@ -35,7 +35,7 @@ from msgspec import Struct
 from vain.views import axes, theme
 from vain.views.live import Live
 from vain.views.lookback import Lookback
-from vain.views.rows import BUSIEST, CORE, IDLEST
+from vain.views.rows import BUSIEST, CORE, FILL, FILLED, IDLEST
 from vain.views.window import HIGH, LOW
 
 HEIGHT_PIXELS: Final = 208
@@ -58,28 +58,32 @@ Formatters: TypeAlias = dict[str, Literal["numeral", "datetime", "printf"] | Cus
 class Trace(Struct, frozen=True):
     """One line: the series it draws, its name in legend and hover, its colour and its second cue.
 
-    ``filled``: down to zero, while the chart is live. ``banded``: in the past from its smallest to its largest value.
+    ``banded``: in the past from its smallest to its largest value.
     """
 
     series: str
     label: str
     color: str
     dash: str = "solid"
-    filled: bool = False
     thin: bool = False
     banded: bool = False
 
+    @property
+    def filled(self) -> bool:
+        """Down to zero, while the chart is live."""
+        return self.series in FILLED
+
 
 MEMORY: Final = (
-    Trace("memory.used_bytes", "Memory", theme.SERIES["purple"], filled=True, banded=True),
+    Trace("memory.used_bytes", "Memory", theme.SERIES["purple"], banded=True),
     Trace("swap.used_bytes", "Swap", theme.SERIES["gold"], "dashed"),
 )
 DISK: Final = (
-    Trace("disk.read_bytes_per_second", "Read", theme.SERIES["blue"], filled=True, banded=True),
+    Trace("disk.read_bytes_per_second", "Read", theme.SERIES["blue"], banded=True),
     Trace("disk.written_bytes_per_second", "Written", theme.SERIES["orange"], "dashed", banded=True),
 )
 NETWORK: Final = (
-    Trace("network.received_bytes_per_second", "In", theme.SERIES["blue"], filled=True, banded=True),
+    Trace("network.received_bytes_per_second", "In", theme.SERIES["blue"], banded=True),
     Trace("network.sent_bytes_per_second", "Out", theme.SERIES["orange"], "dashed", banded=True),
 )
 
@@ -101,6 +105,8 @@ class Charts:
         shown = [trace for part in traces.values() for trace in part]
         for trace in shown:
             live.add_series(trace.series)
+            if trace.filled:
+                live.add_series(FILL + trace.series)
         banded = [trace.series for trace in shown if trace.banded]
         self.lookback = Lookback(live, [trace.series for trace in shown], banded)
         sources = {"rows": live.metrics, "bands": self.lookback.bands}
@@ -177,7 +183,7 @@ class Charts:
         band = VArea(x="t", y1=low, y2=high, fill_color=trace.color, fill_alpha=BAND_ALPHA)
         self._add(plot, self.lookback.bands, band)
         if trace.filled:
-            area = VArea(x="t", y1={"value": 0}, y2=trace.series, fill_color=trace.color, fill_alpha=0.14)
+            area = VArea(x="t", y1={"value": 0}, y2=FILL + trace.series, fill_color=trace.color, fill_alpha=0.14)
             self._fills.append(self._add(plot, self.live.metrics, area))
 
     def _draw_gaps(self, plot: figure) -> None:
@@ -243,7 +249,7 @@ def _cpu(live: Live) -> tuple[Trace, ...]:
             Trace(BUSIEST, "Busiest core", colors["grey"], "dotted"),
             Trace(IDLEST, "Idlest core", colors["grey"], "dashed"),
         ]
-    return (*parts, Trace("cpu.percent", "All cores", colors["blue"], filled=True, banded=True))
+    return (*parts, Trace("cpu.percent", "All cores", colors["blue"], banded=True))
 
 
 def _line(trace: Trace) -> Line:

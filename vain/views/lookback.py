@@ -20,7 +20,7 @@ from vain.bands import MetricQuery, MetricWindow
 from vain.clock import Clock, unix
 from vain.errors import VainError
 from vain.views.live import Live
-from vain.views.rows import CORE
+from vain.views.rows import CORE, FILL, FILLED
 from vain.views.window import HIGH, LOW, Strip, bands, begins_empty, is_empty, lines, strip_columns, strips
 from vain.views.zoom import Kind, Reach, Wanted, is_reduced, query_of, reach_of, zone_of
 
@@ -171,7 +171,9 @@ class Lookback(param.Parameterized):
             return
         reduced = is_reduced(window, period_seconds)
         self.live.following = False
-        self.live.metrics.data = dict(lines(window, self._series, reduced))
+        drawn = lines(window, self._series, reduced)
+        unseen = np.zeros(len(drawn["t"]), np.float32)  # the areas below the live lines
+        self.live.metrics.data = {**drawn, **{FILL + name: unseen for name in FILLED}}
         step_seconds = window.step_seconds if reduced else 0.0
         self.bands.update(data=dict(bands(window, self._banded, reduced)), tags=[step_seconds])
         shown = self._told(found.wanted, step_seconds)

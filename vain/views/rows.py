@@ -21,6 +21,19 @@ BUSIEST, IDLEST = "cpu.core.busiest", "cpu.core.idlest"
 GAP_PERIODS: Final = 2.5
 """Samples further apart than this many periods have a gap between them: no line is drawn through what nobody saw."""
 
+FILL: Final = "fill:"
+"""An area's column is this and the name of its series."""
+FILLED: Final = (
+    "cpu.percent",
+    "memory.used_bytes",
+    "disk.read_bytes_per_second",
+    "network.received_bytes_per_second",
+)
+"""The series with an area below them. Bokeh draws an area straight across NaN, so it has a column of its own, which is
+0 where nothing is known."""
+EDGE_SECONDS: Final = 0.001
+"""So near to the sample after a gap does the gap end."""
+
 Rows = dict[str, list[float]]
 Arrays = dict[str, npt.NDArray[np.float64]]
 
@@ -31,37 +44,43 @@ def window(frame: pd.DataFrame, period_seconds: float, seconds: float) -> Arrays
         return {name: np.empty(0) for name in (*frame.columns, "t")}
     frame = frame[frame.index > frame.index[-1] - pd.Timedelta(seconds=seconds)]
     step = pd.Timedelta(seconds=period_seconds)
-    begins = frame.index[:-1][np.diff(frame.index) > GAP_PERIODS * step]
-    frame = frame.reindex(frame.index.append(begins + step).sort_values())
+    gaps = np.diff(frame.index) > GAP_PERIODS * step
+    begins, ends = frame.index[:-1][gaps] + step, frame.index[1:][gaps] - pd.Timedelta(seconds=EDGE_SECONDS)
+    frame = frame.reindex(frame.index.append([begins, ends]).sort_values())
     cores = [name for name in frame.columns if name.startswith(CORE)]
     if cores:
         frame = frame.assign(**{BUSIEST: frame[cores].max(axis=1), IDLEST: frame[cores].min(axis=1)})
     if len(cores) > CORES_DRAWN:
         frame = frame.drop(columns=cores)
     times = frame.index.as_unit("ms").asi8.astype(np.float64)
-    return {"t": times, **{name: frame[name].to_numpy(np.float64) for name in frame.columns}}
+    drawn = {"t": times, **{name: frame[name].to_numpy(np.float64) for name in frame.columns}}
+    return drawn | {FILL + name: np.nan_to_num(drawn[name]) for name in FILLED if name in drawn}
 
 
 def rows(columns: Columns, period_seconds: float, previous: float | None = None) -> Rows:
     """The columns as lists of equal length under ``t`` (Unix milliseconds, as Bokeh has it) and each series' name.
 
-    ``previous`` is the time (Unix seconds) of the last row that is already drawn. Unknown is NaN; a gap in time is a
-    row of NaN one period after its beginning.
+    ``previous`` is the time (Unix seconds) of the last row that is already drawn. Unknown is NaN; a gap in time is two
+    rows of NaN, one period after it begins and just before it ends.
     """
     drawn: Rows = dict(_reduced_cores(columns))
     drawn["t"] = [t * 1000 for t in columns.t]
     for index, at in reversed(_gaps(list(columns.t), period_seconds, previous)):
         for name, values in drawn.items():
             values.insert(index, at * 1000 if name == "t" else math.nan)
+    for name in FILLED:
+        if name in drawn:
+            drawn[FILL + name] = [0.0 if math.isnan(value) else value for value in drawn[name]]
     return drawn
 
 
 def _gaps(times: list[float], period_seconds: float, previous: float | None) -> list[tuple[int, float]]:
     before = [previous if previous is not None else math.inf, *times]
     return [
-        (index, earlier + period_seconds)
+        (index, at)
         for index, (earlier, later) in enumerate(zip(before, times, strict=False))
         if later - earlier > GAP_PERIODS * period_seconds
+        for at in (earlier + period_seconds, later - EDGE_SECONDS)
     ]
 
 
