@@ -9,11 +9,12 @@ import arro3.io
 import numpy as np
 import pytest
 
-from vain import table_reader, tables
-from vain.arrow import floats_of, of_floats
+from vain import tables
 from vain.bands import Bands, MetricWindow, of_values
 from vain.errors import Invalid, TooLarge
 from vain.quality import Span
+from vain.tables import reader
+from vain.tables.arrow import floats_of, of_floats
 
 NAN = float("nan")
 T = np.array([1e9, 1e9 + 1, 1e9 + 2, 1e9 + 9])
@@ -35,7 +36,7 @@ MINUTES = MetricWindow(
 
 def read(body: bytes, format: tables.Format) -> dict[str, list[float]]:  # noqa: A002
     """All that is read, as columns; without the process of its own that ``tables.read`` makes."""
-    names, batches = table_reader.parsed(body, format)
+    names, batches = reader.parsed(body, format)
     columns: dict[str, list[float]] = {}
     for batch in batches:
         for name, column in zip(["t", *names], batch, strict=True):
@@ -146,7 +147,7 @@ def test_csv_that_is_no_table_is_refused_by_column_and_row(body: bytes, words: s
 
 
 def test_rows_are_counted_through_all_batches() -> None:
-    rows = [f"{second},1" for second in range(table_reader.BATCH_ROWS + 100)]
+    rows = [f"{second},1" for second in range(reader.BATCH_ROWS + 100)]
     rows[-1] = "never,1"
     assert f"row {len(rows):,} has no time" in refusal("\n".join(["timestamp,a", *rows]).encode())
 
@@ -183,9 +184,9 @@ def test_a_body_that_unpacks_to_too_much_is_refused() -> None:
 def test_a_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(tables.written(RAW, "parquet"))
     (tmp_path / "b").write_bytes(tables.written(RAW, "csv"))
-    assert table_reader.format_of(tmp_path / "a") == "parquet" and table_reader.format_of(tmp_path / "b") == "csv"
+    assert reader.format_of(tmp_path / "a") == "parquet" and reader.format_of(tmp_path / "b") == "csv"
     with pytest.raises(Invalid, match="cannot be read"):
-        table_reader.format_of(tmp_path / "nothing")
+        reader.format_of(tmp_path / "nothing")
 
 
 @pytest.mark.slow
@@ -195,7 +196,7 @@ def test_reading_stops_with_who_reads(tmp_path: Path) -> None:
     batches = tables.read(file, "csv")
     t, _ = next(batches)
     batches.close()  # type: ignore[attr-defined]  # a generator; would hang if the child were waited for
-    assert len(t) == table_reader.BATCH_ROWS
+    assert len(t) == reader.BATCH_ROWS
 
 
 def test_a_table_is_written_in_parts_of_one_shape() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.store.opened import Opened, rows, with_store
-from vain.attempts import NEVER, AttemptColumns
 from vain.clock import unix
 from vain.codec import decode
 from vain.errors import Conflict, Invalid, KeyMismatch, Malformed, NotFound, PreconditionFailed
+from vain.flow.attempts import NEVER, AttemptColumns
 from vain.selection import select
 from vain.store import queries
 from vain.tracker import DEEPEST_FAMILY, PART_BYTES, SWEEP_TASKS, Tracker, fingerprint

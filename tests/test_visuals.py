@@ -13,10 +13,10 @@ import pytest
 
 from tests.store.opened import opened
 from vain import visuals
-from vain.attempts import AttemptQuery
 from vain.bands import MetricQuery, MetricWindow, of_values
 from vain.clock import unix
 from vain.errors import NotFound
+from vain.flow.attempts import AttemptQuery
 from vain.hub import Hub
 from vain.tracker import Tracker
 from vain.types import TaskDraft, TaskPatch

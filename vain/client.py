@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from vain import settings
 from vain.clock import utc
-from vain.figures import Visualizations
+from vain.flow.figures import Visualizations
 from vain.history import Columns
 from vain.samples import Sample
 from vain.types import TABLE_TYPES, Notification, Task

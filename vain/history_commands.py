@@ -24,7 +24,7 @@ from vain.finest import Read, windows
 from vain.settings import Settings
 from vain.store.folder import FolderLock, prepare
 from vain.store.metrics.store import MetricStore
-from vain.table_reader import Samples, format_of
+from vain.tables.reader import Samples, format_of
 from vain.terminal import Screen, safe
 from vain.windows import seconds_of
 

@@ -27,7 +27,7 @@ from vain.bands import MetricQuery, MetricWindow
 from vain.client import Client, MetricHistory, Moment
 from vain.clock import unix, utc
 from vain.errors import Unavailable, VainError
-from vain.figures import Visualizations
+from vain.flow.figures import Visualizations
 from vain.history import Columns, History
 from vain.samples import Sample, series
 from vain.selection import select

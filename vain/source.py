@@ -13,7 +13,7 @@ from vain.bands import MetricQuery, MetricWindow
 from vain.clock import utc
 from vain.codec import decode
 from vain.errors import Misconfigured
-from vain.figures import Visualizations
+from vain.flow.figures import Visualizations
 from vain.history import Columns, History
 from vain.hub import Hub
 from vain.monitor import Monitor

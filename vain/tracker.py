@@ -8,10 +8,10 @@ from functools import partial
 from typing import NamedTuple
 
 from vain import lifecycle, notices
-from vain.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
 from vain.clock import now as time_now
 from vain.codec import encode
 from vain.errors import Conflict, Flaw, KeyMismatch, NotFound, PreconditionFailed
+from vain.flow.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
 from vain.selection import parse_sort
 from vain.store import reading
 from vain.store.collected import Remembered

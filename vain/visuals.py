@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
-from vain.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery, attempts_from
 from vain.bands import MetricQuery, MetricWindow
 from vain.clock import unix
-from vain.figures import Visualizations
-from vain.flow import visualizations
+from vain.flow.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery, attempts_from
+from vain.flow.figures import Visualizations
+from vain.flow.trends import MOST_POINTS, PATTERNS
+from vain.flow.visualizations import visualizations
 from vain.hub import Hub
 from vain.shared import SharedReads
 from vain.tracker import Tracker
-from vain.trends import MOST_POINTS, PATTERNS
 from vain.windows import Window
 
 FRESH_SECONDS = 5.0

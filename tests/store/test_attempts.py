@@ -12,8 +12,8 @@ import apsw
 import pytest
 
 from tests.store.opened import Opened, in_one_commit, rows, with_store
-from vain.attempts import AttemptColumns, AttemptQuery
 from vain.clock import unix
+from vain.flow.attempts import AttemptColumns, AttemptQuery
 from vain.store.database import MIGRATIONS
 from vain.tracker import Tracker
 from vain.types import TaskDraft, TaskPatch

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from tests.views.memory import Memory as Remembered
 from vain import clock
-from vain.attempts import Attempt, attempts_of
 from vain.bands import MetricQuery, MetricWindow
-from vain.figures import Visualizations
-from vain.flow import visualizations
+from vain.flow.attempts import Attempt, attempts_of
+from vain.flow.figures import Visualizations
+from vain.flow.trends import MOST_POINTS, PATTERNS
+from vain.flow.visualizations import visualizations
 from vain.history import Columns, History
 from vain.lifecycle import created, patched
 from vain.samples import (
@@ -28,7 +29,6 @@ from vain.samples import (
     series,
 )
 from vain.selection import select
-from vain.trends import MOST_POINTS, PATTERNS
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.windows import window_of
 

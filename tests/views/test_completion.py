@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tests.views.moving import MovingSource
-from vain.attempts import Attempt, attempts_of
 from vain.bands import MetricWindow
-from vain.figures import Visualizations
-from vain.flow import visualizations
+from vain.flow.attempts import Attempt, attempts_of
+from vain.flow.figures import Visualizations
+from vain.flow.visualizations import visualizations
 from vain.types import Outcome, TaskDraft, TaskPatch
 from vain.views.charts import Charts
 from vain.views.completion import NOTHING_LATELY, NOTHING_YET, OUTCOMES, REFRESH_SECONDS, Completion, columns, summary

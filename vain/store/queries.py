@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vain.attempts import AttemptQuery
 from vain.codec import encode
+from vain.flow.attempts import AttemptQuery
 from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery
 
 # --- reading -----------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import apsw
 import msgspec
 
-from vain.attempts import AttemptColumns, AttemptQuery
 from vain.codec import decode
+from vain.flow.attempts import AttemptColumns, AttemptQuery
 from vain.store import queries
 from vain.types import Event, Notification, Task, TaskCounts, TaskPage, TaskQuery, Time
 

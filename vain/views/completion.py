@@ -28,7 +28,7 @@ from bokeh.plotting import figure
 from vain import words
 from vain.clock import Clock
 from vain.errors import VainError
-from vain.figures import Chart, TaskCompletion, Visualizations
+from vain.flow.figures import Chart, TaskCompletion, Visualizations
 from vain.views import axes, theme
 from vain.views.live import Live
 from vain.views.lookback import Lookback

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from vain.clock import now, utc
 from vain.codec import encode
-from vain.figures import Visualizations, changed_charts
+from vain.flow.figures import Visualizations, changed_charts
 from vain.visuals import Asked
 from vain.web.desk import Desk
 from vain.web.events import Fanout

@@ -7,10 +7,10 @@ import io
 import time
 from collections.abc import Mapping
 
-from vain.attempts import AttemptQuery
 from vain.codec import encode
 from vain.errors import Flaw, Malformed, NotFound
-from vain.figures import Cell, Chart
+from vain.flow.attempts import AttemptQuery
+from vain.flow.figures import Cell, Chart
 from vain.types import PRIORITIES
 from vain.visuals import Asked
 from vain.web.http import Request, Response, whole_number

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from vain.figures import Ending, ending
+from vain.flow.figures import Ending, ending
 from vain.types import OUTCOMES, Outcome, Priority
 
 Floats = npt.NDArray[np.float64]

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from tests.attempts import NOON, at, attempt, columns, done, running
-from vain.attempts import Attempt
-from vain.durations import (
+from tests.flow.some_attempts import NOON, at, attempt, columns, done, running
+from vain.flow.attempts import Attempt
+from vain.flow.durations import (
     FEWEST_RUNS,
     MOST_DOTS,
     MOST_NAMES,
@@ -12,7 +12,7 @@ from vain.durations import (
     durations_chart,
     scatter_chart,
 )
-from vain.figures import Chart, Durations
+from vain.flow.figures import Chart, Durations
 
 NOW = at(0.5)
 

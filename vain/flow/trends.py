@@ -13,7 +13,7 @@ import numpy as np
 
 from vain.bands import Bands, Floats, MetricWindow, unknown
 from vain.catalog import BY_NAME
-from vain.figures import MILLISECONDS, Cell, Chart, Trend
+from vain.flow.figures import MILLISECONDS, Cell, Chart, Trend
 
 MOST_POINTS = 122
 """An hour in half minutes, and two that its ends may touch: with fewer, the step of a sliding hour would jump."""

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.attempts import NO_METRICS, NOON, at, attempt, columns, done, pending, running
-from vain.attempts import Attempt
+from tests.flow.some_attempts import NO_METRICS, NOON, at, attempt, columns, done, pending, running
 from vain.bands import MetricWindow, of_values
 from vain.clock import unix
-from vain.figures import Chart, Durations, Visualizations, changed_charts
-from vain.flow import cumulative, visualizations
+from vain.flow.attempts import Attempt
+from vain.flow.figures import Chart, Durations, Visualizations, changed_charts
+from vain.flow.visualizations import cumulative, visualizations
 from vain.types import OUTCOMES
 from vain.windows import Window, window_of
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vain.attempts import Attempts, Floats, Mask, spans
-from vain.figures import MILLISECONDS, PERCENTILES, Cell, Chart, Durations
-from vain.survival import Observed, kaplan_meier, nearest_rank
+from vain.flow.attempts import Attempts, Floats, Mask, spans
+from vain.flow.figures import MILLISECONDS, PERCENTILES, Cell, Chart, Durations
+from vain.flow.survival import Observed, kaplan_meier, nearest_rank
 from vain.types import OUTCOMES
 
 MOST_NAMES = 20

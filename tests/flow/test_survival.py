@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vain.survival import FEWEST_AT_RISK, Observed, Survival, kaplan_meier, nearest_rank
+from vain.flow.survival import FEWEST_AT_RISK, Observed, Survival, kaplan_meier, nearest_rank
 
 
 def lives(*observed: tuple[float, bool] | tuple[float, bool, float]) -> Survival:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vain.attempts import Floats
 from vain.clock import utc
-from vain.figures import MILLISECONDS, PERCENTILES, Cell, Chart, Forecast
-from vain.survival import Integers, nearest_rank
+from vain.flow.attempts import Floats
+from vain.flow.figures import MILLISECONDS, PERCENTILES, Cell, Chart, Forecast
+from vain.flow.survival import Integers, nearest_rank
 from vain.windows import LENGTH_SECONDS, Interval, edges_before
 
 TRIALS = 2_000

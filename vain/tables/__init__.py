@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema, Table
 
-from vain.arrow import floats_of, of_floats, of_times, times_of
 from vain.bands import Bands, Floats, Integers, MetricWindow, of_values
 from vain.catalog import metric_of
 from vain.errors import Malformed
 from vain.quality import Span
 from vain.steps import Tier
-from vain.table_reader import LARGEST, LEAST, QUALITY, TIMESTAMP, Format, read
+from vain.tables.arrow import floats_of, of_floats, of_times, times_of
+from vain.tables.reader import LARGEST, LEAST, QUALITY, TIMESTAMP, Format, read
 
 __all__ = [
     "Format",

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vain.attempts import ENDINGS, Attempts, Floats, Integers, Mask
 from vain.bands import MetricWindow
 from vain.clock import utc
-from vain.durations import aging_chart, durations, durations_chart, scatter_chart
-from vain.figures import MILLISECONDS, Cell, Chart, Forecast, TaskCompletion, Visualizations
-from vain.forecast import forecast
-from vain.trends import trend_charts, trends
+from vain.flow.attempts import ENDINGS, Attempts, Floats, Integers, Mask
+from vain.flow.durations import aging_chart, durations, durations_chart, scatter_chart
+from vain.flow.figures import MILLISECONDS, Cell, Chart, Forecast, TaskCompletion, Visualizations
+from vain.flow.forecast import forecast
+from vain.flow.trends import trend_charts, trends
 from vain.types import OUTCOMES, STATUSES
 from vain.windows import LENGTH_SECONDS, Window, edges_of
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from vain.attempts import Attempt, Attempts, attempts_of
 from vain.bands import MetricWindow
 from vain.clock import unix
+from vain.flow.attempts import Attempt, Attempts, attempts_of
 
 NOON = unix("2026-11-23T12:00:00.000Z")
 NO_METRICS = MetricWindow(np.zeros(0), {}, "raw", 1.0)

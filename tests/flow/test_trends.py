@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from vain.bands import Bands, MetricWindow, Rows, of_values, reduced
 from vain.catalog import BY_NAME
-from vain.figures import MILLISECONDS, Trend
+from vain.flow.figures import MILLISECONDS, Trend
+from vain.flow.trends import PATTERNS, trend_charts, trends
 from vain.patterns import matching
-from vain.trends import PATTERNS, trend_charts, trends
 
 NAMES = {
     "cpu": "cpu.percent",

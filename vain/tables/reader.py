@@ -26,9 +26,9 @@ import msgspec
 import numpy as np
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
 
-from vain.arrow import floats_of, is_number, is_time, times_of
 from vain.bands import Floats, Integers
 from vain.errors import Flaw, Invalid, TooLarge
+from vain.tables.arrow import floats_of, is_number, is_time, times_of
 
 if sys.platform != "win32":
     import resource
@@ -81,7 +81,7 @@ def read(source: bytes | Path, format: Format, most_values: int | None = None) -
     if most_values is None and isinstance(source, bytes):
         most_values = MOST_VALUES
     # -P: Python takes no module from the folder that the user happens to be in.
-    program = "import sys; sys.path.append(sys.argv[1]); from vain import table_reader; table_reader.main(sys.argv[2:])"
+    program = "import sys; sys.path.append(sys.argv[1]); from vain.tables import reader; reader.main(sys.argv[2:])"
     where = [str(source)] if isinstance(source, Path) else []
     command = [sys.executable, "-P", "-c", program, str(Path(__file__).parents[1]), format, *where]
     with subprocess.Popen(  # noqa: S603  (our own interpreter; a list, so no shell)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.attempts import NOON
+from tests.flow.some_attempts import NOON
 from vain.clock import unix
-from vain.figures import Forecast
-from vain.forecast import FEWEST_BUCKETS, MOST_BUCKETS, TRIALS, forecast, trials
-from vain.survival import Floats, nearest_rank
+from vain.flow.figures import Forecast
+from vain.flow.forecast import FEWEST_BUCKETS, MOST_BUCKETS, TRIALS, forecast, trials
+from vain.flow.survival import Floats, nearest_rank
 from vain.windows import Interval
 
 HOUR = 3_600.0

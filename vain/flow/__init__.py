@@ -1,0 +1,1 @@
+"""How the work flows: every figure and chart of ``GET /visualizations``, from attempts and metrics. Pure."""
