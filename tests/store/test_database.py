@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.store.opened import Opened, in_one_commit, rows, with_store
 from vain.errors import Conflict, NotFound
 from vain.store import reading
 from vain.store.database import LARGEST_GROUP, Store
+from vain.store.sqlite import open_for_reading
 from vain.store.transaction import Transaction
 from vain.tracker import Tracker
 from vain.types import Event, Notice, TaskDraft, TaskPatch, TaskQuery
@@ -256,6 +258,24 @@ class _SyncCountingFile(apsw.VFSFile):
     def xSync(self, flags: int) -> None:  # noqa: N802  (SQLite's name)
         super().xSync(flags)
         self._synced.append(self._name)
+
+
+def test_a_reader_from_outside_holds_up_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup, a check, somebody's SQL: they pass no gate, and may read for long."""
+    monkeypatch.setattr("vain.store.database.LOG_PAGES", 20)
+
+    async def work(made: Opened) -> float:
+        await make(made)
+        made.store._restart_at = 20
+        with closing(open_for_reading(tmp_path / "vain.db")) as outside:
+            outside.execute("BEGIN")
+            assert outside.execute("SELECT count(*) FROM tasks").get == 1
+            began = time.monotonic()
+            for number in range(60):
+                await make(made, f"task {number}")
+            return time.monotonic() - began
+
+    assert with_store(tmp_path, work) < 4
 
 
 def test_the_log_is_synced_before_a_write_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

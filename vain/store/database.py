@@ -27,7 +27,7 @@ from vain.store.folder import FolderLock, prepare, private_file
 from vain.store.ledger import Ledger
 from vain.store.read_gate import ReadGate
 from vain.store.recent import RecentTasks
-from vain.store.sqlite import LOG_PAGES, open_for_reading, open_for_writing
+from vain.store.sqlite import LOG_PAGES, open_for_reading, open_for_writing, restart_log
 from vain.store.transaction import Transaction
 from vain.types import Event, TaskCounts
 
@@ -185,9 +185,8 @@ class Store:
             if restart:
                 # What is left to copy by now is little, so readers wait for a moment only.
                 with self._read_gate.closed(READER_SECONDS) as is_empty:
-                    if is_empty:
-                        self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
-                self._restart_at = LOG_PAGES if is_empty else self._log_pages + LOG_PAGES
+                    began_anew = is_empty and restart_log(self._connection)
+                self._restart_at = LOG_PAGES if began_anew else self._log_pages + LOG_PAGES
         except apsw.Error as error:
             self._complain(error)
 

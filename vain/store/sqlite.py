@@ -67,6 +67,22 @@ def open_for_reading(path: Path, cache_kib: int = CACHE_KIB) -> apsw.Connection:
     return connection
 
 
+def restart_log(connection: apsw.Connection) -> bool:
+    """Have the write-ahead log begin anew, once it was taken into the database; whether it does.
+
+    Does not wait: a reader in another process (a backup, somebody's SQL shell) must not hold up who writes. Then the
+    log goes on growing, and it is tried again.
+    """
+    connection.set_busy_timeout(0)
+    try:
+        is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").get
+        return not is_busy
+    except apsw.BusyError:
+        return False
+    finally:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+
+
 def _known_version(connection: apsw.Connection, path: Path, newest: int) -> int:
     """The version of the database. Raises StoreDamaged for a newer one than is known, before anything is written."""
     version = int(connection.execute("PRAGMA user_version").get)

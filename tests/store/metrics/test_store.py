@@ -275,6 +275,7 @@ def test_a_list_that_is_full_drops_and_says_so(tmp_path: Path) -> None:
         for second in range(25):
             store.append(T0 + second, [("cpu.percent", 1.0)])
         assert store.dropped == 15
+        assert store.window(query(0, 30)).spans[-1] == Span("not-stored", T0 + 10, T0 + 24)
         store.flush()
         store.append(T0 + 25, [("cpu.percent", 2.0)])
         store.flush()

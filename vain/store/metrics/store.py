@@ -136,7 +136,10 @@ class MetricStore:
         return rows
 
     def flush(self) -> None:
-        """Commit what waits, and seal the hours that are over. Raises StoreFull or Unavailable when that fails."""
+        """Commit what waits, and seal the hours that are over, unless that failed within the last minute.
+
+        Raises StoreFull or Unavailable.
+        """
         self._waiting.run(self._writer.commit_and_seal)
 
     def forget(self) -> None:
@@ -161,7 +164,7 @@ class MetricStore:
         with self._gate.reading():
             connection.execute("BEGIN")
             try:
-                return query(snapshot_of(connection, self._book, waiting.rows, waiting.spans))
+                return query(snapshot_of(connection, self._book, waiting.rows, waiting.noted))
             finally:
                 connection.execute("COMMIT")
 

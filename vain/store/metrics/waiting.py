@@ -43,6 +43,11 @@ class Batch(NamedTuple):
     labels: dict[int, Labels]
     lost: Span | None
 
+    @property
+    def noted(self) -> tuple[Span, ...]:
+        """All spans, with that of what was lost."""
+        return self.spans if self.lost is None else (*self.spans, self.lost)
+
 
 class Waiting:
     """Any thread puts something in, the writing thread takes it out.

@@ -19,7 +19,7 @@ from vain.store.metrics.periods import HOUR_MS
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.waiting import Waiting
 from vain.store.read_gate import ReadGate
-from vain.store.sqlite import BUSY_MILLISECONDS, LOG_PAGES, open_for_writing
+from vain.store.sqlite import LOG_PAGES, open_for_writing, restart_log
 
 logger = logging.getLogger(__name__)
 
@@ -100,13 +100,9 @@ class Writer:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             with self._gate.closed(READER_SECONDS) as is_empty:
                 if is_empty:
-                    # Readers of other processes pass no gate, and SQLite would wait for them as long as it may.
-                    self._connection.set_busy_timeout(0)
-                    self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                    restart_log(self._connection)
         except apsw.Error as error:
             self._complain(error)
-        finally:
-            self._connection.set_busy_timeout(BUSY_MILLISECONDS)
 
     def _write(self) -> None:
         retry_at = float("-inf")
@@ -134,11 +130,10 @@ class Writer:
         batch = self._waiting.read()
         if not batch.rows and not batch.spans:
             return
-        noted = batch.spans if batch.lost is None else (*batch.spans, batch.lost)
 
         def change(connection: apsw.Connection) -> None:
             hot.put(connection, self.book, batch.rows, batch.labels)
-            spans.put(connection, self.book, noted)
+            spans.put(connection, self.book, batch.noted)
 
         self._in_transaction(change)
         self._waiting.settle(batch)
