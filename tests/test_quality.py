@@ -27,6 +27,18 @@ def test_a_clock_that_was_set_back_gives_the_time_that_was_twice() -> None:
     assert between(moment(0, 100), moment(-3_599, 101), 1.0) == [Span("clock-set", T - 3_599, T)]
 
 
+def test_a_clock_that_was_wrong_by_years_marks_no_years() -> None:
+    years = 74 * 365 * 86_400.0
+    assert between(moment(0, 100), moment(years, 101), 1.0) == [Span("clock-set", T + years, T + years)]
+    assert between(moment(years, 100), moment(1, 101), 1.0) == [Span("clock-set", T + 1, T + 1)]
+
+
+def test_what_is_missing_while_the_clock_is_set_back_is_two_stretches() -> None:
+    missing = MissingSeries()
+    missing.note(T + 100, {"a": "unread"})
+    assert missing.note(T, {"a": "unread"}) == [Span("unread", T + 100, T + 100, "a"), Span("unread", T, T, "a")]
+
+
 def test_time_that_ntp_slews_is_not_set() -> None:
     assert between(moment(0, 100), moment(1.3, 101), 1.0) == []
 

@@ -113,6 +113,20 @@ def test_the_last_hour_is_remembered_after_a_restart(tmp_path: Path, machine: Ma
     assert list(columns.t) == [T0 + n for n in range(30)] and list(columns.values["cpu.percent"]) == [50.0] * 30
 
 
+def test_what_a_wrong_clock_took_far_ahead_is_not_the_last_hour(tmp_path: Path, machine: Machine) -> None:
+    first = Run(tmp_path, machine)
+    first.takes(5)
+    machine.passes(1.0, set_by=70 * 365 * 86_400.0)
+    first.takes(1)
+    machine.passes(1.0, set_by=-70 * 365 * 86_400.0)
+    first.takes(5)
+    first.recorder.close()
+    second = Run(tmp_path, machine)
+    columns = second.recorder.history.since(0, ["cpu.percent"])
+    second.recorder.close()
+    assert len(columns.t) == 10 and max(columns.t) < T0 + 100
+
+
 def test_why_a_value_is_missing_is_stored_from_its_first_to_its_last_time(tmp_path: Path, machine: Machine) -> None:
     run = Run(tmp_path, machine)
     run.takes(1, {SENT: "first"})

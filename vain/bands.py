@@ -66,6 +66,8 @@ class MetricWindow(NamedTuple):
     tier: Tier
     step_seconds: float
     spans: tuple[Span, ...] = ()
+    is_reduced: bool = False
+    """Whether each point is a bucket of ``step_seconds``; if not, the samples come as they are."""
 
 
 class Rows(NamedTuple):
@@ -135,9 +137,9 @@ def _band(band: Bands, begin: int, end: int, starts: Integers, filled: Integers,
         weights = band.count[begin:end]
         known = np.add.reduceat(weights, starts)
         values = band.mean[begin:end]
-        weighted = np.where(weights > 0, values * weights, 0.0)
         counts[filled] = known
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            weighted = np.where(weights > 0, values * weights, 0.0)
             mean[filled] = np.add.reduceat(weighted, starts) / known
         low[filled] = np.fmin.reduceat(band.min[begin:end], starts)
         high[filled] = np.fmax.reduceat(band.max[begin:end], starts)

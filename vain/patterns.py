@@ -46,5 +46,11 @@ def is_pattern(text: str) -> bool:
     return re.search(r"[*?\[]", text) is not None
 
 
+def exactly(series: str) -> str:
+    """A pattern that only this series matches, and that is no error if there is none."""
+    escaped = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in series)
+    return escaped if is_pattern(escaped) else f"[{series[0]}]{series[1:]}"
+
+
 def _fits(name: str, pattern: str) -> bool:
     return name == pattern or name.partition(":")[0] == pattern or fnmatchcase(name, pattern)

@@ -58,7 +58,8 @@ class Moment(NamedTuple):
 def between(earlier: Moment, later: Moment, period_seconds: float) -> list[Span]:
     """What happened between two looks that belong next to each other; usually nothing.
 
-    A clock that was set back gives the span of the times that were there twice.
+    A clock that was set back gives the span of the times that were there twice. One that was set by more than
+    ``FAR_SECONDS`` was wrong before or is wrong now, and nobody knows for how long: only the moment is told.
     """
     passed = later.monotonic - earlier.monotonic
     slept = (later.since_boot - earlier.since_boot) - passed
@@ -67,6 +68,8 @@ def between(earlier: Moment, later: Moment, period_seconds: float) -> list[Span]
     low, high = sorted((earlier.wall, later.wall))
     if slept > ASLEEP_SECONDS:
         spans.append(Span("asleep", low, high))
+    if abs(stepped) > FAR_SECONDS:
+        return [Span("clock-set", later.wall, later.wall)]
     if abs(stepped) > STEP_SECONDS:
         spans.append(Span("clock-set", low, high))
     if passed > LATE_PERIODS * period_seconds:
@@ -99,7 +102,8 @@ class MissingSeries:
 
     def note(self, t: float, missing: Mapping[str, Cause]) -> list[Span]:
         """Take in one sample at ``t`` (Unix seconds): ``missing`` has the cause for each series without a value."""
-        given: list[Span] = []
+        # A clock that was set back: what was missing until then is a stretch of its own.
+        given = self.close() if any(t < seen for _, seen, _ in self._open.values()) else []
         for key, (begin, seen, _) in list(self._open.items()):
             if missing.get(key[0]) != key[1]:
                 del self._open[key]

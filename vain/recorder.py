@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-
-import numpy as np
+from math import isnan
 
 from vain.bands import MetricQuery
 from vain.clock import unix
 from vain.errors import VainError
 from vain.history import History
+from vain.patterns import exactly
 from vain.quality import MissingSeries, Moment, Span, between, since_last_run
 from vain.sampler.clocks import Clocks
 from vain.samples import Sample, labels, series
 from vain.store.metrics.store import MetricStore
+
+SERIES_AT_ONCE = 50
+"""An hour of so many is read without being reduced."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +40,8 @@ class Recorder:
         extent = store.extent()
         self._last_run_ended_at = None if extent is None else extent[1]
         if extent is not None:
-            self._remember(extent[1])
+            # Not what a clock that was wrong took far ahead.
+            self._remember(min(extent[1], self._clocks.wall()))
 
     @property
     def dropped(self) -> int:
@@ -68,15 +72,19 @@ class Recorder:
         return since_last_run(self._last_run_ended_at, moment.wall, self._period_seconds)
 
     def _remember(self, newest: float) -> None:
-        seconds = self.history.capacity * self._period_seconds
-        try:
-            window = self._store.window(MetricQuery(newest - seconds, newest + 0.001))
-        except VainError as error:
-            logger.warning("The last hour could not be read: %s", error.detail)
-            return
-        if window.tier != "raw":
-            return
-        known = sum((bands.count for bands in window.series.values()), np.zeros(len(window.t), np.int64)) > 0
-        columns = {name: bands.mean[known].tolist() for name, bands in window.series.items()}
-        for number, t in enumerate(window.t[known].tolist()):
-            self.history.append(t, [(name, column[number]) for name, column in columns.items()])
+        names, after = self._store.names(), newest - self.history.capacity * self._period_seconds
+        rows: dict[float, list[tuple[str, float]]] = {}
+        for first in range(0, len(names), SERIES_AT_ONCE):
+            query = MetricQuery(after, newest + 0.001, tuple(map(exactly, names[first : first + SERIES_AT_ONCE])))
+            try:
+                window = self._store.window(query)
+            except VainError as error:
+                logger.warning("The last hour could not be read: %s", error.detail)
+                return
+            if window.tier == "raw" and not window.is_reduced:
+                for name, bands in window.series.items():
+                    for t, value in zip(window.t.tolist(), bands.mean.tolist(), strict=True):
+                        rows.setdefault(t, []).append((name, value))
+        for t in sorted(rows):
+            if not all(isnan(value) for _, value in rows[t]):  # such a row marks a gap
+                self.history.append(t, rows[t])

@@ -102,6 +102,14 @@ def test_a_window_is_compared_with_the_one_before_on_the_same_step(server: Runni
     assert shifted["baseline"]["after"] == BEGAN + DAY / 2 - 3_600
 
 
+def test_a_window_without_samples_can_be_compared_too(server: Running) -> None:
+    query = "after=1980-01-01T00:00:00Z&before=1980-01-02T00:00:00Z&baseline=previous"
+    reply = server.call("GET", f"/performance/history?{query}")
+    assert reply.status == 200 and reply.json["baseline"]["before"] == reply.json["after"]
+    longer = f"after={utc(BEGAN)}&before={utc(BEGAN + 100)}&points=10&metrics=cpu.percent&baseline=-100000"
+    assert server.call("GET", f"/performance/history?{longer}").status == 200
+
+
 def test_a_task_is_compared_with_its_run_before(server: Running) -> None:
     numbers = []
     for _ in range(2):

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from vain.bands import MetricQuery, MetricWindow
 from vain.codec import decode, encode
 from vain.errors import Invalid, Malformed
+from vain.patterns import exactly
 from vain.steps import FEWEST_PERIODS, bucket_count, step_for
 from vain.views.live import WINDOWS_SECONDS
 
@@ -113,7 +114,7 @@ def query_of(reach: Reach, series: tuple[str, ...], period_seconds: float) -> Me
     else:
         points = ceil((reach.before - reach.after) / period_seconds) + GAP_ROWS
     # As patterns: a plain name of something that this machine never had, such as swap, would be refused.
-    return MetricQuery(reach.after, reach.before, tuple(f"[{name[0]}]{name[1:]}" for name in series), points)
+    return MetricQuery(reach.after, reach.before, tuple(map(exactly, series)), points)
 
 
 def is_reduced(window: MetricWindow, period_seconds: float) -> bool:

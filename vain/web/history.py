@@ -193,8 +193,8 @@ def _json(store: MetricStore, asked: _Asked) -> bytes:
     answer, baseline = _answer(asked.query, window), None
     if asked.baseline is not None:
         query = asked.baseline
-        if window.step_seconds and not (window.t % window.step_seconds).any():
-            # Reduced: the same step, so that point can be laid upon point.
+        if window.is_reduced:
+            # The same step, so that point can be laid upon point; a longer one if that would be too many.
             query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds)
         baseline = _answer(query, store.window(query))
     fields = {name: getattr(answer, name) for name in WindowAnswer.__struct_fields__}

@@ -204,6 +204,7 @@ class Server:
     async def _drain(self) -> None:
         """Wait until every exchange that was begun is answered."""
         self._desk.draining = True
+        self._services.past.store.stop_importing()
         try:
             await asyncio.wait_for(self._desk.idle(), DRAIN_SECONDS)
         except TimeoutError:

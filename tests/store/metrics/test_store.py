@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -12,7 +14,7 @@ import pytest
 
 from tests.store.metrics.filled import DAY, HOUR, T0, fed, imported, opened, sealed
 from vain.bands import MetricQuery
-from vain.errors import Invalid, StoreDamaged
+from vain.errors import Invalid, StoreDamaged, Unavailable
 from vain.quality import Span
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
@@ -268,6 +270,183 @@ def test_a_sample_for_an_hour_whose_samples_are_gone_is_added_to_its_roll_up(tmp
         bands = store.window(query(0, HOUR, 1)).series["cpu.percent"]
     assert bands.count.tolist() == [HOUR + 1] and bands.max.tolist() == [70.0]
     assert bands.mean[0] == pytest.approx((HOUR * 10 + 70) / (HOUR + 1), abs=0.001)
+
+
+def test_a_finer_import_loses_nothing_among_coarser_samples(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        imported(store, np.arange(0, HOUR, 60), np.full(60, 1.0))
+        imported(store, np.arange(HOUR) + 0.2, np.arange(HOUR), "custom.fast")
+        window = store.window(query(0, HOUR, 5_000, "custom.fast"))
+        rare = store.window(query(0, HOUR, 5_000, "cpu.percent"))
+    assert window.series["custom.fast"].mean.tolist() == list(range(HOUR))
+    assert len(rare.t) == 60 and rare.step_seconds == 60, "and the coarser samples are neighbours still"
+
+
+def test_a_value_that_is_there_is_not_overwritten_by_one_from_beside_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        imported(store, np.arange(0, 100), np.full(100, 1.0))
+        imported(store, np.arange(0, 100) + 0.3, np.full(100, 5.0))
+        imported(store, np.arange(0, 100) + 0.3, np.full(100, 5.0))
+        bands = store.window(query(0, 100, 5_000)).series["cpu.percent"]
+    assert bands.mean.tolist() == [1.0, 5.0] * 100
+
+
+def test_an_import_of_many_parts_holds_up_no_commit(tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def import_years(store: MetricStore) -> None:
+        with suppress(Unavailable):
+            while not ended.is_set():
+                imported(store, np.arange(0, 300 * DAY, DAY), np.arange(300), "custom.daily")
+
+    with opened(tmp_path, commit_seconds=0.05, most_pending=20) as store:
+        importer = threading.Thread(target=import_years, args=(store,))
+        importer.start()
+        for second in range(100):
+            store.append(T0 + 400 * DAY + second, [("cpu.percent", 1.0)])
+            time.sleep(0.01)
+        ended.set()
+        store.stop_importing()
+        importer.join()
+        assert store.dropped == 0
+
+
+def test_an_import_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.stop_importing()
+        with pytest.raises(Unavailable, match="stopping"):
+            imported(store, np.arange(10), np.arange(10))
+
+
+def test_a_clock_that_is_wrong_for_a_moment_does_not_take_the_history_away(tmp_path: Path) -> None:
+    now = [float(T0 + 5 * DAY)]
+    with opened(tmp_path, keep=Keep(DAY * 14, DAY * 30, None), now=lambda: now[0]) as store:
+        imported(store, np.arange(0, 5 * DAY, 60), np.full(5 * DAY // 60, 3.0))
+        now[0] = T0 + 80 * 365 * float(DAY)
+        for second in (now[0] - 3_600, now[0]):
+            store.append(second, [("cpu.percent", 1.0)])
+            store.flush()
+        bands = store.window(query(DAY, 5 * DAY, 10)).series["cpu.percent"]
+        assert int(bands.count.sum()) == 4 * 1_440 and sealed(store) >= 3 * 24
+
+
+def test_a_series_without_any_value_does_not_pretend_a_beginning(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        for second in range(0, 2 * HOUR, 60):
+            store.append(T0 + second, [("cpu.percent", 1.0), ("swap.percent", None)])
+        store.flush()
+        assert store.extent() == (T0, T0 + 2 * HOUR - 60)
+        tables = ("raw", "minutes", "hours")
+        chunks = store._read(lambda seen: [seen.connection.execute(f"SELECT count(*) FROM {t}").get for t in tables])
+    assert chunks == [1, 1, 1]
+
+
+def test_the_extent_of_a_damaged_history_is_that_of_the_rest(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        imported(store, np.arange(10), np.arange(10))
+        imported(store, np.arange(HOUR, HOUR + 10), np.arange(10), "load.1m")
+    connection = apsw.Connection(str(tmp_path / "metrics.db"))
+    connection.execute("UPDATE hours SET v = zeroblob(40) WHERE id = (SELECT min(id) FROM hours)")
+    connection.close()
+    with opened(tmp_path) as store:
+        assert store.extent() == (T0 + HOUR, T0 + HOUR + 9)
+
+
+def test_a_pattern_that_nothing_matches_gives_no_points(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        imported(store, np.arange(0, DAY), np.zeros(DAY))
+        window = store.window(query(0, DAY, 5_000, "gpu*"))
+    assert window.series == {} and len(window.t) <= 5_000
+
+
+def test_before_the_first_sample_there_is_no_reason_for_a_coarser_tier(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        imported(store, np.arange(0, 60), np.zeros(60), "custom.old")
+        store.append(T0 + 100 * DAY, [("cpu.percent", 1.0)])
+        window = store.window(query(100 * DAY - 50, 100 * DAY + 50, None))
+        long_ago = store.window(query(-10 * DAY, 60, 200))
+    assert (window.tier, len(window.t)) == ("raw", 1) and long_ago.series["custom.old"].count.sum() == 60
+
+
+def test_reasons_of_other_series_do_not_crowd_out_ours(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        fed(store, range(10), float)
+        fed(store, range(3_000, 3_010), float)
+        store.append(T0 + 3_010, [("cpu.percent", 1.0), ("load.1m", 1.0)])
+        store.flush()
+        store.note([Span("unread", T0 + n, T0 + n, "load.1m") for n in range(1_500)])
+        store.note([Span("asleep", T0 + 9, T0 + 3_000)])
+        store.append(T0 + 3_011, [("cpu.percent", 1.0)])
+        store.flush()
+        causes = {span.cause for span in store.window(query(0, 3_100, 100, "cpu.percent")).spans}
+    assert causes == {"asleep"}
+
+
+def test_the_reason_of_a_lone_series_explains_its_gap(tmp_path: Path) -> None:
+    disk = "disk.percent:/mnt"
+    with opened(tmp_path) as store:
+        for second in range(100):
+            missing = 20 <= second < 80
+            spans = [Span("unreachable", T0 + 20, T0 + second, disk)] if missing else []
+            store.append(T0 + second, [("cpu.percent", 1.0), (disk, None if missing else 5.0)], spans=spans)
+        store.flush()
+        spans = store.window(query(0, 100, 10, disk)).spans
+    assert {span.cause for span in spans} == {"unreachable"} and spans[-1].end == T0 + 79
+
+
+def test_a_window_that_begins_before_1970_mixes_no_series(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.import_rows(np.arange(600) * 1_000, {"custom.a": np.full(600, 7.0)})
+        store.append(30.0, [("custom.b", None)])
+        store.flush()
+        window = store.window(MetricQuery(-600.0, 600.0, ("custom.b",), 100))
+    assert window.series["custom.b"].count.sum() == 0
+
+
+def test_a_step_that_is_asked_for_gets_longer_when_there_would_be_too_many(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        imported(store, np.arange(0, 2 * DAY), np.zeros(2 * DAY))
+        window = store.window(MetricQuery(T0, T0 + 2 * DAY, ("cpu.percent",), None, 1.0))
+    assert window.is_reduced and len(window.t) <= 10_000 and window.step_seconds == 20
+
+
+def test_one_row_that_cannot_be_written_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    with opened(tmp_path, commit_seconds=0.02) as store:
+        for second, name in enumerate(["cpu.percent", "a lone surrogate \ud800", "cpu.percent"]):
+            store.append(T0 + second, [(name, float(second))])
+        deadline = time.monotonic() + 5
+        while store._waiting.read().rows and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert store.window(query(0, 10, None, "cpu.percent")).series["cpu.percent"].count.sum() == 2
+
+
+def test_after_closing_nobody_reads_or_hangs(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.append(T0, [("cpu.percent", 1.0)])
+    with pytest.raises(Unavailable):
+        store.window(query(0, 10))
+    with pytest.raises(Unavailable):
+        store.flush()
+    store.append(T0 + 1, [("cpu.percent", 1.0)])
+    assert store.dropped == 1
+
+
+def test_threads_that_end_leave_no_connection_behind(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.append(T0, [("cpu.percent", 1.0)])
+        for _ in range(20):
+            reader = threading.Thread(target=store.window, args=(query(0, 10),))
+            reader.start()
+            reader.join()
+        assert store._idle is not None and len(store._idle) == 1
+
+
+def test_the_log_of_the_database_stays_small_within_an_hour(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        for second in range(1_200):
+            store.append(T0 + second, [(f"custom.{n}", float(second)) for n in range(200)])
+            store.flush()
+        assert (tmp_path / "metrics.db-wal").stat().st_size < 6 << 20
 
 
 def test_a_list_that_is_full_drops_and_says_so(tmp_path: Path) -> None:

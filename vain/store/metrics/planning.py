@@ -41,20 +41,22 @@ def planned(snapshot: Snapshot, query: MetricQuery, series: Sequence[int]) -> Pl
 
 
 def _plan(query: MetricQuery, series: int) -> Plan:
-    points = MOST_POINTS if query.points is None else query.points
-    if query.step_seconds is not None:
-        points = bucket_count(query.after, query.before, query.step_seconds)
-    _check(points, series, is_asked=query.points is not None or query.step_seconds is not None)
-    points = max(1, min(points, MOST_CELLS // max(1, series)))
-    step_seconds = query.step_seconds or step_for(query.after, query.before, points)
-    is_fixed = query.step_seconds is not None
-    return Plan(query.after, query.before, points, step_seconds, tier_for(step_seconds), is_fixed)
+    after, before = max(0.0, query.after), max(0.001, query.before)
+    most = max(1, min(MOST_POINTS, MOST_CELLS // max(1, series)))
+    if query.points is not None:
+        _check(query.points, series)
+    step_seconds = query.step_seconds
+    is_fixed = step_seconds is not None and bucket_count(after, before, step_seconds) <= most
+    points = most if query.points is None else query.points
+    if step_seconds is None or not is_fixed:
+        step_seconds = max(step_seconds or 0.0, step_for(after, before, points))
+    return Plan(after, before, points, step_seconds, tier_for(step_seconds), is_fixed)
 
 
-def _check(points: int, series: int, is_asked: bool) -> None:
+def _check(points: int, series: int) -> None:
     if points > MOST_POINTS:
         raise _too_many(f"At most {MOST_POINTS:,} points are given at once, not {points:,}.")
-    if is_asked and points * series > MOST_CELLS:
+    if points * series > MOST_CELLS:
         most = MOST_CELLS // series
         raise _too_many(
             f"{points:,} points of {series:,} series are more than the {MOST_CELLS:,} values that are given at once: "
@@ -67,56 +69,60 @@ def _too_many(detail: str) -> Invalid:
 
 
 def _kept_tier(snapshot: Snapshot, plan: Plan, series: Sequence[int]) -> Tier:
-    """The tier of the plan, or the finest coarser one if only that reaches back to the beginning of the window."""
-    after = milliseconds(plan.after)
-    tier = plan.tier
+    """The tier of the plan, or a coarser one if that has something of the window from before the finer one begins."""
+    after, before = milliseconds(plan.after), milliseconds(plan.before)
+    tier, begins = plan.tier, before
     if tier == "raw":
-        oldest = _oldest(snapshot, queries.FIRST_TIMES, [OWN_HOST], HOUR_MS)
-        if (oldest is None or after < oldest) and _reaches_further(
-            snapshot, queries.FIRST_MINUTES, series, DAY_MS, oldest
-        ):
+        begins = _begin_of_samples(snapshot, before)
+        if after < begins and _has_slots(snapshot, _MINUTES, series, after, begins):
             tier = "1m"
     if tier == "1m":
-        oldest = _oldest(snapshot, queries.FIRST_MINUTES, series, DAY_MS)
-        if (
-            oldest is not None
-            and after < oldest
-            and _reaches_further(snapshot, queries.FIRST_HOURS, series, BLOCK_MS, oldest)
-        ):
-            tier = "1h"
+        begins = min((_begin_of_minutes(snapshot, number) for number in series), default=before)
+    if tier != "1h" and after < begins and _has_slots(snapshot, _HOURS, series, after, min(begins, before)):
+        tier = "1h"
     return tier
 
 
-def _oldest(snapshot: Snapshot, query: str, owners: Iterable[int], period_ms: int) -> int | None:
-    """When the oldest chunk begins, in milliseconds."""
-    found = [
-        period_of(row[0]) * period_ms
-        for owner in owners
-        if (row := snapshot.connection.execute(query, (chunk_id(owner, 0), chunk_id(owner + 1, 0) - 1)).fetchone())
-    ]
-    return min(found, default=None)
+class _RollUp(NamedTuple):
+    query: str
+    chunk_ms: int
 
 
-def _reaches_further(snapshot: Snapshot, query: str, series: Iterable[int], period_ms: int, oldest: int | None) -> bool:
-    """Whether a coarser tier has a slot with samples from before ``oldest`` (milliseconds; None: from whenever)."""
-    first = _oldest(snapshot, query, series, period_ms)
-    # The first chunk holds the same first samples as the finer tier does, unless it begins whole periods earlier.
-    return first is not None and (
-        oldest is None
-        or first // period_ms < (oldest - 1) // period_ms
-        or _has_before(snapshot, query, series, first, oldest, period_ms)
-    )
+_MINUTES, _HOURS = _RollUp(queries.MINUTES, DAY_MS), _RollUp(queries.HOURS, BLOCK_MS)
 
 
-def _has_before(snapshot: Snapshot, query: str, series: Iterable[int], first: int, oldest: int, period_ms: int) -> bool:
+def _begin_of_samples(snapshot: Snapshot, before: int) -> int:
+    """When the oldest sample was taken that is still kept, sealed to an hour; ``before`` if none was until then."""
+    row = snapshot.connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
+    moments: list[int] = [before, *(t for t in snapshot.connection.execute(queries.HOT_BOUNDS).get if t is not None)]
+    if row is not None:
+        moments.append(period_of(row[0]) * HOUR_MS)
+    moments += [pending.t for pending in snapshot.pending[:1]]
+    return min(moments)
+
+
+def _begin_of_minutes(snapshot: Snapshot, series: int) -> int:
+    """When the oldest day of minutes begins that is kept of a series; far ahead if none is."""
+    row = snapshot.connection.execute(queries.FIRST_MINUTES, _all(series)).fetchone()
+    return 1 << 62 if row is None else period_of(row[0]) * DAY_MS
+
+
+def _has_slots(snapshot: Snapshot, tier: _RollUp, series: Iterable[int], after: int, before: int) -> bool:
+    """Whether a tier has a slot with samples in a stretch (milliseconds)."""
+    first, last = after // tier.chunk_ms, (before - 1) // tier.chunk_ms
     for number in series:
-        row = snapshot.connection.execute(query, (chunk_id(number, 0), chunk_id(number + 1, 0) - 1)).fetchone()
-        if row is not None and period_of(row[0]) * period_ms == first:
-            count = _unpacked(row[1]).count
-            before = max(0, (oldest - first) // (period_ms // max(1, len(count))))
-            if count[:before].any():
+        for identifier, packed in snapshot.connection.execute(
+            tier.query, (chunk_id(number, first), chunk_id(number, last))
+        ):
+            count = _unpacked(packed).count
+            begin, slot_ms = period_of(identifier) * tier.chunk_ms, tier.chunk_ms // max(1, len(count))
+            if count[max(0, (after - begin) // slot_ms) : max(0, (before - begin) // slot_ms)].any():
                 return True
     return False
+
+
+def _all(owner: int) -> tuple[int, int]:
+    return chunk_id(owner, 0), chunk_id(owner + 1, 0) - 1
 
 
 def _unpacked(packed: bytes) -> Bands:

@@ -58,7 +58,11 @@ PUT_SPAN = """
 INSERT INTO spans (begin_t, cause, series_id, end_t) VALUES (?, ?, ?, ?)
 ON CONFLICT (begin_t, cause, series_id) DO UPDATE SET end_t = max(end_t, excluded.end_t)"""
 SPANS = """
-SELECT begin_t, end_t, cause, series_id FROM spans WHERE end_t >= ? AND begin_t <= ? ORDER BY begin_t, end_t LIMIT ?"""
+SELECT begin_t, end_t, cause, series_id FROM spans
+WHERE end_t >= ? AND begin_t <= ? AND series_id = 0 ORDER BY begin_t, end_t LIMIT ?"""
+SPANS_OF_SERIES = """
+SELECT begin_t, end_t, cause, series_id FROM spans
+WHERE end_t >= ? AND begin_t <= ? AND series_id IN (SELECT value FROM json_each(?)) ORDER BY begin_t, end_t LIMIT ?"""
 FORGET_SPANS = "DELETE FROM spans WHERE end_t < ?"
 
 # --- space -------------------------------------------------------------------------------------------------------

@@ -54,6 +54,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+RARE_PERIODS = 3
+"""A series that has a value that rarely was sampled by somebody else, and has no gap in between."""
+
 
 class _RollUps(NamedTuple):
     """How a tier's chunks are laid out."""
@@ -104,12 +107,10 @@ class _Times(NamedTuple):
 
 
 def _samples(snapshot: Snapshot, plan: Plan, names: Sequence[str]) -> MetricWindow:
-    step_ms = plan.step_seconds * SECOND_MS
-    begin, end = int(plan.after * SECOND_MS // step_ms * step_ms), milliseconds(plan.before)
     ids = [snapshot.ids[name] for name in names]
-    times = _times(snapshot, begin, end, set(ids))
+    times = _own(snapshot.connection, _times(snapshot, *_bounds(plan, plan.step_seconds), set(ids)), ids)
     period_ms = usual_period_ms(times.t)
-    within = times.t >= milliseconds(plan.after)
+    within = slice(*np.searchsorted(times.t, (milliseconds(plan.after), milliseconds(plan.before))).tolist())
     t = times.t[within]
     gaps = int(np.count_nonzero(np.diff(t) > period_ms * 2))
     if not plan.is_fixed and len(t) + gaps <= plan.points:
@@ -118,35 +119,48 @@ def _samples(snapshot: Snapshot, plan: Plan, names: Sequence[str]) -> MetricWind
             band = of_values(times.values(snapshot.connection, number)[within])
             return as_they_are(Rows(t, {"": band}), period_ms)
 
-        return _window(names, ids, read, "raw", round(period_ms / SECOND_MS, 3), t)
+        return _window(names, ids, read, MetricWindow(t / SECOND_MS, {}, "raw", round(period_ms / SECOND_MS, 3)))
     step_seconds = plan.step_seconds
     if not plan.is_fixed:
         step_seconds = step_for(plan.after, plan.before, plan.points, period_ms / SECOND_MS)
-    first, count = _buckets(plan, step_seconds)
+        times = _own(snapshot.connection, _times(snapshot, *_bounds(plan, step_seconds), set(ids)), ids)
 
-    def read_reduced(number: int) -> Rows:
-        rows = Rows(times.t, {"": of_values(times.values(snapshot.connection, number))})
-        return reduced(rows, round(step_seconds * SECOND_MS), first, count)
+    def read_rows(number: int) -> Rows:
+        return Rows(times.t, {"": of_values(times.values(snapshot.connection, number))})
 
-    return _window(names, ids, read_reduced, "raw", step_seconds, t)
+    return _reduced(plan, names, ids, step_seconds, read_rows)
 
 
 def _times(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> _Times:
     bounds = chunk_id(OWN_HOST, begin // HOUR_MS), chunk_id(OWN_HOST, end // HOUR_MS)
     hours, parts = [], []
     for identifier, packed in snapshot.connection.execute(queries.TIMES, bounds):
-        t = _unpacked(packed, chunks.unpack_integers)
+        t = unpacked(packed, chunks.unpack_integers)
         if t is not None:
             hours.append((period_of(identifier), len(t)))
             parts.append(t + period_of(identifier) * HOUR_MS)
     newest = _newest(snapshot, begin, end, wanted)
     t = np.concatenate([*parts, newest.t])
-    order = (
-        np.argsort(t, kind="stable") if len(newest.t) and parts and newest.t[0] < parts[-1][-1] else np.arange(len(t))
-    )
+    order = np.arange(len(t))
+    if len(newest.t) and parts and newest.t[0] <= parts[-1][-1]:
+        order = np.argsort(t, kind="stable")
+        # Of a time that is there twice, because a clock was set back, what was written last.
+        order = order[np.append(np.diff(t[order]) > 0, True)]
     in_order = t[order]
     first, last = np.searchsorted(in_order, (begin, end)).tolist()
     return _Times(hours, newest, order[first:last], in_order[first:last])
+
+
+def _own(connection: apsw.Connection, times: _Times, ids: Sequence[int]) -> _Times:
+    """Only the moments of these series, if they are much rarer than those of all: an import among our own samples."""
+    known = np.zeros(len(times.t), bool)
+    for number in ids:
+        known |= ~np.isnan(times.values(connection, number))
+        if known.all():
+            return times
+    if not known.any() or usual_period_ms(times.t[known]) < RARE_PERIODS * usual_period_ms(times.t):
+        return times  # What is unknown now and then is a gap.
+    return times._replace(order=times.order[known], t=times.t[known])
 
 
 def _newest(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> HotColumns:
@@ -162,22 +176,18 @@ def _newest(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> HotCo
 def _roll_ups(snapshot: Snapshot, plan: Plan, names: Sequence[str]) -> MetricWindow:
     tier = _ROLL_UPS[plan.tier]
     ids = [snapshot.ids[name] for name in names]
-    first, count = _buckets(plan, plan.step_seconds)
-    step_ms = round(plan.step_seconds * SECOND_MS)
-    begin, end = first * step_ms, (first + count) * step_ms
-    newest = _newest(snapshot, begin, end, set(ids))
 
-    def read(number: int) -> Rows:
-        return _slots(snapshot.connection, tier, number, begin, end, newest)
+    def reader(step_seconds: float) -> Callable[[int], Rows]:
+        begin, end = _bounds(plan, step_seconds)
+        newest = _newest(snapshot, begin, end, set(ids))
+        return lambda number: _slots(snapshot.connection, tier, number, begin, end, newest)
 
-    step_seconds = plan.step_seconds
+    read, step_seconds = reader(plan.step_seconds), plan.step_seconds
     if not plan.is_fixed:
         step_seconds = _fitting_step(plan, read, ids, tier)
-        first, count = _buckets(plan, step_seconds)
-        step_ms = round(step_seconds * SECOND_MS)
-    return _window(
-        names, ids, lambda number: reduced(read(number), step_ms, first, count), plan.tier, step_seconds, newest.t
-    )
+        if step_seconds != plan.step_seconds:
+            read = reader(step_seconds)
+    return _reduced(plan, names, ids, step_seconds, read)
 
 
 def _fitting_step(plan: Plan, read: Callable[[int], Rows], ids: Sequence[int], tier: _RollUps) -> float:
@@ -198,7 +208,7 @@ def _slots(connection: apsw.Connection, tier: _RollUps, series: int, begin: int,
     times: list[Integers] = []
     parts: list[Bands] = []
     for identifier, packed in connection.execute(tier.query, bounds):
-        bands = _unpacked(packed, chunks.unpack_bands)
+        bands = unpacked(packed, chunks.unpack_bands)
         if bands is not None:
             _add_filled(times, parts, bands, period_of(identifier) * tier.chunk_ms, tier.slot_ms)
     values = newest.values.get(series)
@@ -230,24 +240,31 @@ def _add_filled(times: list[Integers], parts: list[Bands], bands: Bands, begin: 
 # --- both --------------------------------------------------------------------------------------------------------
 
 
-def _window(
-    names: Sequence[str],
-    ids: Sequence[int],
-    read: Callable[[int], Rows],
-    tier: Tier,
-    step_seconds: float,
-    times: Integers,
+def _reduced(
+    plan: Plan, names: Sequence[str], ids: Sequence[int], step_seconds: float, read: Callable[[int], Rows]
 ) -> MetricWindow:
-    t, series = times, {}
+    step_ms = round(step_seconds * SECOND_MS)
+    begin, end = _bounds(plan, step_seconds)
+    first, count = begin // step_ms, (end - begin) // step_ms
+    edges = (np.arange(count) + first) * step_ms / SECOND_MS
+    empty = MetricWindow(edges, {}, plan.tier, step_seconds, is_reduced=True)
+    return _window(names, ids, lambda number: reduced(read(number), step_ms, first, count), empty)
+
+
+def _window(names: Sequence[str], ids: Sequence[int], read: Callable[[int], Rows], empty: MetricWindow) -> MetricWindow:
+    """``empty`` with the series in it, one after the other."""
+    t, series = empty.t, {}
     for name, number in zip(names, ids, strict=True):
         rows = read(number)
-        t, series[name] = rows.t, rows.series[""]
-    return MetricWindow(t / SECOND_MS, series, tier, step_seconds)
+        t, series[name] = rows.t / SECOND_MS, rows.series[""]
+    return empty._replace(t=t, series=series)
 
 
-def _buckets(plan: Plan, step_seconds: float) -> tuple[int, int]:
-    """Number of the first bucket that the window touches, and how many it touches."""
-    return int(round(plan.after / step_seconds, 9) // 1), bucket_count(plan.after, plan.before, step_seconds)
+def _bounds(plan: Plan, step_seconds: float) -> tuple[int, int]:
+    """The whole buckets that the window touches, in milliseconds."""
+    step_ms = round(step_seconds * SECOND_MS)
+    first = int(round(plan.after / step_seconds, 9) // 1)
+    return first * step_ms, (first + bucket_count(plan.after, plan.before, step_seconds)) * step_ms
 
 
 def _spoken_of(series: dict[str, Bands], wanted: Sequence[str] | None) -> dict[str, Bands]:
@@ -257,11 +274,11 @@ def _spoken_of(series: dict[str, Bands], wanted: Sequence[str] | None) -> dict[s
 
 
 def _column(packed: bytes | None, count: int) -> Floats:
-    column = None if packed is None else _unpacked(packed, chunks.unpack)
+    column = None if packed is None else unpacked(packed, chunks.unpack)
     return np.full(count, np.nan) if column is None or len(column) != count else column
 
 
-def _unpacked(packed: bytes, unpack: Callable[[bytes], T]) -> T | None:
+def unpacked(packed: bytes, unpack: Callable[[bytes], T]) -> T | None:
     """A chunk; None for one that is damaged, so that one bad sector does not take the rest of the history away."""
     try:
         return unpack(packed)

@@ -29,22 +29,25 @@ class Keep(Struct, frozen=True):
     size_bytes: int = 2 << 30
 
 
-def forget(connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float) -> None:
+def steps(
+    connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float, most_seconds: float | None = None
+) -> Iterator[None]:
     """Delete what is too old at ``now`` (Unix seconds), then the oldest of what is too much, and give the space back.
 
-    Each step is a transaction of its own, so that samples can be written in between.
+    By age no more than ``most_seconds`` of each tier are deleted, and at least one chunk of each series. Each step is
+    a transaction of its own, so that samples can be written in between.
     """
-    for _ in steps(connection, book, keep, now):
-        pass
-
-
-def steps(connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float) -> Iterator[None]:
-    """``forget``, one transaction at a time."""
     with connection:
-        _forget_raw(connection, book, _cutoff(now, keep.raw_seconds))
-        _forget_chunks(connection, book, queries.FORGET_MINUTES, _cutoff(now, keep.minute_seconds), DAY_MS)
-        _forget_chunks(connection, book, queries.FORGET_HOURS, _cutoff(now, keep.hour_seconds), BLOCK_MS)
-        connection.execute(queries.FORGET_SPANS, (_cutoff(now, keep.minute_seconds),))
+        first = connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
+        oldest = None if first is None else period_of(first[0]) * HOUR_MS
+        _forget_raw(connection, book, _cutoff(now, keep.raw_seconds, oldest, HOUR_MS, most_seconds))
+        oldest = _oldest(connection, book, queries.FIRST_MINUTES, DAY_MS)
+        cutoff = _cutoff(now, keep.minute_seconds, oldest, DAY_MS, most_seconds)
+        _forget_chunks(connection, book, queries.FORGET_MINUTES, cutoff, DAY_MS)
+        connection.execute(queries.FORGET_SPANS, (cutoff,))
+        oldest = _oldest(connection, book, queries.FIRST_HOURS, BLOCK_MS)
+        cutoff = _cutoff(now, keep.hour_seconds, oldest, BLOCK_MS, most_seconds)
+        _forget_chunks(connection, book, queries.FORGET_HOURS, cutoff, BLOCK_MS)
         _forget_series(connection)
     yield from _give_back(connection)
     while _size(connection) > keep.size_bytes:
@@ -55,8 +58,19 @@ def steps(connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float)
         yield from _give_back(connection)
 
 
-def _cutoff(now: float, seconds: float | None) -> int:
-    return 0 if seconds is None else max(0, milliseconds(now - seconds))
+def _cutoff(now: float, seconds: float | None, oldest: int | None, period_ms: int, most_seconds: float | None) -> int:
+    """Up to when to delete, in milliseconds; ``oldest`` is where the first chunk begins."""
+    if seconds is None or oldest is None:
+        return 0
+    cutoff = max(0, milliseconds(now - seconds))
+    if most_seconds is None:
+        return cutoff
+    return min(cutoff, oldest + max(period_ms, milliseconds(most_seconds)))
+
+
+def _oldest(connection: apsw.Connection, book: SeriesBook, query: str, period_ms: int) -> int | None:
+    firsts = [row for series in book.names if (row := connection.execute(query, _all(series)).fetchone())]
+    return min((period_of(row[0]) * period_ms for row in firsts), default=None)
 
 
 def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int) -> None:
@@ -95,10 +109,9 @@ def _forget_oldest(connection: apsw.Connection, book: SeriesBook) -> bool:
         (queries.FIRST_MINUTES, queries.FORGET_MINUTES, DAY_MS),
         (queries.FIRST_HOURS, queries.FORGET_HOURS, BLOCK_MS),
     ):
-        firsts = [row for series in book.names if (row := connection.execute(query, _all(series)).fetchone())]
-        oldest = min((period_of(row[0]) for row in firsts), default=None)
-        if oldest is not None and last is not None and (oldest + 1) * period_ms <= period_of(last[0]) * HOUR_MS:
-            _forget_chunks(connection, book, forget_query, (oldest + 1) * period_ms, period_ms)
+        oldest = _oldest(connection, book, query, period_ms)
+        if oldest is not None and last is not None and oldest + period_ms <= period_of(last[0]) * HOUR_MS:
+            _forget_chunks(connection, book, forget_query, oldest + period_ms, period_ms)
             return True
     return False
 

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+SNAP_MS = 500
 HOURS_OF_DAY = 24
 MINUTES_OF_HOUR = 60
 
@@ -71,8 +72,7 @@ def chunks_of(
 ) -> Chunks:
     """The chunks for samples at ``t`` (milliseconds, ascending, each once), merged with those that are stored.
 
-    With ``snap`` a sample takes the time of the stored one that is less than half a period away: it is another figure
-    of the same moment.
+    With ``snap`` a sample takes the time of a stored one that it stands beside, see ``_snapped``.
     """
     made, blocks = Chunks([], [], [], []), dict[int, Bands]()
     for day in np.unique(t // DAY_MS).tolist():
@@ -80,7 +80,9 @@ def chunks_of(
         fresh = {s: column[part] for s, column in values.items()}
         touched = _day(connection, book, t[part], fresh, made, blocks, snap)
         _roll_up(connection, book, day, touched, made, blocks)
-    made.hours.extend((identifier, chunks.pack_bands(block)) for identifier, block in blocks.items())
+    made.hours.extend(
+        (identifier, chunks.pack_bands(block)) for identifier, block in blocks.items() if block.count.any()
+    )
     return made
 
 
@@ -134,20 +136,16 @@ def _merged(
     connection: apsw.Connection, book: SeriesBook, hour: int, before: Integers, t: Integers, fresh: Columns, snap: bool
 ) -> tuple[Integers, dict[int, Floats]]:
     """The stored samples of an hour and new ones as one; where both have a value, the new one stands."""
+    stored = _stored_columns(connection, book, hour, len(before))
     if snap:
-        t = _snapped(t, before)
+        t = _snapped(t, fresh, before, stored)
     union = np.union1d(before, t)
     at_before, at = np.searchsorted(union, before), np.searchsorted(union, t)
     merged: dict[int, Floats] = {}
-    for series in book.names:
-        stored = _stored(connection, queries.RAW, chunk_id(series, hour), chunks.unpack)
-        if stored is not None and len(stored) != len(before):
-            stored = None  # its times were damaged
-        if stored is None and series not in fresh:
-            continue
+    for series in (*stored, *(series for series in fresh if series not in stored)):
         column = np.full(len(union), np.nan)
-        if stored is not None:
-            column[at_before] = stored
+        if series in stored:
+            column[at_before] = stored[series]
         if series in fresh:
             known = ~np.isnan(fresh[series])
             column[at[known]] = fresh[series][known]
@@ -155,11 +153,34 @@ def _merged(
     return union, merged
 
 
-def _snapped(t: Integers, stored: Integers) -> Integers:
-    nearest = np.searchsorted(stored, t).clip(1, max(1, len(stored) - 1))
-    left, right = stored[nearest - 1], stored[nearest.clip(0, len(stored) - 1)]
-    close = np.where(t - left <= right - t, left, right)
-    return np.where(np.abs(close - t) < usual_period_ms(stored) / 2, close, t)
+def _stored_columns(connection: apsw.Connection, book: SeriesBook, hour: int, count: int) -> dict[int, Floats]:
+    """The samples of an hour by series; what does not fit its times was damaged."""
+    found = {s: _stored(connection, queries.RAW, chunk_id(s, hour), chunks.unpack) for s in book.names}
+    return {series: column for series, column in found.items() if column is not None and len(column) == count}
+
+
+def _snapped(t: Integers, fresh: Columns, stored_t: Integers, stored: Columns) -> Integers:
+    """The times of new samples, each of them that of a stored one if it is another figure of the same moment.
+
+    That is so if it is nearer than ``SNAP_MS`` and half a period, no other new one is nearer to it, and none of the
+    series has another value there: nothing is lost, and the same import again changes nothing.
+    """
+    right = np.searchsorted(stored_t, t).clip(0, len(stored_t) - 1)
+    left = (right - 1).clip(0)
+    at = np.where(np.abs(t - stored_t[left]) <= np.abs(stored_t[right] - t), left, right)
+    distance = np.abs(stored_t[at] - t)
+    may = distance < min(SNAP_MS, usual_period_ms(stored_t) / 2)
+    nearest = np.full(len(stored_t), np.iinfo(np.int64).max)
+    np.minimum.at(nearest, at, distance)
+    # Of two that are as near, the later one: it is the only one that finds its place again as the nearest.
+    last = np.zeros(len(stored_t), np.int64)
+    np.maximum.at(last, at[distance == nearest[at]], np.flatnonzero(distance == nearest[at]))
+    may &= (distance == nearest[at]) & (last[at] == np.arange(len(t)))
+    for series, column in fresh.items():
+        if series in stored:
+            there = stored[series][at]
+            may &= np.isnan(there) | np.isnan(column) | (there == column)
+    return np.where(may | (distance == 0), stored_t[at], t)
 
 
 def _roll_up(
@@ -174,7 +195,8 @@ def _roll_up(
         slots = _Slots(day * HOURS_OF_DAY, touched.hours[series], mean_decimals(metric_of(book.names[series])))
         stored = _stored_bands(connection, queries.MINUTES, chunk_id(series, day), MINUTES_OF_DAY)
         slots.take(stored, minutes.series[str(series)], 0, MINUTES_OF_HOUR)
-        made.minutes.append((chunk_id(series, day), chunks.pack_bands(stored)))
+        if stored.count.any():
+            made.minutes.append((chunk_id(series, day), chunks.pack_bands(stored)))
         slots.take(_block(connection, blocks, series, day * HOURS_OF_DAY), hours.series[str(series)], place, 1)
 
 

@@ -9,6 +9,7 @@ import apsw
 import numpy as np
 
 from vain.bands import GAP_PERIODS, MetricQuery, MetricWindow
+from vain.codec import encode
 from vain.quality import Cause, Span
 from vain.store.metrics import queries
 from vain.store.metrics.book import SeriesBook
@@ -34,27 +35,33 @@ def spans_of(
     connection: apsw.Connection, book: SeriesBook, query: MetricQuery, found: MetricWindow, pending: Sequence[Span]
 ) -> tuple[Span, ...]:
     """Why points of the window are missing or doubtful, in order of time, at most ``MOST_SPANS`` of them."""
-    bounds = milliseconds(query.after), milliseconds(query.before), MOST_SPANS
-    stored = [
-        Span(cast(Cause, cause), begin / SECOND_MS, end / SECOND_MS, book.names.get(series))
-        for begin, end, cause, series in connection.execute(queries.SPANS, bounds)
-        if series == ALL_SERIES or book.names.get(series) in found.series
+    wanted = [book.ids[name] for name in found.series if name in book.ids]
+    bounds = max(0, milliseconds(query.after)), milliseconds(query.before)
+    rows = [
+        *connection.execute(queries.SPANS, (*bounds, MOST_SPANS)),
+        *connection.execute(queries.SPANS_OF_SERIES, (*bounds, encode(wanted).decode(), MOST_SPANS)),
     ]
-    stored += [
+    known = [
+        Span(cast(Cause, cause), begin / SECOND_MS, end / SECOND_MS, book.names.get(series))
+        for begin, end, cause, series in rows
+    ]
+    known += [
         span
         for span in pending
         if span.end >= query.after
         and span.begin <= query.before
         and (span.series is None or span.series in found.series)
     ]
-    unexplained = [Span("unknown", *stretch) for stretch in _unexplained(found, stored)]
-    return tuple(sorted([*stored, *unexplained], key=lambda span: (span.begin, span.end))[:MOST_SPANS])
+    known += [Span("unknown", *stretch) for stretch in _unexplained(found, known)]
+    return tuple(sorted(known, key=lambda span: (span.begin, span.end))[:MOST_SPANS])
 
 
 def _unexplained(found: MetricWindow, spans: Sequence[Span]) -> Iterator[Stretch]:
     """The stretches without any value of which no span speaks, up to the newest point that has one."""
     # The last sample of which a span speaks and the next one that is stored are neighbours: no more is missing.
-    explained = sorted((span.begin, span.end + found.step_seconds) for span in spans if span.series is None)
+    alone = next(iter(found.series)) if len(found.series) == 1 else None
+    ours = [span for span in spans if span.series in (None, alone)]
+    explained = sorted((span.begin, span.end + found.step_seconds) for span in ours)
     for stretch in _empty(found):
         for begin, end in _without(stretch, explained):
             if end - begin > found.step_seconds / 2:

@@ -18,16 +18,16 @@ from typing import TypeVar
 import apsw
 import numpy as np
 
-from vain import chunks
 from vain.bands import Floats, Integers, MetricQuery, MetricWindow
 from vain.clock import Clock
-from vain.errors import Invalid
+from vain.errors import Invalid, Unavailable
 from vain.quality import Span
 from vain.store.folder import prepare, private_file
 from vain.store.metrics import queries, reading
 from vain.store.metrics.book import OWN_HOST, Labels
+from vain.store.metrics.extent import newest_of, oldest_of
 from vain.store.metrics.hot import hot_row
-from vain.store.metrics.periods import BLOCK_HOURS, DAY_MS, HOUR_MS, SECOND_MS, chunk_id, milliseconds, period_of
+from vain.store.metrics.periods import DAY_MS, milliseconds
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.snapshot import Snapshot, snapshot_of
 from vain.store.metrics.waiting import Waiting
@@ -42,6 +42,9 @@ COMMIT_SECONDS = 2.0
 """A crash, or a power cut, takes no more than what came in this time."""
 MOST_PENDING = 600
 """Ten minutes of samples, about 300 KB, if the disk fails for so long."""
+MOST_TRIES = 10
+"""Of a reader that finds the rows that wait become chunks while it looks; sealing happens once an hour."""
+MOST_IDLE = 4
 _LATEST_MS = 253_370_764_800_000
 """The year 9999."""
 
@@ -68,8 +71,11 @@ class MetricStore:
         self.period_seconds = period_seconds
         self._waiting = Waiting(most_pending, commit_seconds)
         self._gate = ReadGate()
-        self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
+        self._lock = threading.Lock()
+        self._idle: list[apsw.Connection] | None = []
+        """Connections that nobody reads with; None once it is closed."""
+        self._oldest: tuple[int, float | None] = (-1, None)
+        self._is_importing = True
         self._path = private_file(folder / DATABASE_NAME)
         self._writer = Writer(self._path, host, keep, self._waiting, self._gate, now)
         self._book = self._writer.book
@@ -113,7 +119,7 @@ class MetricStore:
 
     def extent(self) -> tuple[float, float] | None:
         """When the oldest and the newest sample were taken (Unix seconds; the oldest to an hour); None without any."""
-        return self._read(_extent)
+        return self._read(self._extent)
 
     def size_bytes(self) -> int:
         """What the history takes on disk, with the log that was not taken in yet."""
@@ -125,15 +131,22 @@ class MetricStore:
 
         They are sealed and synced when this returns. A value takes the place of the one that is stored for the same
         time; NaN takes none. Raises Invalid, StoreFull or Unavailable; the days that were stored by then stay.
+        What is added to an hour whose samples were deleted counts beside them, also if it is the same once more.
         """
         ordered, columns = _in_order(t, values)
         rows = 0
         for day in np.unique(ordered // DAY_MS).tolist():
             first, last = np.searchsorted(ordered, (day * DAY_MS, (day + 1) * DAY_MS)).tolist()
+            if not self._is_importing:
+                raise Unavailable("vAIn is stopping; the import can be repeated.")
             part = {name: column[first:last] for name, column in columns.items()}
             # A day at a time, so that samples are committed in between.
             rows += self._waiting.run(partial(self._writer.take_in, ordered[first:last], part))
         return rows
+
+    def stop_importing(self) -> None:
+        """Have the imports that run end after the day they are at, and refuse others."""
+        self._is_importing = False
 
     def flush(self) -> None:
         """Commit what waits, and seal the hours that are over, unless that failed within the last minute.
@@ -147,26 +160,61 @@ class MetricStore:
         self._waiting.run(self._writer.forget)
 
     def close(self) -> None:
-        """Commit what waits, end the thread. Nobody may read any more. Twice is once."""
-        if self._waiting.close():
-            self._writer.join()
-            for connection in self._readers:
-                connection.close(True)
-            self._writer.close()
+        """Commit what waits, end the thread. Whoever reads afterwards gets Unavailable. Twice is once."""
+        if not self._waiting.close():
+            return
+        self._writer.join()
+        with self._lock:
+            idle, self._idle = self._idle, None
+        # The last connection takes the log into the database, so the one that may write has to be it.
+        for connection in idle or ():
+            connection.close(True)
+        self._writer.close()
 
     def _read(self, query: Callable[[Snapshot], T]) -> T:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = open_for_reading(self._path, CACHE_KIB)
-            self._readers.append(connection)
-        # Before the database is looked at: so a row may be found twice, but not missed.
-        waiting = self._waiting.read()
-        with self._gate.reading():
-            connection.execute("BEGIN")
-            try:
-                return query(snapshot_of(connection, self._book, waiting.rows, waiting.noted))
-            finally:
-                connection.execute("COMMIT")
+        connection = self._taken()
+        try:
+            with self._gate.reading():
+                for _ in range(MOST_TRIES):
+                    seals = self._writer.seals
+                    # Before the database is looked at: so a row may be found twice, but not missed.
+                    waiting = self._waiting.read()
+                    connection.execute("BEGIN")
+                    try:
+                        connection.execute(queries.HOT_BOUNDS).fetchall()  # from here on it is one snapshot
+                        if seals == self._writer.seals:
+                            return query(snapshot_of(connection, self._book, waiting.rows, waiting.noted))
+                    finally:
+                        connection.execute("COMMIT")
+        finally:
+            self._give_back(connection)
+        raise Unavailable("The history is being sealed; try again in a moment.")
+
+    def _taken(self) -> apsw.Connection:
+        with self._lock:
+            if self._idle is None:
+                raise Unavailable("The history is closed.")
+            if self._idle:
+                return self._idle.pop()
+        return open_for_reading(self._path, CACHE_KIB)
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        with self._lock:
+            if self._idle is not None and len(self._idle) < MOST_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close(True)
+
+    def _extent(self, snapshot: Snapshot) -> tuple[float, float] | None:
+        revision, oldest = self._oldest
+        if revision != self._writer.revision:
+            revision = self._writer.revision
+            oldest = oldest_of(snapshot)
+            self._oldest = revision, oldest
+        moments = newest_of(snapshot)
+        if oldest is not None:
+            moments.append(oldest)
+        return (min(moments), max(moments)) if moments else None
 
 
 def _in_order(t: Integers, values: Mapping[str, Floats]) -> tuple[Integers, dict[str, Floats]]:
@@ -181,18 +229,3 @@ def _in_order(t: Integers, values: Mapping[str, Floats]) -> tuple[Integers, dict
     order = np.argsort(t, kind="stable")
     order = order[np.append(np.diff(t[order]) > 0, True)] if len(t) else order
     return t[order], {name: column[order] for name, column in values.items()}
-
-
-def _extent(snapshot: Snapshot) -> tuple[float, float] | None:
-    connection, everything = snapshot.connection, (chunk_id(OWN_HOST, 0), chunk_id(OWN_HOST + 1, 0) - 1)
-    moments = [t for t in connection.execute(queries.HOT_BOUNDS).get if t is not None]
-    moments += [row.t for row in snapshot.pending]
-    for number in snapshot.book.names:
-        row = connection.execute(queries.FIRST_HOURS, (chunk_id(number, 0), chunk_id(number + 1, 0) - 1)).fetchone()
-        if row is not None:
-            first = int(np.argmax(chunks.unpack_bands(row[1]).count > 0))
-            moments.append((period_of(row[0]) * BLOCK_HOURS + first) * HOUR_MS)
-    last = connection.execute(queries.LAST_TIMES, everything).fetchone()
-    if last is not None:
-        moments.append(int(chunks.unpack_integers(last[1])[-1]) + period_of(last[0]) * HOUR_MS)
-    return (min(moments) / SECOND_MS, max(moments) / SECOND_MS) if moments else None

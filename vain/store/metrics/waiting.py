@@ -66,12 +66,14 @@ class Waiting:
         self._lost: Span | None = None
         self._jobs: deque[Job] = deque()
         self._closing = False
+        self._due = 0.0
+        """When the oldest row is to be committed (monotonic)."""
 
     def add(self, t: float, row: HotRow, labels: Labels | None, spans: Sequence[Span]) -> None:
         """A sample, and what is to be noted with it."""
         with self._changed:
             self._note(spans)
-            if len(self._rows) >= self._most_rows:
+            if self._closing or len(self._rows) >= self._most_rows:
                 self.dropped += 1
                 self._lost = Span("not-stored", t if self._lost is None else self._lost.begin, t)
                 return
@@ -79,6 +81,7 @@ class Waiting:
             if labels:
                 self._labels[row.t] = labels
             if len(self._rows) == 1:
+                self._due = time.monotonic() + self._commit_seconds
                 self._changed.notify_all()
 
     def note(self, spans: Sequence[Span]) -> None:
@@ -98,6 +101,7 @@ class Waiting:
             self._labels = {t: labels for t, labels in self._labels.items() if t not in batch.labels}
             if self._lost is batch.lost:
                 self._lost = None
+            self._due = time.monotonic() + self._commit_seconds
 
     def run(self, work: Callable[[], T]) -> T:
         """Have something done on the writing thread, and wait for it. Raises Unavailable once it is closed."""
@@ -117,19 +121,26 @@ class Waiting:
             self._changed.notify_all()
             return was_open
 
+    def is_due(self) -> bool:
+        """Whether rows have waited long enough."""
+        return bool(self._rows) and time.monotonic() >= self._due
+
     def next_job(self, not_before: float) -> tuple[Job | None, bool]:
         """Wait for a job, or until it is time to commit (None), which is not before this moment (monotonic).
 
-        The second value says that this was the last time.
+        Rows that are due go before jobs: an import of many parts must not hold them up. The second value says that
+        this was the last time.
         """
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._jobs or self._rows or self._closing))
-            due = max(time.monotonic() + self._commit_seconds, not_before)
-            while not self._jobs and not self._closing and (left := due - time.monotonic()) > 0:
+            while True:
+                left = max(self._due, not_before) - time.monotonic() if self._rows else None
+                if left is not None and left <= 0:
+                    return None, False
+                if self._jobs:
+                    return self._jobs.popleft(), False
+                if self._closing:
+                    return None, True
                 self._changed.wait(left)
-            if self._jobs:
-                return self._jobs.popleft(), False
-            return None, self._closing
 
     def _note(self, spans: Sequence[Span]) -> None:
         self._spans.extend(spans[: max(0, MOST_SPANS - len(self._spans))])

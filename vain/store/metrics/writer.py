@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -27,6 +28,8 @@ MIGRATIONS = ("schema_1.sql",)
 RETRY_SECONDS = 1.0
 SEAL_RETRY_SECONDS = 60.0
 COMPLAINT_SECONDS = 10.0
+LONGEST_STEP_SECONDS = 86_400.0
+"""Of time that is deleted by age after each hour."""
 READER_SECONDS = 0.02
 """So long at most readers wait for the write-ahead log to begin anew; see ``ReadGate``."""
 CACHE_KIB = 4_096
@@ -42,7 +45,11 @@ class Writer:
         self._keep, self._waiting, self._gate, self._now = keep, waiting, gate, now
         self._complained_at = float("-inf")
         self._seal_at = float("-inf")
-        self._log_pages = 0
+        self._log_pages, self._restart_at = 0, LOG_PAGES
+        self.seals = 0
+        """How many times rows began to become chunks; see ``MetricStore._read``."""
+        self.revision = 0
+        """Rises when the oldest sample may be another one."""
         self._connection = _opened(path)
         self._connection.set_wal_hook(self._note_log)
         try:
@@ -72,6 +79,7 @@ class Writer:
 
     def take_in(self, t: Integers, values: Mapping[str, Floats]) -> int:
         """Samples from elsewhere, ascending and within one day, straight into chunks. On the thread."""
+        self.revision += 1
         hours = int(t[0]) // HOUR_MS * HOUR_MS, (int(t[-1]) // HOUR_MS + 1) * HOUR_MS
         if self._connection.execute(queries.HOT, hours).fetchone() is not None:
             self._seal()  # so that both meet in one chunk
@@ -82,25 +90,30 @@ class Writer:
             sealing.chunks_of(connection, self.book, t, numbered, snap=True).put(connection)
 
         self._in_transaction(change)
-        if self._log_pages >= LOG_PAGES:
-            self.restart_log()
         return len(t)
 
-    def forget(self) -> None:
-        """Delete what is too old or too much. On the thread."""
+    def forget(self, most_seconds: float | None = None) -> None:
+        """Delete what is too old or too much, by age no more than so much time at once. On the thread.
+
+        Samples that are due are committed in between.
+        """
         try:
-            retention.forget(self._connection, self.book, self._keep, self._now())
+            for _ in retention.steps(self._connection, self.book, self._keep, self._now(), most_seconds):
+                if self._waiting.is_due():
+                    self._commit()
             self.book.reload(self._connection)
         except apsw.Error as error:
             raise _refusal(error) from error
+        finally:
+            self.revision += 1
 
     def restart_log(self) -> None:
         """Take the log into the database and begin it anew, unless a reader needs it for longer than a moment."""
         try:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             with self._gate.closed(READER_SECONDS) as is_empty:
-                if is_empty:
-                    restart_log(self._connection)
+                began_anew = is_empty and restart_log(self._connection)
+            self._restart_at = LOG_PAGES if began_anew else self._log_pages + LOG_PAGES
         except apsw.Error as error:
             self._complain(error)
 
@@ -117,14 +130,30 @@ class Writer:
     def _tried(self) -> float:
         """Write what waits; when to try again at the earliest (monotonic)."""
         try:
-            self.commit_and_seal()
+            self._commit()
         except (StoreFull, Unavailable) as error:
             self._complain(error)
             return time.monotonic() + RETRY_SECONDS
         except Exception:
-            logger.exception("The history could not be written")
-            return time.monotonic() + SEAL_RETRY_SECONDS
+            logger.exception("Samples could not be written together; they are written one by one")
+            self._commit_each()
+        try:
+            self._seal_if_due()
+        except (StoreFull, Unavailable) as error:
+            self._complain(error)
+        except Exception:
+            logger.exception("An hour could not be sealed; it is tried again")
         return float("-inf")
+
+    def _commit_each(self) -> None:
+        """One row that cannot be written must not keep the others from it for ever."""
+        batch = self._waiting.read()
+        for row in batch.rows:
+            try:
+                self._in_transaction(partial(hot.put, book=self.book, rows=[row], labels={}))
+            except Exception:
+                logger.exception("A sample was given up")
+        self._waiting.settle(batch)
 
     def _commit(self) -> None:
         batch = self._waiting.read()
@@ -149,11 +178,13 @@ class Writer:
         # A clock that was set back leaves rows on both sides of the hour that is under way.
         self._seal(self._current_hour * HOUR_MS, (self._current_hour + 1) * HOUR_MS)
         self._seal_at = float("inf")
-        self.forget()
+        # A clock that is wrong for a moment must not take years away.
+        self.forget(LONGEST_STEP_SECONDS)
         self.restart_log()
 
     def _seal(self, begin: int = 0, end: int = 0) -> None:
         """All rows but those from ``begin`` to ``end`` (milliseconds) become chunks."""
+        self.seals += 1
         rows = list(self._connection.execute(queries.HOT_OUTSIDE, (begin, end)))
         if not rows:
             return
@@ -180,6 +211,8 @@ class Writer:
             if isinstance(error, apsw.Error):
                 raise _refusal(error) from error
             raise
+        if self._log_pages >= self._restart_at:
+            self.restart_log()
 
     def _note_log(self, connection: apsw.Connection, name: str, pages: int) -> int:
         self._log_pages = pages
