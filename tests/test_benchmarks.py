@@ -78,6 +78,7 @@ def test_chains_run_against_a_real_server_without_an_error(connections: int) -> 
         assert 0 < measured.server_cpu_seconds < 2
 
 
+@pytest.mark.slow
 def test_the_series_of_the_benchmark_are_rounded_as_the_history_rounds_them() -> None:
     t, columns = next(history_data.days(1, 20 * history_data.DAY))
     assert len(columns) == 20 and len(t) == history_data.DAY and (t[1:] > t[:-1]).all()
@@ -86,6 +87,7 @@ def test_the_series_of_the_benchmark_are_rounded_as_the_history_rounds_them() ->
         assert values == [stored(metric_of(name), value) for value in values], name
 
 
+@pytest.mark.slow
 def test_the_days_of_the_benchmark_follow_each_other_and_are_the_same_each_time() -> None:
     (t, columns), (later, _) = history_data.days(2, 20 * history_data.DAY)
     again, same = next(history_data.days(2, 20 * history_data.DAY))

@@ -191,6 +191,7 @@ def test_help_names_every_variable(capsys: Capture) -> None:
         assert f"VAIN_{name}" in text
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_failure_to_shout_about(server: SmallServer, root: Path) -> None:
     server.answers["GET /tasks"] = answer([{**TASK, "task_id": number} for number in range(1, 3000)])
     command = [sys.executable, "-m", "vain", "ls", "--limit", "0", "--url", server.url]

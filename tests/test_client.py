@@ -110,6 +110,7 @@ def test_charts_are_asked_for_a_window_of_a_time_zone(tmp_path: Path) -> None:
             client.visualizations(timezone="Moon/Crater")
 
 
+@pytest.mark.slow
 def test_an_import_of_a_real_server_is_there_at_once_in_every_format(tmp_path: Path) -> None:
     csv = "timestamp,room.celsius\n2026-11-23T09:30:00Z,20.5\n2026-11-23T09:30:01Z,\n2026-11-23T09:30:02Z,21.5\n"
     with live_server(tmp_path) as url, Client(url) as client:

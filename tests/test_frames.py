@@ -251,6 +251,7 @@ def test_a_client_and_a_source_give_the_tasks(
         assert list(frames.tasks_of(rest.enter_context(reader_of(url)))["name"]) == ["build"]
 
 
+@pytest.mark.slow
 def test_the_history_of_a_server_is_the_same_frame_as_in_its_process(tmp_path: Path) -> None:
     with live_server(tmp_path) as url, Client(url) as client, follower(url) as source:
         t = 1_795_426_200 + np.arange(100)

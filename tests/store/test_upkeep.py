@@ -25,6 +25,8 @@ from vain.store.upkeep import ASIDE, STAGED, backup, restore
 from vain.tracker import Tracker
 from vain.types import TaskDraft
 
+pytestmark = pytest.mark.slow
+
 ALL = ["vain.db", "metrics.db", "keys.db"]
 EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
 

@@ -240,6 +240,7 @@ def test_a_keyboard_is_enough(page: Page, site: Site) -> None:
     page.keyboard.type("typed")
     page.keyboard.press("Control+Enter")
     expect(page.locator("tbody .name").first).to_have_text("typed")
+    expect(page.locator("dialog[open]")).to_have_count(0)
     page.keyboard.press("/")
     assert focused(page) == "Search tasks"
     page.keyboard.type("typed")

@@ -81,6 +81,7 @@ def test_a_gap_is_null_and_its_cause_is_told(server: Running) -> None:
     assert [span["cause"] for span in now["quality"] if span["to"] - span["from"] > 1e6] == ["unknown"]
 
 
+@pytest.mark.slow
 def test_the_time_of_a_task_is_its_window(server: Running) -> None:
     task = server.make(status="in-progress")
     time.sleep(0.4)
@@ -110,6 +111,7 @@ def test_a_window_without_samples_can_be_compared_too(server: Running) -> None:
     assert server.call("GET", f"/performance/history?{longer}").status == 200
 
 
+@pytest.mark.slow
 def test_a_task_is_compared_with_its_run_before(server: Running) -> None:
     numbers = []
     for _ in range(2):
@@ -133,6 +135,7 @@ def test_csv_has_a_row_for_each_point(server: Running) -> None:
     assert rows[1]["timestamp"] == utc(BEGAN + 1) and float(rows[1]["cpu.percent"]) == 21.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_what_was_exported_can_be_imported(server: Running, form: str) -> None:
     path = f"/performance/history?after={utc(BEGAN)}&before={utc(BEGAN + 600)}&metrics=cpu.percent&format={form}"
@@ -151,6 +154,7 @@ def test_arrow_holds_the_same_numbers(server: Running) -> None:
     assert reply.headers["Content-Disposition"].endswith('vain-history.arrow"')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "kind", "status"), [
     (b"timestamp,x\n2026-01-01T00:00:00Z,not a number\n", "text/csv", 422), (b"", "text/csv", 422),
     (b"PAR1 no", "application/vnd.apache.parquet", 422), (b"a,b\n1,2\n", "text/csv", 422), (b"{}", "text/html", 415),

@@ -13,6 +13,8 @@ from tests.store.metrics.filled import HOUR, fed, imported, opened
 from vain import chunks
 from vain.store.metrics.check import damaged_chunks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def history(tmp_path: Path) -> Iterator[apsw.Connection]:

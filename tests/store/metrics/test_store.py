@@ -291,6 +291,7 @@ def test_a_value_that_is_there_is_not_overwritten_by_one_from_beside_it(tmp_path
     assert bands.mean.tolist() == [1.0, 5.0] * 100
 
 
+@pytest.mark.slow
 def test_an_import_of_many_parts_holds_up_no_commit(tmp_path: Path) -> None:
     ended = threading.Event()
 
@@ -441,6 +442,7 @@ def test_threads_that_end_leave_no_connection_behind(tmp_path: Path) -> None:
         assert store._idle is not None and len(store._idle) == 1
 
 
+@pytest.mark.slow
 def test_the_log_of_the_database_stays_small_within_an_hour(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         for second in range(1_200):
