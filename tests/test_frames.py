@@ -229,6 +229,14 @@ def test_runs_are_what_was_in_progress_from_when_to_when(tmp_path: Path) -> None
     assert frames.runs(frames.changes([])).empty
 
 
+def test_the_changes_of_a_task_come_over_http(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        task = client.create("x", status="in-progress")
+        client.update(task.task_id, status="completed")
+        frame = frames.changes_of(client, task.task_id)
+    assert frame["status"].tolist() == ["in-progress", "completed"] and len(frames.runs(frame)) == 1
+
+
 def until_sampled(client: Client) -> None:
     """Waits for the server's first look at the machine."""
     deadline = time.monotonic() + 10

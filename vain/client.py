@@ -154,6 +154,10 @@ class Client:
         """Removes a task."""
         self._wire.send("DELETE", f"/tasks/{int(task_id)}")
 
+    def changes(self, task_id: int) -> list[dict[str, object]]:
+        """Every change of a task, oldest first, as ``/ws/tasks`` told of it; also of one that was deleted."""
+        return self._wire.get(list[dict[str, object]], f"/tasks/{int(task_id)}/history")
+
     def performance(self) -> Sample:
         """The newest look at the machine."""
         return self._wire.get(Sample, "/performance")

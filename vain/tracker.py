@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vain import lifecycle, notices
 from vain.clock import now as time_now
-from vain.codec import encode
+from vain.codec import decode, encode
 from vain.errors import Conflict, Flaw, KeyMismatch, NotFound, PreconditionFailed
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
 from vain.selection import parse_sort
@@ -19,6 +19,8 @@ from vain.store.database import Store
 from vain.store.transaction import Transaction
 from vain.types import Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
 
+SCANNED_EVENTS = 2_000
+"""Of the log at once, in search of the changes of one task: some 2 MB."""
 PART_BYTES = 128 << 10
 """A list is read and sent in parts of about this size."""
 SWEEP_TASKS = 500
@@ -154,6 +156,25 @@ class Tracker:
 
         has_due = await self._store.read(partial(reading.has_due, now=self._clock()))
         return await self._store.write(change) if has_due else 0
+
+    async def changes(self, task_id: int) -> AsyncIterator[list[bytes]]:
+        """Every change of a task, as it was sent, oldest first, in parts; also of one that was deleted.
+
+        Raises NotFound. The log is read from its first change to its last, whatever else happened in between.
+        """
+        found = await self._store.read(partial(reading.first_change, task_id=task_id))
+        if found is None:
+            raise NotFound(f"There is no task {task_id}.")
+        return self._changes(task_id, *found)
+
+    async def _changes(self, task_id: int, first: int, last: int, version: int | None) -> AsyncIterator[list[bytes]]:
+        for begin in range(first, last + 1, SCANNED_EVENTS):
+            end = min(begin + SCANNED_EVENTS - 1, last)
+            part = await self._store.read(partial(reading.changes_between, task_id=task_id, first=begin, last=end))
+            if part:
+                yield part
+                if version is not None and decode(reading.Change, part[-1]).version >= version:
+                    return
 
     async def run_before(self, task: Task) -> Task | None:
         """The run before this one, of the same key or name; None if there is none."""

@@ -214,7 +214,8 @@ def test_tasks_that_the_log_does_not_know_are_taken_from_their_table(tmp_path: P
 
     with_store(tmp_path, work)
     known = taken_back(tmp_path, "DELETE FROM events")
-    assert rows(tmp_path, "SELECT * FROM attempts") == known
+    # But for the number of their first event, which nobody knows any more.
+    assert rows(tmp_path, "SELECT * FROM attempts") == [(*row[:-1], 0) for row in known]
 
 
 def test_a_task_that_goes_on_after_the_migration_keeps_its_arrival(tmp_path: Path) -> None:

@@ -302,3 +302,31 @@ def test_if_match_guards_a_change(server: Running, expected: str, status: int) -
     task_id = server.call("POST", "/tasks", {"name": "guarded"}).json["task_id"]
     headers = {"If-Match": expected.format(id=task_id)}
     assert server.call("PUT", f"/tasks/{task_id}", {"priority": "high"}, headers=headers).status == status
+
+
+def test_the_history_of_a_task_is_every_change_in_order_and_no_other(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vain.tracker.SCANNED_EVENTS", 3)
+    task = server.make(name="followed", metadata={"task_id": 1})
+    path = f"/tasks/{task['task_id']}"
+    for progress in range(1, 6):
+        server.make(name="another", metadata={"task_id": task["task_id"]})
+        server.call("PUT", path, {"progress": progress})
+    changes = server.call("GET", f"{path}/history").json
+    assert [change["version"] for change in changes] == [1, 2, 3, 4, 5, 6]
+    assert {(change["type"], change["task_id"]) for change in changes} == {("taskUpdate", task["task_id"])}
+    assert [change["progress"] for change in changes] == [None, 1, 2, 3, 4, 5] and changes[1]["changed"][
+        0
+    ] == "progress"
+    assert sorted(change["seq"] for change in changes) == [change["seq"] for change in changes]
+
+
+def test_the_history_of_a_deleted_task_ends_with_its_end(server: Running) -> None:
+    path = f"/tasks/{server.make()['task_id']}"
+    server.call("DELETE", path)
+    changes = server.call("GET", f"{path}/history").json
+    assert [change["action"] for change in changes] == ["created", "deleted"]
+    assert server.call("GET", "/tasks/999999/history").status == 404
+    assert server.call("GET", "/tasks/007/history").status == 404
+    assert server.call("PUT", f"{path}/history", {}).headers["Allow"] == "GET, HEAD, OPTIONS"

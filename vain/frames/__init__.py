@@ -7,6 +7,7 @@
 >>> frames.resampled(history, "5min")["cpu.percent"]
 >>> frames.during(history, tasks.loc[7])
 >>> frames.mean_by_task_name(history, tasks, "cpu.percent")
+>>> frames.changes_of(Client(), 7)
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from vain.types import Task
 
 __all__ = [
     "changes",
+    "changes_of",
     "during",
     "history_of",
     "mean_by_task_name",
@@ -45,6 +47,12 @@ class HasTasks(Protocol):
     def tasks(self) -> list[Task]: ...
 
 
+class HasChanges(Protocol):
+    """A Client, or what stands in for one."""
+
+    def changes(self, task_id: int) -> list[dict[str, object]]: ...
+
+
 class HasHistory(Protocol):
     """A Client, or what stands in for one."""
 
@@ -62,6 +70,11 @@ class HasHistory(Protocol):
 def tasks_of(reader: HasTasks) -> pd.DataFrame:
     """All tasks of a server. Blocks, and raises what the Client raises."""
     return tasks(reader.tasks())
+
+
+def changes_of(reader: HasChanges, task_id: int) -> pd.DataFrame:
+    """Every change of one task, as ``changes`` has them. Blocks, and raises what the Client raises."""
+    return changes(reader.changes(task_id))
 
 
 def history_of(

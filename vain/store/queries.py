@@ -27,6 +27,9 @@ RUN_BEFORE = """
 SELECT body FROM tasks
 WHERE iif(?1 IS NULL, name = ?2, key = ?1) AND started_at < ?3 AND task_id <> ?4
 ORDER BY started_at DESC LIMIT 1"""
+FIRST_CHANGE = "SELECT min(first_seq) FROM attempts WHERE task_id = ?"
+TASK_UPDATES_WITH = """
+SELECT body FROM events WHERE seq BETWEEN ? AND ? AND type = 'taskUpdate' AND instr(body, ?) > 0 ORDER BY seq"""
 EVENTS_AFTER = "SELECT seq, type, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 NOTIFICATIONS = "SELECT body, read FROM notifications ORDER BY notification_id DESC LIMIT ?"
 NOTIFICATION = "SELECT body, read FROM notifications WHERE notification_id = ?"
@@ -66,8 +69,9 @@ ON CONFLICT (task_id) DO UPDATE SET
     progress = excluded.progress, overdue = excluded.overdue, version = excluded.version,
     searched = excluded.searched, body = excluded.body"""
 SAVE_ATTEMPT = """
-INSERT INTO attempts (task_id, attempt, name, key, priority, tags, arrived_ms, started_ms, completed_ms, outcome)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO attempts (
+    task_id, attempt, name, key, priority, tags, arrived_ms, started_ms, completed_ms, outcome, first_seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task_id, attempt) DO UPDATE SET
     name = excluded.name, key = excluded.key, priority = excluded.priority, tags = excluded.tags,
     started_ms = excluded.started_ms, completed_ms = excluded.completed_ms, outcome = excluded.outcome"""

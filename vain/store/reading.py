@@ -85,6 +85,32 @@ def events_after(connection: apsw.Connection, seq: int, limit: int) -> list[Even
     return [Event(*row) for row in connection.execute(queries.EVENTS_AFTER, (seq, limit))]
 
 
+class Change(msgspec.Struct, frozen=True):
+    """What is looked at in an event of a task."""
+
+    task_id: int
+    version: int
+
+
+def first_change(connection: apsw.Connection, task_id: int) -> tuple[int, int, int | None] | None:
+    """The number of the first event of a task, of the newest of all, and the task's version, None if it is deleted.
+
+    None if there was never such a task.
+    """
+    first = connection.execute(queries.FIRST_CHANGE, (task_id,)).get
+    if first is None:
+        return None
+    stored = task_body(connection, task_id)
+    return int(first), int(connection.execute(queries.HEAD).get), None if stored is None else stored[1]
+
+
+def changes_between(connection: apsw.Connection, task_id: int, first: int, last: int) -> list[bytes]:
+    """The changes of one task among the events with these numbers, as they were sent, oldest first."""
+    rows = connection.execute(queries.TASK_UPDATES_WITH, (first, last, b'"task_id":%d,' % task_id))
+    # The bytes may also stand in somebody's metadata.
+    return [body for (body,) in rows if decode(Change, body).task_id == task_id]
+
+
 def notifications(connection: apsw.Connection, limit: int) -> list[Notification]:
     """The newest notifications, newest first."""
     return [_notification(row) for row in connection.execute(queries.NOTIFICATIONS, (limit,))]

@@ -13,6 +13,7 @@ CREATE TABLE attempts (
     completed_ms  INTEGER,
     outcome       TEXT,
     removed_ms    INTEGER,          -- the task was deleted
+    first_seq     INTEGER NOT NULL, -- the event with which it arrived, from which on the log has its changes
     PRIMARY KEY (task_id, attempt)
 ) STRICT, WITHOUT ROWID;
 
@@ -25,11 +26,12 @@ SELECT body ->> 'task_id', body ->> 'attempt', body ->> 'name', body ->> 'key',
        round(1000 * unixepoch(body ->> 'started_at', 'subsec')),
        round(1000 * unixepoch(body ->> 'completed_at', 'subsec')),
        body ->> 'outcome',
-       NULL
+       NULL,
+       first_seq
 FROM (
-    SELECT CAST(events.body AS TEXT) AS body, first_told_at
+    SELECT CAST(events.body AS TEXT) AS body, first_told_at, first_seq
     FROM (
-        SELECT max(seq) AS seq, min(body ->> 'updated_at') AS first_told_at
+        SELECT max(seq) AS seq, min(seq) AS first_seq, min(body ->> 'updated_at') AS first_told_at
         FROM (SELECT seq, CAST(body AS TEXT) AS body FROM events WHERE type = 'taskUpdate')
         GROUP BY body ->> 'task_id', body ->> 'attempt'
     ) AS last_word JOIN events ON events.seq = last_word.seq
@@ -51,7 +53,7 @@ SELECT task_id, CAST(body AS TEXT) ->> 'attempt', name, CAST(body AS TEXT) ->> '
        round(1000 * unixepoch(iif(CAST(body AS TEXT) ->> 'attempt' = 1, created_at, updated_at), 'subsec')),
        round(1000 * unixepoch(started_at, 'subsec')),
        round(1000 * unixepoch(completed_at, 'subsec')),
-       outcome, NULL
+       outcome, NULL, 0
 FROM tasks
 WHERE true -- or else ON would be taken for a join
 ON CONFLICT (task_id, attempt) DO UPDATE SET

@@ -63,9 +63,9 @@ class Transaction(Collected):
             self._count(previous, -1)
         self.tasks[task.task_id] = task
         self.bodies[task.task_id] = body
-        if previous is None or told_of_attempt(task) != told_of_attempt(previous):
-            self.attempts.append(attempt_row(task))
         self._task_event(body, "updated" if previous else "created", previous, changed_fields(previous, task), now)
+        if previous is None or told_of_attempt(task) != told_of_attempt(previous):
+            self.attempts.append(attempt_row(task, self.seq))
         return body
 
     def delete(self, task: Task, now: Time) -> None:

@@ -44,16 +44,21 @@ class Match(Struct, frozen=True):
 
 
 class Routes:
-    """Finds the endpoints of a path. A part in braces matches one segment; ``{..._id}`` only a number."""
+    """Finds the endpoints of a path. A part in braces matches one segment; ``{..._id}`` only a number.
+
+    It is the last part, or the last but one.
+    """
 
     def __init__(self, table: Mapping[str, Mapping[str, Endpoint]]) -> None:
         self.table = dict(table)
         self._exact = {path: Match(methods) for path, methods in table.items() if "{" not in path}
-        self._parents: dict[str, tuple[str, Mapping[str, Endpoint]]] = {}
+        self._parents: dict[tuple[str, str], tuple[str, Mapping[str, Endpoint]]] = {}
+        """By what stands before and behind the part in braces."""
         for path, methods in table.items():
             if "{" in path:
-                parent, _, part = path.rpartition("/")
-                self._parents[parent] = part, methods
+                before, _, rest = path.partition("{")
+                part, _, behind = rest.partition("}")
+                self._parents[before, behind] = part, methods
 
     def find(self, path: str) -> Match | None:
         """The match for a path, or None."""
@@ -61,11 +66,18 @@ class Routes:
         if match is not None:
             return match
         parent, _, segment = path.rpartition("/")
-        entry = self._parents.get(parent)
+        found = self._found(f"{parent}/", segment, "")
+        if found is None:
+            parent, _, middle = parent.rpartition("/")
+            found = self._found(f"{parent}/", middle, f"/{segment}")
+        return found
+
+    def _found(self, before: str, segment: str, behind: str) -> Match | None:
+        entry = self._parents.get((before, behind))
         if entry is None or not segment:
             return None
         part, methods = entry
-        if not part.endswith("_id}"):
+        if not part.endswith("_id"):
             return Match(methods, (segment,))
         # A number in any other spelling than its own (007, +7) names nothing.
         if segment.isascii() and segment.isdigit() and len(segment) < 17 and str(int(segment)) == segment:

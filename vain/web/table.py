@@ -22,6 +22,7 @@ def table() -> Routes:
                 "PUT": Endpoint(tasks.update_task, "write"),
                 "DELETE": Endpoint(tasks.delete_task, "write"),
             },
+            "/tasks/{task_id}/history": {"GET": Endpoint(tasks.show_changes, "read")},
             "/performance": {"GET": Endpoint(performance.show, "read")},
             "/performance/history": {
                 "GET": Endpoint(history.show, "read"),

@@ -48,6 +48,12 @@ async def _stored_task(services: Services, task_id: int) -> Response:
     return _task(await services.tracker.get(task_id), 200, {})
 
 
+async def show_changes(services: Services, request: Request, task_id: int) -> Response:
+    """Every change of a task, oldest first, as it was sent on ``/ws/tasks``."""
+    request.parameters()
+    return Response(_joined(await services.tracker.changes(task_id)))
+
+
 async def update_task(services: Services, request: Request, task_id: int) -> Response:
     """Set the fields that are given; the others stay."""
     request.parameters()
@@ -72,6 +78,14 @@ async def _array(first: list[bytes], second: list[bytes], parts: AsyncIterator[l
     async for bodies in parts:
         yield b"," + b",".join(bodies)
     yield b"]"
+
+
+async def _joined(parts: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    separator = b"["
+    async for bodies in parts:
+        yield separator + b",".join(bodies)
+        separator = b","
+    yield b"[]" if separator == b"[" else b"]"
 
 
 def _expected(request: Request, task_id: int) -> set[int] | None:
