@@ -31,6 +31,7 @@ MINUTES = MetricWindow(
     "1m",
     60.0,
     (Span("asleep", 1.2e9 + 59, 1.2e9 + 130),),
+    is_reduced=True,
 )
 
 

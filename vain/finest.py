@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import numpy as np
 
-from vain import tables
 from vain.bands import MetricWindow
 from vain.errors import Invalid
 from vain.steps import TIER_SECONDS
@@ -28,7 +27,7 @@ def windows(read: Read, after: float, before: float) -> Iterator[MetricWindow]:
     """First an overview with all series that have values, then windows in order of time, each as fine as it is kept."""
     overview = read(after, before, OVERVIEW_POINTS)
     yield overview
-    if overview.tier == "raw" and not tables.is_reduced(overview):
+    if overview.tier == "raw" and not overview.is_reduced:
         yield overview
         return
     for begin, end in _filled(read, overview, after, before):
@@ -91,7 +90,7 @@ def _samples(read: Read, begin: float, end: float) -> Iterator[MetricWindow]:
 def _unreduced(read: Read, window: MetricWindow, after: float, before: float) -> Iterator[MetricWindow]:
     """The samples of a window that has too many for one answer, in parts."""
     is_small = before - after <= SHORTEST_SECONDS
-    if window.tier != "raw" or is_small or not tables.is_reduced(window):
+    if window.tier != "raw" or is_small or not window.is_reduced:
         yield window
         return
     middle = round((after + before) / 2, 3)

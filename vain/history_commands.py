@@ -110,7 +110,7 @@ class Written:
         # The oldest rows are the coarsest: what they need, all get.
         shape: tables.Shape | None = None
         for window in self._coming:
-            shape = shape or tables.Shape(self.names, tables.is_reduced(window))
+            shape = shape or tables.Shape(self.names, window.is_reduced)
             self.rows += len(window.t)
             self._progress.tell(self.rows)
             yield tables.batch_of(window, shape)

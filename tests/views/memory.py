@@ -39,7 +39,7 @@ class Memory:
             rows = reduced(rows, round(step * 1000), first, bucket_count(query.after, query.before, step))
         spans = tuple(span for span in self.spans if span.end > query.after and span.begin < query.before)
         series: dict[str, Bands] = dict(rows.series)
-        return MetricWindow(rows.t / 1000, series, "raw" if is_raw else tier_for(step), step, spans)
+        return MetricWindow(rows.t / 1000, series, "raw" if is_raw else tier_for(step), step, spans, not is_raw)
 
     def _seconds(self, after: float, before: float, stride: int) -> Floats:
         begin, end = ceil(max(after, self.begins) / stride) * stride, min(before, self.ends)

@@ -58,11 +58,6 @@ class Facts(msgspec.Struct, frozen=True):
     spans: tuple[Span, ...] = ()
 
 
-def is_reduced(window: MetricWindow) -> bool:
-    """Whether a point may stand for more than one sample, so that it has a least and a largest value of its own."""
-    return window.tier != "raw" or any(bool((bands.count > 1).any()) for bands in window.series.values())
-
-
 class Shape(NamedTuple):
     """The columns of a table that is written in parts, which all have to have the same."""
 
@@ -77,7 +72,7 @@ def written(window: MetricWindow, format: Format) -> bytes:  # noqa: A002  (what
 
 def batch_of(window: MetricWindow, shape: Shape | None = None) -> Rows:
     """The window as one Arrow batch, over the window's own arrays where these have no gap."""
-    names, reduced = shape or (tuple(window.series), is_reduced(window))
+    names, reduced = shape or (tuple(window.series), window.is_reduced)
     columns: dict[str, Array] = {TIMESTAMP: of_times(_milliseconds(window.t))}
     for name in names:
         bands = window.series.get(name) or of_values(np.full(len(window.t), np.nan))
@@ -132,12 +127,12 @@ def decoded(body: bytes) -> MetricWindow:
     del columns[QUALITY]
     names = list(columns)[:: 3 if facts.reduced else 1]
     series = {name: _bands_in(columns, name, facts.reduced) for name in names}
-    return MetricWindow(t / SECOND_MS, series, facts.tier, facts.step, facts.spans)
+    return MetricWindow(t / SECOND_MS, series, facts.tier, facts.step, facts.spans, facts.reduced)
 
 
 def quality_of(window: MetricWindow) -> list[str]:
     """For each row the causes that overlap it, those of one series with its name; empty where nothing is wrong."""
-    width = window.step_seconds if is_reduced(window) else 0.0
+    width = window.step_seconds if window.is_reduced else 0.0
     texts = np.full(len(window.t), "", dtype=object)
     rows_of: dict[str, npt.NDArray[np.bool_]] = {}
     for span in window.spans:

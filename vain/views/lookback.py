@@ -22,7 +22,7 @@ from vain.errors import VainError
 from vain.views.live import Live
 from vain.views.rows import CORE, FILL, FILLED
 from vain.views.window import HIGH, LOW, Strip, bands, begins_empty, is_empty, lines, strip_columns, strips
-from vain.views.zoom import Kind, Reach, Wanted, is_reduced, query_of, reach_of, zone_of
+from vain.views.zoom import Kind, Reach, Wanted, query_of, reach_of, zone_of
 
 logger = logging.getLogger(__name__)
 
@@ -165,11 +165,11 @@ class Lookback(param.Parameterized):
         self._read_next()
 
     def _draw(self, found: _Found) -> None:
-        window, period_seconds = found.window, self.live.source.period_seconds
+        window = found.window
         if window is None:
             self.shown = structs.replace(self.shown, request=found.wanted.request, trouble=found.trouble)
             return
-        reduced = is_reduced(window, period_seconds)
+        reduced = window.is_reduced
         self.live.following = False
         drawn = lines(window, self._series, reduced)
         unseen = np.zeros(len(drawn["t"]), np.float32)  # the areas below the live lines

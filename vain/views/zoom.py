@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from vain.bands import MetricQuery, MetricWindow
+from vain.bands import MetricQuery
 from vain.codec import decode, encode
 from vain.errors import Invalid, Malformed
 from vain.patterns import exactly
-from vain.steps import FEWEST_PERIODS, bucket_count, step_for
+from vain.steps import bucket_count, step_for
 from vain.views.live import WINDOWS_SECONDS
 
 LAST_SECONDS: Final = (86_400, 7 * 86_400, 30 * 86_400)
@@ -115,11 +115,6 @@ def query_of(reach: Reach, series: tuple[str, ...], period_seconds: float) -> Me
         points = ceil((reach.before - reach.after) / period_seconds) + GAP_ROWS
     # As patterns: a plain name of something that this machine never had, such as swap, would be refused.
     return MetricQuery(reach.after, reach.before, tuple(map(exactly, series)), points)
-
-
-def is_reduced(window: MetricWindow, period_seconds: float) -> bool:
-    """Whether a point stands for more than one sample."""
-    return window.tier != "raw" or window.step_seconds >= FEWEST_PERIODS * period_seconds
 
 
 def _check_window(after: float | None, before: float | None) -> None:
