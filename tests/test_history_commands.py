@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_a_part_of_some_metrics_goes_to_standard_output(tmp_path: Path, file: Pa
 
 
 def test_an_empty_history_is_a_table_without_rows(tmp_path: Path, capsys: Capture) -> None:
+    MetricStore(tmp_path / "data").close()
     assert main(["history", "export", "--data", str(tmp_path / "data")]) == 0
     assert capsys.readouterr().out == "timestamp,quality\n"
 
@@ -106,6 +108,7 @@ def test_wrong_use_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    MetricStore(tmp_path / "data").close()
     places = [] if "--data" in arguments else ["--data", str(tmp_path / "data")]
     assert main(["history", *arguments, *places]) == 2
     assert words in capsys.readouterr().err
@@ -194,3 +197,19 @@ def test_damage_is_exit_code_1(tmp_path: Path, file: Path, capsys: Capture) -> N
     (tmp_path / "data" / "metrics.db").write_bytes(b"x" * 8_192)
     assert main(["db", "check", "--data", str(tmp_path / "data")]) == 1
     assert "metrics.db: damaged" in capsys.readouterr().out
+
+
+def test_samples_that_are_decades_apart_are_exported_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, file = tmp_path / "data", tmp_path / "old.csv"
+    file.write_text("timestamp,custom.value\n0,1\n1790000000,2\n1790000001,3\n", "utf-8")
+    assert main(["history", "import", str(file), "--data", str(data)]) == 0
+    began = time.monotonic()
+    assert main(["history", "export", str(tmp_path / "all.csv"), "--data", str(data)]) == 0
+    assert time.monotonic() - began < 20 and "Exported 3 rows" in capsys.readouterr().err
+
+
+def test_an_export_makes_no_folder(tmp_path: Path) -> None:
+    assert main(["history", "export", "-", "--data", str(tmp_path / "mistyped")]) == 2
+    assert not (tmp_path / "mistyped").exists()

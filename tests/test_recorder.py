@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vain.bands import MetricQuery
@@ -94,6 +95,18 @@ def test_a_jump_is_told_with_its_cause(tmp_path: Path, machine: Machine, jump: d
 def test_the_time_between_two_runs_is_told(tmp_path: Path, machine: Machine) -> None:
     first = Run(tmp_path, machine)
     first.takes(3)
+    first.recorder.close()
+    machine.passes(600.0)
+    second = Run(tmp_path, machine)
+    second.takes(3)
+    assert second.spans() == [Span("stopped", T0 + 2, T0 + 603)]
+    second.recorder.close()
+
+
+def test_samples_that_were_imported_for_later_are_no_last_run(tmp_path: Path, machine: Machine) -> None:
+    first = Run(tmp_path, machine)
+    first.takes(3)
+    first.store.import_rows(np.array([int(T0 + 20_000) * 1_000]), {"custom.future": np.array([1.0])})
     first.recorder.close()
     machine.passes(600.0)
     second = Run(tmp_path, machine)

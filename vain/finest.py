@@ -36,10 +36,15 @@ def windows(read: Read, after: float, before: float) -> Iterator[MetricWindow]:
 
 def _filled(read: Read, overview: MetricWindow, after: float, before: float) -> Iterator[tuple[float, float]]:
     """From when to when there is anything, to the hour: years without a sample are not asked for hour by hour."""
-    for first, last in _known(overview):
-        begin, end = max(first, after), min(last, before)
-        if overview.step_seconds <= HOUR or end - begin > (before - after) / 2:
+    for known_begin, known_end in _known(overview):
+        begin, end = max(known_begin, after), min(known_end, before)
+        if overview.step_seconds <= HOUR or end - begin <= HOUR:
             yield begin, end
+        elif end - begin > (before - after) / 2:
+            # Two samples that are years apart look like one stretch; halves of it do not.
+            middle = round((begin + end) / 2)
+            for first, last in ((begin, middle), (middle, end)):
+                yield from _filled(read, read(first, last, OVERVIEW_POINTS), first, last)
         else:
             yield from _filled(read, read(begin, end, OVERVIEW_POINTS), begin, end)
 

@@ -23,7 +23,7 @@ from vain.errors import Malformed, Misconfigured, StoreLocked
 from vain.finest import Read, windows
 from vain.settings import Settings
 from vain.store.folder import FolderLock, prepare
-from vain.store.metrics.store import MetricStore
+from vain.store.metrics.store import DATABASE_NAME, MetricStore
 from vain.tables.reader import Samples, format_of
 from vain.terminal import Screen, safe
 from vain.windows import seconds_of
@@ -138,6 +138,8 @@ def _reading(args: Namespace, settings: Settings, wanted: tuple[str, ...] | None
                 client.history_table("arrow", after, before, wanted, points)
             )
     else:
+        if not (settings.data_dir / DATABASE_NAME).exists():
+            raise Misconfigured(f"There is no history in {settings.data_dir}; --data names another folder.")
         with _store(settings) as store:
             yield lambda after, before, points: store.window(MetricQuery(after, before, wanted, points))
 

@@ -37,11 +37,11 @@ class Recorder:
         self._clocks = clocks or Clocks()
         self._missing = MissingSeries()
         self._before: Moment | None = None
-        extent = store.extent()
-        self._last_run_ended_at = None if extent is None else extent[1]
-        if extent is not None:
+        now = self._clocks.wall()
+        self._last_run_ended_at = store.last_run_ended_at(now)
+        if self._last_run_ended_at is not None:
             # Not what a clock that was wrong took far ahead.
-            self._remember(min(extent[1], self._clocks.wall()))
+            self._remember(min(self._last_run_ended_at, now))
 
     @property
     def dropped(self) -> int:

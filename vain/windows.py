@@ -6,6 +6,7 @@ begins on Monday. An hour is always 3600 s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from math import floor
@@ -28,6 +29,7 @@ MOST_BUCKETS = 2_000
 _DEFAULT_SECONDS: dict[Interval, int] = {"hour": 86_400, "day": 30 * 86_400, "week": 26 * 604_800}
 _FEW_BUCKETS = 200
 """With no interval given, the shortest is taken that cuts the window into no more than these."""
+_UNIX = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _LATEST_SECONDS = 253_370_764_800.0
 """The year 9999, where calendars end: a year of room for the edge after it."""
 
@@ -79,14 +81,20 @@ def edges_before(now: float, interval: Interval, timezone: str, most: int) -> li
 
 
 def seconds_of(text: str, now: float, parameter: str) -> float:
-    """A time, or negative seconds before ``now``, as Unix seconds. Raises Malformed that names the parameter."""
+    """A time, Unix seconds, or negative seconds before ``now``, as Unix seconds.
+
+    Raises Malformed that names the parameter.
+    """
     try:
-        seconds = now + float(text) if text.startswith("-") else unix(parse_time(text))
+        if text.startswith("-"):
+            seconds = now + float(text)
+        else:
+            seconds = float(text) if _UNIX.fullmatch(text) else unix(parse_time(text))
     except (ValueError, Invalid):
         seconds = -1.0
     # Written so that NaN, which compares with nothing, is refused as well.
     if not 0 <= seconds <= _LATEST_SECONDS:
-        example = "a time such as 2026-11-23T09:30:00Z, or negative seconds before now such as -3600"
+        example = "a time such as 2026-11-23T09:30:00Z, Unix seconds, or negative seconds before now such as -3600"
         raise _malformed(parameter, f"'{parameter}' is {example}.")
     return seconds
 

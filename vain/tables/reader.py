@@ -229,6 +229,10 @@ def _series_of(schema: Schema) -> list[int]:
         few = ", ".join(repr(name[:40]) for name in names[:5])
         raise Invalid(f"One column {TIMESTAMP!r} is expected, and the first columns are {few}.")
     series = [number for number, name in enumerate(names) if not _is_text(name)]
+    if not series:
+        raise Invalid(
+            f"Beside {TIMESTAMP!r} a column of numbers is expected; 'min …' and 'max …' alone are passed over."
+        )
     if len(series) > MOST_COLUMNS:
         raise Invalid(f"The file has {len(series):,} columns; at most {MOST_COLUMNS:,} are taken at once.")
     for number in series:

@@ -54,6 +54,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+FEWEST_ROWS = 5
+"""So many samples have a period; two that are years apart do not."""
 RARE_PERIODS = 3
 """A series that has a value that rarely was sampled by somebody else, and has no gap in between."""
 
@@ -194,7 +196,7 @@ def _fitting_step(plan: Plan, read: Callable[[int], Rows], ids: Sequence[int], t
     """The step of the plan, or a longer one where the samples are further apart than that (an import, say)."""
     for number in ids:
         rows = read(number)
-        if len(rows.t) > 1:
+        if len(rows.t) >= FEWEST_ROWS:
             period_seconds = usual_period_ms(rows.t) / SECOND_MS
             if period_seconds <= tier.slot_ms / SECOND_MS or period_seconds * FEWEST_PERIODS <= plan.step_seconds:
                 return plan.step_seconds

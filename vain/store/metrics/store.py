@@ -27,7 +27,7 @@ from vain.store.metrics import queries, reading
 from vain.store.metrics.book import OWN_HOST, Labels
 from vain.store.metrics.extent import newest_of, oldest_of
 from vain.store.metrics.hot import hot_row
-from vain.store.metrics.periods import DAY_MS, milliseconds
+from vain.store.metrics.periods import DAY_MS, SECOND_MS, milliseconds
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.snapshot import Snapshot, snapshot_of
 from vain.store.metrics.waiting import Waiting
@@ -120,6 +120,20 @@ class MetricStore:
     def extent(self) -> tuple[float, float] | None:
         """When the oldest and the newest sample were taken (Unix seconds; the oldest to an hour); None without any."""
         return self._read(self._extent)
+
+    def last_run_ended_at(self, now: float) -> float | None:
+        """When vAIn itself took its newest sample (Unix seconds); None if that is not known.
+
+        Samples of the hour under way were not imported. If there are none, it is the newest that is not after ``now``.
+        """
+
+        def newest(snapshot: Snapshot) -> float | None:
+            t = snapshot.connection.execute(queries.HOT_BOUNDS).get[1]
+            if t is not None:
+                return int(t) / SECOND_MS
+            return max((moment for moment in newest_of(snapshot) if moment <= now), default=None)
+
+        return self._read(newest)
 
     def size_bytes(self) -> int:
         """What the history takes on disk, with the log that was not taken in yet."""
