@@ -76,9 +76,11 @@ class MetricSpan(Struct, frozen=True):
 
 
 class MetricHistory(MetricSpan, frozen=True):
-    """The answer of ``GET /performance/history``; ``baseline`` is the window that it is compared with, if one was asked
-    for, ``extent`` when the oldest and the newest sample of all were taken (Unix seconds)."""
+    """The answer of ``GET /performance/history``; ``labels`` is what is known of a series (``{"core": "3"}``),
+    ``baseline`` the window that it is compared with, if one was asked for, ``extent`` when the oldest and the newest
+    sample of all were taken (Unix seconds)."""
 
+    labels: dict[str, dict[str, str]] = {}
     baseline: MetricSpan | None = None
     extent: tuple[float, float] | None = None
 

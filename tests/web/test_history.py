@@ -55,6 +55,11 @@ def test_a_metric_stands_for_its_instances(server: Running) -> None:
     assert server.call("GET", "/performance/history?metrics=cpu.*").json["series"].keys() >= {"cpu.percent"}
 
 
+def test_what_is_known_of_an_instance_is_told_with_its_series(server: Running) -> None:
+    answer = server.call("GET", "/performance/history?metrics=cpu.core.percent,cpu.percent").json
+    assert answer["labels"]["cpu.core.percent:0"] == {"core": "0"} and "cpu.percent" not in answer["labels"]
+
+
 def test_a_window_holds_what_lies_in_it(server: Running) -> None:
     everything = server.call("GET", "/performance/history?after=-600").json["t"]
     assert server.call("GET", "/performance/history?after=-600&before=-500").json["t"] == []

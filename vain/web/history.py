@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from vain import patterns, tables
 from vain.bands import Bands, Floats, MetricQuery, MetricWindow
@@ -60,9 +60,10 @@ class WindowAnswer(Struct, frozen=True):
 
 
 class HistoryAnswer(WindowAnswer, frozen=True):
-    """The window that was asked for, in ``baseline`` the one that it is compared with, and in ``extent`` when the
-    oldest and the newest sample of all were taken."""
+    """The window that was asked for, in ``labels`` what is known of its series, in ``baseline`` the window that it is
+    compared with, and in ``extent`` when the oldest and the newest sample of all were taken."""
 
+    labels: dict[str, Raw]
     baseline: WindowAnswer | None = None
     extent: tuple[float, float] | None = None
 
@@ -198,7 +199,9 @@ def _json(store: MetricStore, asked: _Asked) -> bytes:
             query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds)
         baseline = _answer(query, store.window(query))
     fields = {name: getattr(answer, name) for name in WindowAnswer.__struct_fields__}
-    return encode(HistoryAnswer(**fields, baseline=baseline, extent=store.extent()))
+    known = store.labels()
+    labels = {name: Raw(known[name].encode()) for name in answer.series if name in known}
+    return encode(HistoryAnswer(**fields, labels=labels, baseline=baseline, extent=store.extent()))
 
 
 def _answer(query: MetricQuery, window: MetricWindow) -> WindowAnswer:

@@ -14,6 +14,7 @@ from vain.store.metrics import queries
 logger = logging.getLogger(__name__)
 
 OWN_HOST = 1
+NO_LABELS = "{}"
 MOST_SERIES = 20_000
 """More are not stored: names that never end would fill the disk."""
 
@@ -29,8 +30,10 @@ class SeriesBook:
     def reload(self, connection: apsw.Connection) -> None:
         """Read it again: after opening, and after a commit that failed."""
         known = list(connection.execute(queries.SERIES, (OWN_HOST,)))
-        self.ids: Mapping[str, int] = {name: number for number, name in known}
-        self.names: Mapping[int, str] = dict(known)
+        self.ids: Mapping[str, int] = {name: number for number, name, _ in known}
+        self.names: Mapping[int, str] = {number: name for number, name, _ in known}
+        self.labels: Mapping[str, str] = {name: labels for _, name, labels in known if labels != NO_LABELS}
+        """The labels of the series that have some, as a JSON object."""
         self._numbers = {series: number for number, series in layouts_of(connection).items()}
         self._full = False
 
@@ -42,8 +45,10 @@ class SeriesBook:
         described = labels()
         last = int(connection.execute(queries.LAST_SERIES).get)
         numbered = {name: last + place for place, name in enumerate(dict.fromkeys(new), start=1)}
-        rows = [(number, OWN_HOST, name, encode(described.get(name, {})).decode()) for name, number in numbered.items()]
+        texts = {name: encode(described[name]).decode() for name in numbered if described.get(name)}
+        rows = [(number, OWN_HOST, name, texts.get(name, NO_LABELS)) for name, number in numbered.items()]
         connection.executemany(queries.ADD_SERIES, rows)
+        self.labels = {**self.labels, **texts}
         self.ids = {**self.ids, **numbered}
         self.names = {**self.names, **{number: name for name, number in numbered.items()}}
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 # --- the book of series ------------------------------------------------------------------------------------------
 
-SERIES = "SELECT series_id, name FROM series WHERE host_id = ?"
-LABELS = "SELECT name, labels FROM series WHERE host_id = ?"
+SERIES = "SELECT series_id, name, labels FROM series WHERE host_id = ?"
 HOSTS_OF_SERIES = "SELECT series_id, host_id FROM series"
 ADD_SERIES = "INSERT INTO series (series_id, host_id, name, labels) VALUES (?, ?, ?, ?)"
 LAST_SERIES = "SELECT coalesce(max(series_id), 0) FROM series"

@@ -20,11 +20,12 @@ import numpy as np
 
 from vain.bands import Floats, Integers, MetricQuery, MetricWindow
 from vain.clock import Clock
+from vain.codec import encode
 from vain.errors import Invalid, Unavailable
 from vain.quality import Span
 from vain.store.folder import prepare, private_file
 from vain.store.metrics import queries, reading
-from vain.store.metrics.book import OWN_HOST, Labels
+from vain.store.metrics.book import Labels
 from vain.store.metrics.extent import newest_of, oldest_of
 from vain.store.metrics.hot import hot_row
 from vain.store.metrics.periods import DAY_MS, SECOND_MS, milliseconds
@@ -114,8 +115,10 @@ class MetricStore:
         return list(self._book.ids)
 
     def labels(self) -> dict[str, str]:
-        """The labels of each series as a JSON object."""
-        return self._read(lambda snapshot: dict(snapshot.connection.execute(queries.LABELS, (OWN_HOST,))))
+        """What is known of the instance behind a series, such as the device of a disk: JSON objects, by series."""
+        waiting = self._waiting.read().labels.values()
+        new = {name: encode(known).decode() for labels in waiting for name, known in labels.items() if known}
+        return {**new, **self._book.labels}
 
     def extent(self) -> tuple[float, float] | None:
         """When the oldest and the newest sample were taken (Unix seconds; the oldest to an hour); None without any."""
@@ -134,11 +137,6 @@ class MetricStore:
             return max((moment for moment in newest_of(snapshot) if moment <= now), default=None)
 
         return self._read(newest)
-
-    def size_bytes(self) -> int:
-        """What the history takes on disk, with the log that was not taken in yet."""
-        files = (self._path, self._path.with_name(f"{DATABASE_NAME}-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
 
     def import_rows(self, t: Integers, values: Mapping[str, Floats]) -> int:
         """Store samples from elsewhere at ``t`` (Unix milliseconds, in any order); how many rows they were.
