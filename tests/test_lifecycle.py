@@ -13,7 +13,19 @@ from msgspec.structs import asdict, replace
 from vain import lifecycle
 from vain.codec import decode, encode
 from vain.errors import Invalid
-from vain.types import OUTCOMES, PRIORITIES, STATUSES, Task, TaskDraft, TaskError, TaskPatch
+from vain.types import (
+    OUTCOMES,
+    PRIORITIES,
+    STATUSES,
+    Eta,
+    Resources,
+    Task,
+    TaskDraft,
+    TaskError,
+    TaskPatch,
+    TaskSource,
+    Usage,
+)
 
 T0, T1, T2, T3 = (f"2026-01-01T00:00:0{second}.000Z" for second in range(4))
 
@@ -280,3 +292,63 @@ def test_what_was_read_may_be_written_back_and_changes_nothing_but_a_heartbeat(
         assert again is lifecycle.overdue_marked(task, T3) or asdict(again) == asdict(
             lifecycle.overdue_marked(task, T3)
         )
+
+
+def test_what_is_told_late_lies_where_it_happened() -> None:
+    task = lifecycle.created(TaskDraft(name="x", status="in-progress"), 7, T3, at=T0)
+    assert times(task) == (T0, T0, None) and (task.heartbeat_at, task.updated_at) == (T0, T3)
+    ended = lifecycle.patched(task, TaskPatch(status="completed"), T3, at=T1)
+    assert ended.completed_at == T1 and ended.updated_at == T3
+
+
+@pytest.mark.parametrize(("at", "completed_at"), [(T0, T1), (T2, T2), ("2027-01-01T00:00:00.000Z", T3)])
+def test_a_late_report_lies_between_the_start_of_the_task_and_now(at: str, completed_at: str) -> None:
+    task = made(T1, status="in-progress")
+    assert lifecycle.patched(task, TaskPatch(status="completed"), T3, at=at).completed_at == completed_at
+
+
+def test_a_late_report_does_not_take_a_newer_sign_of_life_back() -> None:
+    task = after(made(status="in-progress"), T2, progress=50)
+    assert lifecycle.patched(task, TaskPatch(message="x"), T3, at=T1).heartbeat_at == T2
+
+
+def test_a_task_whose_process_is_gone_has_crashed() -> None:
+    task = made(status="in-progress", source=TaskSource(host="h", pid=12))
+    gone = lifecycle.crashed(replace(task, stale=True), T2)
+    assert (gone.status, gone.outcome, gone.completed_at, gone.stale) == ("completed", "crashed", T2, False)
+    assert gone.error is not None and gone.error.type == "Crashed" and "12" in gone.error.message
+    assert lifecycle.violations(gone) == []
+
+
+def test_a_last_word_that_comes_late_takes_the_crash_back() -> None:
+    gone = lifecycle.crashed(made(status="in-progress"), T1)
+    told = after(gone, T2, status="completed", outcome="succeeded", exit_code=0)
+    assert (told.outcome, told.error, told.exit_code) == ("succeeded", None, 0)
+
+
+def test_what_the_server_marks_is_a_change_only_if_it_is_new() -> None:
+    task = made(status="in-progress")
+    marked = lifecycle.marked(task, T1, stale=True)
+    assert marked.stale and marked.version == task.version + 1 and marked.heartbeat_at == T0
+    assert lifecycle.marked(marked, T2, stale=True) is marked
+
+
+def test_a_task_that_is_not_in_progress_is_neither_stale_nor_expected() -> None:
+    eta = Eta(T2, T1, T3, "progress")
+    task = replace(made(status="in-progress"), stale=True, eta=eta)
+    for status in ("completed", "pending"):
+        left = after(task, T2, status=status)
+        assert (left.stale, left.eta) == (False, None) and lifecycle.violations(left) == []
+
+
+def test_what_a_process_measured_goes_into_the_costs_when_it_ends() -> None:
+    task = replace(made(status="in-progress"), resources=Resources(cpu_seconds=1.0, rss_bytes=5, rss_peak_bytes=9))
+    going = after(task, T1, progress=5, usage=Usage(cpu_seconds=3.0))
+    assert going.resources == task.resources
+    ended = after(task, T1, status="completed", usage=Usage(cpu_seconds=3.0))
+    assert ended.resources is not None and (ended.resources.cpu_seconds, ended.resources.rss_bytes) == (3.0, None)
+
+
+def test_another_attempt_costs_anew() -> None:
+    ended = replace(made(status="completed"), resources=Resources(cpu_seconds=1.0))
+    assert after(ended, T1, status="in-progress").resources is None

@@ -105,9 +105,27 @@ METRICS: tuple[Metric, ...] = (
     Metric("sensor.temperature_celsius", "celsius", 1, "Temperature", "What a sensor measures", "sensor"),
     Metric("tasks.pending", "count", 0, "Tasks pending", "Tasks whose status is pending"),
     Metric("tasks.in_progress", "count", 0, "Tasks in progress", "Tasks whose status is in-progress"),
+    Metric("task.cpu_percent", "percent", 1, "CPU of", "CPU of a task's processes, in percent of one core", "task_id"),
+    Metric("task.memory_bytes", "bytes", 0, "Memory of", "Resident memory of a task's processes, summed", "task_id"),
+    Metric("task.read_bytes_per_second", "bytes_per_second", None, "Read by", "Read from storage by a task", "task_id"),
+    Metric(
+        "task.written_bytes_per_second",
+        "bytes_per_second",
+        None,
+        "Written by",
+        "Written to storage by a task",
+        "task_id",
+    ),
+    Metric("task.threads", "count", 0, "Threads of", "Threads of a task's processes", "task_id"),
+    Metric("task.gpu_memory_bytes", "bytes", 0, "GPU memory of", "Memory that a task has on GPUs", "task_id"),
+    Metric("task.gpu_percent", "percent", 1, "GPU of", "What a task uses of its GPUs", "task_id"),
+    Metric("task.progress_percent", "percent", 1, "Progress of", "How far a task is", "task_id"),
     Metric("vain.cpu_percent", "percent", 1, "vAIn CPU", "What vAIn itself uses, in percent of one core"),
     Metric("vain.memory_bytes", "bytes", 0, "vAIn memory", "Resident memory of vAIn itself"),
 )
+
+TASK_METRICS: tuple[str, ...] = tuple(metric.name for metric in METRICS if metric.instance == "task_id")
+"""The columns of a task's samples. Stored ones have this order: only ever add at its end."""
 
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
 

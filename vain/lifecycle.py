@@ -1,7 +1,8 @@
 """How a task may change, in one place: pure functions from (task, patch, now) to the next task.
 
 Every move between the three statuses is accepted, since people correct mistakes. The server alone writes time stamps;
-success and failure are an ``outcome`` of ``completed``, not a status; reopening raises ``attempt``.
+success and failure are an ``outcome`` of ``completed``, not a status; reopening raises ``attempt``. A report may come
+late (the server was down): ``at`` is when it happened, and ``now`` when it is written.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import msgspec
 from msgspec import UNSET
 
 from vain.codec import encode, parse_time
+from vain.costs import ended, with_usage
 from vain.errors import Flaw, Invalid
-from vain.types import CLIENT_FIELDS, LARGEST_INTEGER, Task, TaskDraft, TaskPatch, Time
+from vain.types import CLIENT_FIELDS, LARGEST_INTEGER, Task, TaskDraft, TaskError, TaskPatch, Time
 
 REPORTS = frozenset({"status", "progress", "current", "total", "message"})
 """A change of one of these is a report from whoever does the work, so it counts as a heartbeat."""
@@ -21,13 +23,15 @@ REPORTS = frozenset({"status", "progress", "current", "total", "message"})
 _BLANK = Task(task_id=0, name="", status="pending", priority="medium", created_at="")
 
 
-def created(draft: TaskDraft, task_id: int, now: Time) -> Task:
+def created(draft: TaskDraft, task_id: int, now: Time, at: Time | None = None) -> Task:
     """The new task ``task_id``. Raises Invalid when the draft contradicts itself."""
+    at = min(at or now, now)
     wanted = _changes(_BLANK, _given(draft))
-    return _applied(_BLANK, wanted, now, task_id=task_id, created_at=now, version=1)
+    task = _applied(_BLANK, wanted, now, at, task_id=task_id, created_at=at, version=1)
+    return _with_usage(task, draft)
 
 
-def patched(task: Task, patch: TaskPatch, now: Time) -> Task:
+def patched(task: Task, patch: TaskPatch, now: Time, at: Time | None = None) -> Task:
     """The task after a client's change; the same object if nothing would change.
 
     Raises Invalid when the patch contradicts itself.
@@ -37,20 +41,33 @@ def patched(task: Task, patch: TaskPatch, now: Time) -> Task:
     is_report = not given or bool(REPORTS & given.keys())
     if not wanted and not (is_report and task.status == "in-progress"):
         return task
-    return _applied(task, wanted, now, version=task.version + 1)
+    return _with_usage(_applied(task, wanted, now, at or now, version=task.version + 1), patch)
+
+
+def crashed(task: Task, now: Time) -> Task:
+    """The task after the process that did the work was found to be gone without a word."""
+    pid = None if task.source is None else task.source.pid
+    error = TaskError("Crashed", f"Process {pid} is gone, and it did not say how its work ended.")
+    return marked(task, now, status="completed", outcome="crashed", error=error, completed_at=_not_before(task, now))
+
+
+def marked(task: Task, now: Time, **fields: Any) -> Task:
+    """The task with what the server itself found out; the same object if that is nothing new."""
+    after = msgspec.structs.replace(task, **fields)
+    if after == task:
+        return task
+    after = msgspec.structs.replace(after, updated_at=_not_before(task, now), version=task.version + 1)
+    return _settled(after, now)
 
 
 def overdue_marked(task: Task, now: Time) -> Task:
     """The task as the server's clock sees it: ``overdue`` once ``due_at`` has passed and it is not completed."""
-    overdue = _is_overdue(task, now)
-    if overdue == task.overdue:
-        return task
-    return msgspec.structs.replace(task, overdue=overdue, updated_at=_not_before(task, now), version=task.version + 1)
+    return marked(task, now, overdue=_is_overdue(task, now))
 
 
 def orphaned(task: Task, now: Time) -> Task:
     """The task after its parent was deleted."""
-    return msgspec.structs.replace(task, parent_id=None, updated_at=_not_before(task, now), version=task.version + 1)
+    return marked(task, now, parent_id=None)
 
 
 def changed_fields(old: Task | None, new: Task) -> list[str]:
@@ -72,6 +89,7 @@ def violations(task: Task) -> list[str]:
         "exit_code and error belong to a completed task": completed or (task.exit_code is None and task.error is None),
         "progress lies between 0 and 100": task.progress is None or 0 <= task.progress <= 100,
         "a completed task is not overdue": not (completed and task.overdue),
+        "only a task in progress is stale or has an eta": task.status == "in-progress" or not (task.stale or task.eta),
         "times do not run backwards": now is not None and task.created_at <= now,
         "version and attempt count from 1": task.version >= 1 and 1 <= task.attempt <= task.version,
         "a task is not its own parent": task.parent_id != task.task_id,
@@ -113,22 +131,37 @@ def _not_before(task: Task, now: Time) -> Time:
     return max(now, task.created_at, task.updated_at or "")
 
 
-def _applied(task: Task, wanted: dict[str, Any], now: Time, **fields: Any) -> Task:
+def _applied(task: Task, wanted: dict[str, Any], now: Time, at: Time, **fields: Any) -> Task:
     now = _not_before(task, now)
+    # What came late happened after the task began, and before it is written.
+    at = min(max(at, task.created_at, task.started_at or ""), now)
     status = _status_after(task, wanted)
     fields |= wanted | {"status": status, "updated_at": now}
     if status == "completed":
-        fields |= _completion(task, wanted, now)
+        fields |= _completion(task, wanted, at)
     else:
         _refuse_result(wanted, status)
         if task.status == "completed":
             fields |= _reopening(task) | wanted
-        fields |= _start(task, status, now)
+        fields |= _start(task, status, at)
     fields |= _progress(task, wanted, fields)
     if status == "in-progress" and (not wanted or REPORTS & wanted.keys()):
-        fields["heartbeat_at"] = now
-    after = msgspec.structs.replace(task, **fields)
-    return msgspec.structs.replace(after, overdue=_is_overdue(after, now))
+        fields["heartbeat_at"] = max(at, task.heartbeat_at or "")
+    return _settled(msgspec.structs.replace(task, **fields), now)
+
+
+def _settled(task: Task, now: Time) -> Task:
+    """What follows for the fields of the server's own."""
+    fields: dict[str, Any] = {"overdue": _is_overdue(task, now)}
+    if task.status != "in-progress":
+        fields |= {"stale": False, "eta": None, "resources": ended(task.resources)}
+    return msgspec.structs.replace(task, **fields)
+
+
+def _with_usage(task: Task, patch: TaskPatch) -> Task:
+    if patch.usage is UNSET or patch.usage is None or task.status != "completed":
+        return task
+    return msgspec.structs.replace(task, resources=with_usage(task.resources, patch.usage))
 
 
 def _status_after(task: Task, wanted: dict[str, Any]) -> str:
@@ -138,12 +171,14 @@ def _status_after(task: Task, wanted: dict[str, Any]) -> str:
     return "completed" if wanted.get("outcome") is not None else task.status
 
 
-def _completion(task: Task, wanted: dict[str, Any], now: Time) -> dict[str, Any]:
+def _completion(task: Task, wanted: dict[str, Any], at: Time) -> dict[str, Any]:
     newly = task.status != "completed"
     failed = wanted.get("exit_code") not in (None, 0) or wanted.get("error") is not None
     if "outcome" in wanted and wanted["outcome"] is None:
         raise _refused("outcome", "A completed task has an outcome; null is for tasks that are not completed.")
-    fields: dict[str, Any] = {"completed_at": now} if newly else {}
+    fields: dict[str, Any] = {"completed_at": at} if newly else {}
+    if task.outcome == "crashed" and "outcome" in wanted and "error" not in wanted:
+        fields["error"] = None  # it was not gone without a word, the word came late
     if wanted.get("outcome") is None and (newly or (failed and task.outcome == "succeeded")):
         fields["outcome"] = "failed" if failed else "succeeded"
     return fields
@@ -157,13 +192,13 @@ def _refuse_result(wanted: dict[str, Any], status: str) -> None:
 
 def _reopening(task: Task) -> dict[str, Any]:
     cleared = dict.fromkeys(("completed_at", "outcome", "exit_code", "error", "progress", "current"))
-    return cleared | {"attempt": task.attempt + 1, "started_at": None}
+    return cleared | {"attempt": task.attempt + 1, "started_at": None, "resources": None}
 
 
-def _start(task: Task, status: str, now: Time) -> dict[str, Any]:
+def _start(task: Task, status: str, at: Time) -> dict[str, Any]:
     if status == "pending":
         return {"started_at": None}
-    return {"started_at": now} if task.status != "in-progress" else {}
+    return {"started_at": at} if task.status != "in-progress" else {}
 
 
 def _progress(task: Task, wanted: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

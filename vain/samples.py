@@ -128,6 +128,35 @@ class Own(Struct, frozen=True):
     """Samples that could not be written to the history (a full disk, say)."""
 
 
+class TaskUse(Struct, frozen=True):
+    """What one running task uses now, and has used."""
+
+    task_id: int
+    cpu_seconds: float | None = None
+    cpu_percent: float | None = None
+    """Of one core."""
+    rss_bytes: int | None = None
+    rss_peak_bytes: int | None = None
+    read_bytes_per_second: float | None = None
+    written_bytes_per_second: float | None = None
+    gpu_memory_bytes: int | None = None
+
+
+class Attribution(Struct, frozen=True):
+    """Which share (0 to 1) of what the machine used belongs to tasks; the rest belongs to none.
+
+    Each process counts once, in the innermost task that it is of.
+    """
+
+    cpu_share: float | None = None
+    memory_share: float | None = None
+    read_share: float | None = None
+    written_share: float | None = None
+    hidden_processes: int | None = None
+    """Processes whose environment could not be read, so that it is not known whether they belong to a task."""
+    tasks: list[TaskUse] = []
+
+
 class Sample(Struct, frozen=True, rename={"own": "self"}):
     """All of it. The first six are the user's contract."""
 
@@ -151,6 +180,8 @@ class Sample(Struct, frozen=True, rename={"own": "self"}):
     sensors: list[Sensor] = []
     tasks: TaskCounts = field(default_factory=TaskCounts)
     own: Own = field(default_factory=Own)
+    attribution: Attribution | None = None
+    """None while no task is watched."""
     missing: dict[str, Cause] = {}
     """Why a figure is unknown: by series as the history names them. What this machine never tells is not in it."""
 

@@ -14,6 +14,10 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 LARGEST_INTEGER = 2**53 - 1
 """Integers beyond this are not exact in JavaScript, so none goes over the wire."""
 
+LARGEST_LOG_BYTES = 64 << 10
+"""The end of a task's output that is kept."""
+BEAT_SECONDS = 15.0
+"""How often a process that reports says that it lives, when it has nothing else to say."""
 LARGEST_IMPORT_BYTES = 16 << 20
 """Of one body of samples; a larger file is sent in parts."""
 TABLE_TYPES = {
@@ -82,16 +86,44 @@ class Eta(Struct, frozen=True):
 
 
 class Resources(Struct, frozen=True):
-    """What a task's whole process tree has used."""
+    """What a task's whole process tree has used since it started; unknown is None.
+
+    Totals (``cpu_seconds``, ``read_bytes``, ``written_bytes``) and peaks stay with the task for ever. The others are
+    the last that was seen, and None once the task is completed.
+    """
 
     cpu_seconds: float | None = None
+    """Of all processes, those that have ended among them."""
     cpu_percent: float | None = None
+    """Of one core, so that four busy cores are 400."""
     cpu_percent_peak: float | None = None
     rss_bytes: int | None = None
+    """The sum over the processes; what they share counts for each."""
     rss_peak_bytes: int | None = None
+    pss_bytes: int | None = None
+    """The same with shared pages divided among those who share them."""
+    pss_peak_bytes: int | None = None
     read_bytes: int | None = None
+    """From storage; what the page cache had is not among it."""
     written_bytes: int | None = None
+    threads: int | None = None
+    processes: int | None = None
     gpu_memory_bytes: int | None = None
+    gpu_memory_peak_bytes: int | None = None
+    gpu_percent: float | None = None
+    basis: dict[str, str] = {}
+    """How each kind of figure was got: ``{"cpu": "tree", "memory": "pss", "io": "proc-io"}``."""
+    since: Time | None = None
+    """When the watch began; None: with the task."""
+
+
+class Usage(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a process itself measured when its task ended (``wait4``, ``getrusage``)."""
+
+    cpu_seconds: Amount | None = None
+    rss_peak_bytes: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None = None
+    read_bytes: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None = None
+    written_bytes: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None = None
 
 
 class Task(Struct, frozen=True):
@@ -158,6 +190,8 @@ class TaskPatch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     expect_next_in: Seconds | None | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     source: TaskSource | None | UnsetType = UNSET
+    usage: Usage | None | UnsetType = UNSET
+    """Goes into ``resources`` when the task ends."""
     # Owned by the server: accepted in any form and read over.
     task_id: Raw | UnsetType = UNSET
     created_at: Raw | UnsetType = UNSET
@@ -179,7 +213,7 @@ class TaskDraft(TaskPatch, frozen=True, forbid_unknown_fields=True, omit_default
     name: Name
 
 
-CLIENT_FIELDS = tuple(f for f in TaskPatch.__struct_fields__ if f not in SERVER_FIELDS)
+CLIENT_FIELDS = tuple(f for f in TaskPatch.__struct_fields__ if f not in (*SERVER_FIELDS, "usage"))
 
 
 class Notification(Struct, frozen=True):
