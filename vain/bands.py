@@ -44,7 +44,8 @@ class MetricQuery(Struct, frozen=True):
 
     ``metrics`` are names of metrics (``disk.percent``: all its instances), of series (``disk.percent:/home``) or
     patterns (``cpu.*``); None asks for all. ``points`` is how many are wanted at most; None: every sample, or the
-    finest step that the server gives at once. ``step_seconds`` fixes the step, in place of ``points``.
+    finest step that the server gives at once. ``step_seconds`` fixes the step, in place of ``points``. ``tasks`` are
+    those whose own series are wanted as well.
     """
 
     after: float
@@ -52,6 +53,7 @@ class MetricQuery(Struct, frozen=True):
     metrics: tuple[str, ...] | None = None
     points: int | None = None
     step_seconds: float | None = None
+    tasks: tuple[int, ...] = ()
 
 
 class MetricWindow(NamedTuple):

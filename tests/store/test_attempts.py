@@ -180,7 +180,8 @@ def taken_back(folder: Path, *statements: str) -> list[tuple[Any, ...]]:
     """What the table holds; then the database is as version 1 had left it, and is brought forward again."""
     known = rows(folder, "SELECT * FROM attempts ORDER BY task_id, attempt")
     connection = apsw.Connection(str(folder / "vain.db"))
-    for statement in ("DROP TABLE attempts", "PRAGMA user_version = 1", *statements):
+    later = ("attempts", "log_parts", "runs", "expectations")
+    for statement in (*(f"DROP TABLE {table}" for table in later), "PRAGMA user_version = 1", *statements):
         connection.execute(statement)
     connection.close()
     with_store(folder, lambda made: asyncio.sleep(0))

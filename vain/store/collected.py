@@ -38,6 +38,12 @@ class Collected:
         self.read_marks: list[tuple[int, int]] = []
         self.remembered: dict[str, tuple[Remembered, Time]] = {}
         self.forgotten_before: Time | None = None
+        self.runs: dict[str, int] = {}
+        """Numbers of tasks, by what their reporters call them."""
+        self.expectations: dict[str, bytes | None] = {}
+        """JSON by key; None: nothing is expected any more."""
+        self.log_parts: list[tuple[int, int, bytes]] = []
+        """Task, offset, bytes."""
         self.tally = [0] * len(TaskCounts.__struct_fields__)
         """What is to be added to the counts of tasks."""
 
@@ -52,4 +58,7 @@ class Collected:
         self.read_marks += other.read_marks
         self.remembered |= other.remembered
         self.forgotten_before = other.forgotten_before or self.forgotten_before
+        self.runs |= other.runs
+        self.expectations |= other.expectations
+        self.log_parts += other.log_parts
         self.tally = [sum(pair) for pair in zip(self.tally, other.tally, strict=True)]

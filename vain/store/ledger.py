@@ -8,7 +8,7 @@ import msgspec
 from vain.codec import encode
 from vain.store import queries
 from vain.store.collected import Collected, Stored
-from vain.types import STATUSES, Task, TaskCounts
+from vain.types import LARGEST_LOG_BYTES, STATUSES, Task, TaskCounts
 
 Value = str | int | float | bytes | None
 Bindings = tuple[Value, ...]
@@ -46,7 +46,8 @@ class Ledger:
         deleted = [(task_id,) for task_id, task in waiting.tasks.items() if task is None]
         saved = [_row(task, waiting.bodies[task_id]) for task_id, task in waiting.tasks.items() if task is not None]
         if deleted:
-            many(queries.DELETE_TASK, deleted)
+            for query in (queries.DELETE_TASK, queries.FORGET_LOG, queries.FORGET_RUNS):
+                many(query, deleted)
         # A key may change hands within one commit, whatever was touched first: all are let go of before any is taken.
         if any(task is not None and task.key is not None for task in waiting.tasks.values()):
             many(queries.FREE_KEY, [(task_id,) for task_id in waiting.tasks])
@@ -65,7 +66,24 @@ class Ledger:
         many(queries.READ_NOTIFICATION, waiting.read_marks)
         if waiting.forgotten_before is not None:
             execute(queries.FORGET_IDEMPOTENT, (waiting.forgotten_before,))
+        self._flush_reports()
         many(queries.REMEMBER, [(key, *record, at) for key, (record, at) in waiting.remembered.items()])
+
+    def _flush_reports(self) -> None:
+        many, waiting = self.connection.executemany, self.waiting
+        if waiting.runs:
+            many(queries.ADD_RUN, list(waiting.runs.items()))
+        for key, body in waiting.expectations.items():
+            if body is None:
+                self.connection.execute(queries.EXPECT_NO_MORE, (key,))
+            else:
+                self.connection.execute(queries.EXPECT, (key, body))
+        # What a task that was deleted meanwhile still said is gone with it.
+        kept = [part for part in waiting.log_parts if waiting.tasks.get(part[0], self) is not None]
+        if kept:
+            many(queries.ADD_LOG, kept)
+            ends = {task_id: offset + len(body) for task_id, offset, body in kept}
+            many(queries.CUT_LOG, [(task_id, end - LARGEST_LOG_BYTES) for task_id, end in ends.items()])
 
     def settle(self) -> list[Stored]:
         """After the commit: what was stored. Keeps those tasks at hand, since most of them change again soon."""

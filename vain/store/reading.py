@@ -75,6 +75,41 @@ def run_before(connection: apsw.Connection, task: Task) -> Task | None:
     return decode(Task, row[0]) if row else None
 
 
+def started(connection: apsw.Connection) -> list[tuple[Task, str | None]]:
+    """All tasks in progress, with what their reporters call them."""
+    runs = dict(connection.execute(queries.RUNS_OF_STARTED))
+    tasks = (decode(Task, body) for (body,) in connection.execute(queries.STARTED))
+    return [(task, runs.get(task.task_id)) for task in tasks]
+
+
+def durations(connection: apsw.Connection, task: Task, limit: int) -> list[float]:
+    """Seconds that the last runs of the same key, or without one of the same name, took to succeed."""
+    query = queries.DURATIONS_OF_NAME if task.key is None else queries.DURATIONS_OF_KEY
+    rows = connection.execute(query, (task.key or task.name, task.task_id, limit))
+    return [seconds for (seconds,) in rows]
+
+
+def expectations(connection: apsw.Connection) -> list[bytes]:
+    """What is expected of each recurring job, as JSON."""
+    return [body for (body,) in connection.execute(queries.EXPECTATIONS)]
+
+
+def log(connection: apsw.Connection, task_id: int, after: int) -> tuple[int, bytes] | None:
+    """The kept output of a task from an offset on, and where it begins; None if there is no such task."""
+    if connection.execute(queries.TASK, (task_id,)).fetchone() is None:
+        return None
+    begin, parts = after, list[bytes]()
+    end = after
+    for offset, body in connection.execute(queries.LOG, (task_id, after)):
+        if not parts:
+            begin = max(offset, after)
+            parts.append(body[begin - offset :])
+        else:
+            parts.append(body[max(0, end - offset) :])
+        end = offset + len(body)
+    return (begin, b"".join(parts)) if parts else (int(connection.execute(queries.LOG_END, (task_id,)).get), b"")
+
+
 def has_due(connection: apsw.Connection, now: Time) -> bool:
     """Whether a task's ``due_at`` has passed that is not marked yet."""
     return connection.execute(queries.DUE, (now, 1)).fetchone() is not None

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
-from vain.store import queries
+from vain.store import queries, reading
 from vain.store.attempts import attempt_row, milliseconds, told_of_attempt
 from vain.store.collected import Collected, Remembered
 from vain.store.ledger import Bindings, Ledger
-from vain.types import FAILURES, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
+from vain.types import FAILURES, LARGEST_INTEGER, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
 
 FAILED, OVERDUE = (TaskCounts.__struct_fields__.index(name) for name in ("failed", "overdue"))
 
@@ -119,6 +119,48 @@ class Transaction(Collected):
     def forget_remembered_before(self, time: Time) -> None:
         """Drop the idempotency records that are older."""
         self.forgotten_before = time
+
+    def started(self) -> list[Task]:
+        """All tasks in progress."""
+        return [task for number in self.running(LARGEST_INTEGER) if (task := self.task(number)) is not None]
+
+    def durations(self, task: Task, limit: int) -> list[float]:
+        """Seconds that the last runs of the same key, or without one of the same name, took to succeed."""
+        return reading.durations(self._ledger.connection, task, limit)
+
+    def task_of_run(self, run_id: str) -> int | None:
+        """The number of the task that a reporter calls so."""
+        for pending in (self.runs, self._ledger.waiting.runs):
+            if run_id in pending:
+                return pending[run_id]
+        row = self._ledger.connection.execute(queries.RUN_TASK, (run_id,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def name_run(self, run_id: str, task_id: int) -> None:
+        """Note what a reporter calls its task."""
+        self.runs[run_id] = task_id
+
+    def expectation(self, key: str) -> bytes | None:
+        """What is expected of a recurring job, as JSON."""
+        for pending in (self.expectations, self._ledger.waiting.expectations):
+            if key in pending:
+                return pending[key]
+        row = self._ledger.connection.execute(queries.EXPECTATION, (key,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def expect(self, key: str, body: bytes | None) -> None:
+        """Set it; None: nothing is expected any more."""
+        self.expectations[key] = body
+
+    def log_end(self, task_id: int) -> int:
+        """How many bytes a task has put out so far, as far as they came."""
+        parts = (*self._ledger.waiting.log_parts, *self.log_parts)
+        ends = [offset + len(body) for number, offset, body in parts if number == task_id]
+        return max(int(self._ledger.connection.execute(queries.LOG_END, (task_id,)).get), *ends, 0)
+
+    def add_log(self, task_id: int, offset: int, body: bytes) -> None:
+        """Add to the output of a task; the oldest beyond ``LARGEST_LOG_BYTES`` is forgotten."""
+        self.log_parts.append((task_id, offset, body))
 
     def _count(self, task: Task, step: int) -> None:
         self.tally[STATUSES.index(task.status)] += step

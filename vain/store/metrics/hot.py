@@ -12,9 +12,17 @@ import apsw
 import numpy as np
 
 from vain.bands import Floats, Integers
-from vain.catalog import metric_of, stored
+from vain.catalog import TASK_METRICS, metric_of, stored
 from vain.store.metrics import queries
 from vain.store.metrics.book import Labels, SeriesBook
+
+
+class TaskRow(NamedTuple):
+    """One look at a task: ``values`` are doubles in the order of ``vain.catalog.TASK_METRICS``."""
+
+    task_id: int
+    values: bytes
+
 
 StoredRow = tuple[int, int, bytes]
 """Time in milliseconds, layout, values."""
@@ -26,6 +34,7 @@ class HotRow(NamedTuple):
     t: int
     names: tuple[str, ...]
     values: bytes
+    tasks: tuple[TaskRow, ...] = ()
 
 
 class HotColumns(NamedTuple):
@@ -35,13 +44,22 @@ class HotColumns(NamedTuple):
     values: dict[int, Floats]
 
 
-def hot_row(t: int, values: Iterable[tuple[str, float | None]]) -> HotRow:
+def hot_row(t: int, values: Iterable[tuple[str, float | None]], tasks: Sequence[TaskRow] = ()) -> HotRow:
     """A row of values as they are to be stored: rounded to what they mean, NaN for what is unknown."""
     names, column = [], array("d")
     for name, value in values:
         names.append(name)
         column.append(nan if value is None else stored(metric_of(name), value))
-    return HotRow(t, tuple(names), column.tobytes())
+    return HotRow(t, tuple(names), column.tobytes(), tuple(tasks))
+
+
+def task_row(task_id: int, values: Mapping[str, float | None]) -> TaskRow:
+    """A row of values by metric, rounded to what they mean."""
+    column = array("d")
+    for name in TASK_METRICS:
+        value = values.get(name)
+        column.append(nan if value is None else stored(metric_of(name), value))
+    return TaskRow(task_id, column.tobytes())
 
 
 def put(connection: apsw.Connection, book: SeriesBook, rows: Sequence[HotRow], labels: Mapping[int, Labels]) -> None:
@@ -57,6 +75,10 @@ def put(connection: apsw.Connection, book: SeriesBook, rows: Sequence[HotRow], l
         series = tuple(number for number in numbers if number is not None)
         bound.append((row.t, book.layout(connection, series), values))
     connection.executemany(queries.ADD_HOT, bound)
+    if any(row.tasks for row in rows):
+        connection.executemany(
+            queries.ADD_TASK_ROW, [(task.task_id, row.t, task.values) for row in rows for task in row.tasks]
+        )
 
 
 def columns(

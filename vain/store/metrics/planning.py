@@ -31,9 +31,9 @@ class Plan(NamedTuple):
     """Whether the step was asked for, and not the number of points."""
 
 
-def planned(snapshot: Snapshot, query: MetricQuery, series: Sequence[int]) -> Plan:
-    """How to answer for these series. Raises Invalid for too many points."""
-    plan = _plan(query, len(series))
+def planned(snapshot: Snapshot, query: MetricQuery, series: Sequence[int], of_tasks: int = 0) -> Plan:
+    """How to answer for these series, and so many of tasks. Raises Invalid for too many points."""
+    plan = _plan(query, len(series) + of_tasks)
     tier = _kept_tier(snapshot, plan, series)
     if tier == plan.tier:
         return plan

@@ -51,6 +51,24 @@ FORGET_RAW = "DELETE FROM raw WHERE id BETWEEN ? AND ?"
 FORGET_MINUTES = "DELETE FROM minutes WHERE id BETWEEN ? AND ?"
 FORGET_HOURS = "DELETE FROM hours WHERE id BETWEEN ? AND ?"
 
+# --- tasks -------------------------------------------------------------------------------------------------------
+
+ADD_TASK_ROW = """
+INSERT INTO task_rows (task_id, t, v) VALUES (?, ?, ?) ON CONFLICT (task_id, t) DO UPDATE SET v = excluded.v"""
+TASK_ROWS = "SELECT t, v FROM task_rows WHERE task_id = ? AND t >= ? AND t < ? ORDER BY t"
+TASK_ROWS_OUTSIDE = "SELECT task_id, t, v FROM task_rows WHERE t < ? OR t >= ? ORDER BY task_id, t"
+FORGET_TASK_ROWS_OUTSIDE = "DELETE FROM task_rows WHERE t < ? OR t >= ?"
+TASKS_WITH_ROWS = "SELECT DISTINCT task_id FROM task_rows WHERE t >= ? AND t < ?"
+PUT_TASK_CHUNK = """
+INSERT INTO task_chunks (task_id, hour, t, v) VALUES (?, ?, ?, ?)
+ON CONFLICT (task_id, hour) DO UPDATE SET t = excluded.t, v = excluded.v"""
+TASK_CHUNKS = "SELECT hour, t, v FROM task_chunks WHERE task_id = ? AND hour BETWEEN ? AND ? ORDER BY hour"
+ALL_TASK_CHUNKS = "SELECT task_id, hour, t, v FROM task_chunks ORDER BY task_id, hour"
+TASKS_WITH_CHUNKS = "SELECT DISTINCT task_id FROM task_chunks WHERE hour BETWEEN ? AND ?"
+# A task that runs is in the newest rows: its samples stay.
+FORGET_TASK_CHUNKS = """
+DELETE FROM task_chunks WHERE hour <= ? AND task_id NOT IN (SELECT task_id FROM task_rows)"""
+
 # --- spans -------------------------------------------------------------------------------------------------------
 
 PUT_SPAN = """

@@ -31,7 +31,7 @@ from vain.bands import (
 from vain.errors import StoreDamaged
 from vain.patterns import is_pattern, matching
 from vain.steps import FEWEST_PERIODS, Tier, bucket_count, step_for
-from vain.store.metrics import hot, queries
+from vain.store.metrics import hot, queries, task_series
 from vain.store.metrics.book import OWN_HOST, layouts_of
 from vain.store.metrics.hot import HotColumns
 from vain.store.metrics.periods import (
@@ -78,9 +78,17 @@ _ROLL_UPS: Mapping[Tier, _RollUps] = {
 def window(snapshot: Snapshot, query: MetricQuery) -> MetricWindow:
     """The window that is asked for. Raises Invalid for a metric that is not there, and for too many points."""
     names = matching(list(snapshot.ids), query.metrics)
-    plan = planned(snapshot, query, [snapshot.ids[name] for name in names])
-    found = _samples(snapshot, plan, names) if plan.tier == "raw" else _roll_ups(snapshot, plan, names)
-    found = found._replace(series=_spoken_of(found.series, query.metrics))
+    begin, end = milliseconds(query.after), milliseconds(query.before)
+    asked = task_series.asked_for(snapshot, query.metrics, query.tasks, begin, end)
+    plan = planned(snapshot, query, [snapshot.ids[name] for name in names], len(asked.names))
+    named = {name for name in query.metrics or () if not is_pattern(name)}
+    if asked.names and not names:
+        found = task_series.alone(snapshot, asked, named, query.after, query.before, plan.points)
+    else:
+        found = _samples(snapshot, plan, names) if plan.tier == "raw" else _roll_ups(snapshot, plan, names)
+        found = found._replace(series=_spoken_of(found.series, named))
+    if asked.names and names:
+        found = task_series.added(snapshot, found, asked, named, begin, end)
     spans = spans_of(snapshot.connection, snapshot.book, query, found, snapshot.spans)
     return found._replace(spans=spans)
 
@@ -269,9 +277,8 @@ def _bounds(plan: Plan, step_seconds: float) -> tuple[int, int]:
     return first * step_ms, (first + bucket_count(plan.after, plan.before, step_seconds)) * step_ms
 
 
-def _spoken_of(series: dict[str, Bands], wanted: Sequence[str] | None) -> dict[str, Bands]:
+def _spoken_of(series: dict[str, Bands], named: set[str]) -> dict[str, Bands]:
     """Without those that say nothing in this window, unless they were asked for by name."""
-    named = {name for name in wanted or () if not is_pattern(name)}
     return {name: bands for name, bands in series.items() if name in named or bands.count.any()}
 
 

@@ -78,6 +78,7 @@ def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int) -
     last = cutoff_ms // HOUR_MS - 1
     if last >= 0:
         connection.execute(queries.FORGET_TIMES, (chunk_id(OWN_HOST, 0), chunk_id(OWN_HOST, last)))
+        connection.execute(queries.FORGET_TASK_CHUNKS, (last,))
 
 
 def _forget_chunks(connection: apsw.Connection, book: SeriesBook, query: str, cutoff_ms: int, period_ms: int) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import apsw
@@ -27,7 +28,7 @@ from vain.store.folder import prepare, private_file
 from vain.store.metrics import queries, reading
 from vain.store.metrics.book import Labels
 from vain.store.metrics.extent import newest_of, oldest_of
-from vain.store.metrics.hot import hot_row
+from vain.store.metrics.hot import hot_row, task_row
 from vain.store.metrics.periods import DAY_MS, SECOND_MS, milliseconds
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.snapshot import Snapshot, snapshot_of
@@ -92,13 +93,16 @@ class MetricStore:
         values: Iterable[tuple[str, float | None]],
         labels: Callable[[], Labels] = dict,
         spans: Sequence[Span] = (),
+        tasks: Mapping[int, Mapping[str, float | None]] = MappingProxyType({}),
     ) -> None:
         """Store one sample at ``t`` (Unix seconds), and spans, within ``COMMIT_SECONDS``; returns at once.
+
+        ``tasks`` has what each task used, by its number and the metric (of ``catalog.TASK_METRICS``).
 
         ``labels`` is called when the sample has a series that is new. While too many samples wait, it is dropped,
         counted, and the time noted as a span of the cause ``not-stored``.
         """
-        row = hot_row(milliseconds(t), values)
+        row = hot_row(milliseconds(t), values, [task_row(task_id, used) for task_id, used in tasks.items()])
         is_new = any(name not in self._book.ids for name in row.names)
         self._waiting.add(t, row, labels() if is_new else None, spans)
 

@@ -1,0 +1,20 @@
+-- Version 3 of vain.db: what reports bring with them.
+
+-- The end of a task's output, in the parts in which it came; offset_bytes counts from the beginning of the output.
+CREATE TABLE log_parts (
+    task_id       INTEGER NOT NULL,
+    offset_bytes  INTEGER NOT NULL,
+    body          BLOB    NOT NULL,
+    PRIMARY KEY (task_id, offset_bytes)
+) STRICT, WITHOUT ROWID;
+
+-- What a reporter calls its run: its children name it as their parent, and its processes carry it in their environment.
+CREATE TABLE runs (run_id TEXT PRIMARY KEY, task_id INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_task ON runs (task_id);
+
+-- When the next ping of a recurring job is expected, as JSON.
+CREATE TABLE expectations (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+-- How long earlier runs took, the last first.
+CREATE INDEX attempts_key ON attempts (key, completed_ms) WHERE key IS NOT NULL;
+CREATE INDEX attempts_name ON attempts (name, completed_ms);
