@@ -16,7 +16,13 @@ from vain.web.server import Server
 @contextmanager
 def live_server(data_dir: Path, port: int = 0, interval_seconds: float = 0.2) -> Iterator[str]:
     """The address of a server without a dashboard that runs until the block ends."""
-    options = {"data": data_dir, "port": port, "interval": interval_seconds, "no-browser": True}
+    options = {
+        "data": data_dir,
+        "port": port,
+        "interval": interval_seconds,
+        "no-browser": True,
+        "spool": data_dir.parent / "spool",
+    }
     known = settings.load(options, {})
     address: Future[str] = Future()
     stopping: Future[None] = Future()

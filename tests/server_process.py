@@ -35,6 +35,8 @@ class ServerProcess:
             "--data",
             str(folder),
             "--no-browser",
+            "--spool",
+            str(folder.parent / "spool"),
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

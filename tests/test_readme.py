@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -94,6 +95,50 @@ def test_the_python_example_runs(root: Path, url: str, tmp_path: Path) -> None:
     script.write_text(blocks(root, "python", "vain.Client"), "utf-8")
     subprocess.run([sys.executable, script], env=environment(root, VAIN_URL=url), check=True, timeout=30)
     assert tasks_of(url)[0]["progress"] == 50
+
+
+def reporting(url: str, tmp_path: Path) -> dict[str, str]:
+    """The spool is the test's own."""
+    return {"VAIN_URL": url, "VAIN_SPOOL": str(tmp_path / "spool")}
+
+
+def ended(url: str, count: int) -> list[dict[str, object]]:
+    """So many tasks, when all of them have ended."""
+    deadline = time.monotonic() + 10
+    while len(tasks := tasks_of(url)) < count or any(task["status"] != "completed" for task in tasks):
+        assert time.monotonic() < deadline, tasks
+        time.sleep(0.05)
+    return tasks
+
+
+def test_a_command_is_wrapped_as_the_readme_says(root: Path, url: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    script = f"cd '{tmp_path}'\n" + blocks(root, "shell", "vain run")
+    assert typed(root, script, **reporting(url, tmp_path)) == ""
+    assert (tmp_path / "backup.tar").exists()
+    (task,) = ended(url, 1)
+    assert (task["name"], task["outcome"], task["exit_code"]) == ("nightly backup", "succeeded", 0)
+
+
+def test_the_blocks_in_python_report_two_tasks(root: Path, url: str, tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(blocks(root, "python", "vain.task("), "utf-8")
+    known = environment(root, **reporting(url, tmp_path))
+    subprocess.run([sys.executable, script], env=known, check=True, timeout=30)
+    train, clean = ended(url, 2)
+    assert (train["name"], train["progress"], train["message"], train["tags"]) == (
+        "train resnet", 100, "loss 0.20", ["gpu"],
+    )  # fmt: skip
+    assert (clean["name"], clean["current"], clean["total"]) == ("clean rows", 1000, 1000)
+
+
+def test_a_line_of_a_crontab_reports_how_it_ended(root: Path, url: str, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    line = blocks(root, "shell", "/ping/backup").replace("localhost:5006", url.removeprefix("http://"))
+    typed(root, f"cd '{tmp_path}'\nset +e\n{line}")
+    (task,) = tasks_of(url)
+    assert (task["key"], task["outcome"], task["exit_code"]) == ("backup", "failed", 2), "there is no folder to pack"
 
 
 def test_the_javascript_example_prints_both_kinds_of_line(root: Path, url: str, node_path: str, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from vain import settings
@@ -31,6 +34,8 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         "VAIN_NO_BROWSER": "1", "VAIN_ALLOW_HOST": "a.example, b.example", "VAIN_PAGES": str(tmp_path),
         "VAIN_LOG_LEVEL": "DEBUG", "VAIN_URL": "https://vain.example/", "VAIN_TIMEOUT": "3",
         "VAIN_KEEP_RAW": "36h", "VAIN_KEEP_MINUTES": "2Y", "VAIN_KEEP_HOURS": "forever", "VAIN_HISTORY_SIZE": "512 MiB",
+            "VAIN_SPOOL": str(tmp_path),
+        "VAIN_SPOOL": str(tmp_path),
     }  # fmt: skip
     assert set(texts) == {row.variable for row in (*settings.SERVER_SETTINGS, *settings.CLIENT_SETTINGS)}
     known = settings.load({}, texts)
@@ -112,3 +117,62 @@ def test_a_key_and_a_key_file_together_are_refused(tmp_path: Path) -> None:
 )
 def test_the_client_finds_the_server_of_the_same_settings(host: str, port: str, url: str) -> None:
     assert settings.load({}, {"VAIN_HOST": host, "VAIN_PORT": port}).url == url
+
+
+def test_data_lies_where_the_system_keeps_such_things(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert settings.user_folder("data") == Path(platformdirs.user_data_dir("vain", appauthor=False))
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+        assert settings.user_folder("data") == Path(platformdirs.user_data_dir("vain", appauthor=False))
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        assert settings.user_folder("state") == tmp_path / "vain"
+
+
+@pytest.mark.parametrize(
+    ("platform", "folder"), [("darwin", "Library/Application Support"), ("win32", "AppData/Local")]
+)
+def test_other_systems_have_their_own_places(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, folder: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    assert settings.user_folder("data") == tmp_path / folder / "vain"
+
+
+def test_reporting_has_the_settings_of_the_client(tmp_path: Path) -> None:
+    run_id = "0123456789abcdef" * 2
+    known = settings.load_reporting({
+        "VAIN_URL": "http://x:1/", "VAIN_API_KEY": KEY, "VAIN_SPOOL": str(tmp_path), "VAIN_TIMEOUT": "3",
+        "VAIN_RUN_ID": run_id, "VAIN_TASK_ID": "7",
+    })  # fmt: skip
+    assert (known.url, known.api_key, known.spool_dir, known.timeout_seconds) == ("http://x:1", KEY, tmp_path, 3.0)
+    assert (known.enabled, known.run_id, known.task_id, known.warning) == (True, run_id, 7, None)
+    assert KEY not in repr(known)
+
+
+@pytest.mark.parametrize(("value", "enabled"), [("0", False), ("1", True), ("", True), ("no", False)])
+def test_reporting_can_be_turned_off(value: str, enabled: bool) -> None:
+    assert settings.load_reporting({"VAIN_REPORT": value}).enabled is enabled
+
+
+def test_a_wrong_setting_turns_reporting_off_and_is_named() -> None:
+    known = settings.load_reporting({"VAIN_URL": "ftp://x"})
+    assert not known.enabled and known.warning is not None and "VAIN_URL is 'ftp://x'" in known.warning
+
+
+@pytest.mark.parametrize(("run_id", "task_id"), [("", ""), ("x" * 32, "-1"), ("ab", "0x7"), ("A" * 32, "9" * 20)])
+def test_a_run_that_cannot_be_one_is_read_over(run_id: str, task_id: str) -> None:
+    known = settings.load_reporting({"VAIN_RUN_ID": run_id, "VAIN_TASK_ID": task_id})
+    assert (known.enabled, known.run_id, known.task_id) == (True, None, None)
+
+
+def test_a_run_is_put_into_the_environment_and_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAIN_TASK_ID", "3")
+    monkeypatch.delenv("VAIN_RUN_ID", raising=False)
+    before = settings.enter_run("a" * 32, None)
+    assert (os.environ["VAIN_RUN_ID"], os.environ["VAIN_TASK_ID"]) == ("a" * 32, "")
+    settings.restore_run(before)
+    assert "VAIN_RUN_ID" not in os.environ and os.environ["VAIN_TASK_ID"] == "3"
+    assert settings.child_environment("a" * 32, 7) == {"VAIN_RUN_ID": "a" * 32, "VAIN_TASK_ID": "7"}

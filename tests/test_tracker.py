@@ -15,9 +15,10 @@ from vain.clock import unix
 from vain.codec import decode
 from vain.errors import Conflict, Invalid, KeyMismatch, Malformed, NotFound, PreconditionFailed
 from vain.flow.attempts import NEVER, AttemptColumns
+from vain.saving import DEEPEST_FAMILY
 from vain.selection import select
 from vain.store import queries
-from vain.tracker import DEEPEST_FAMILY, PART_BYTES, SWEEP_TASKS, Tracker, fingerprint
+from vain.tracker import PART_BYTES, SWEEP_TASKS, Tracker, fingerprint
 from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task, TaskCounts, TaskDraft, TaskPatch, TaskQuery
 
 T0, T1, T2 = (f"2026-01-01T00:00:0{second}.000Z" for second in range(3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event, Thread
 from typing import Protocol
 
@@ -15,6 +15,9 @@ from vain.samples import Sample
 from vain.types import TaskCounts
 
 LONGEST_STOP_SECONDS = 5.0
+
+Used = Mapping[int, Mapping[str, float | None]]
+"""What each task used, by its number and the metric."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +34,28 @@ class Recording(Protocol):
     @property
     def dropped(self) -> int: ...
 
-    def take(self, sample: Sample) -> None: ...
+    def take(self, sample: Sample, tasks: Used) -> None: ...
+
+
+class Watching(Protocol):
+    """What the monitor needs of ``vain.watch.Watch``."""
+
+    def look(self, sample: Sample) -> tuple[Sample, Used]: ...
+
+
+class WatchesNothing:
+    """Belongs to a monitor without tasks."""
+
+    def look(self, sample: Sample) -> tuple[Sample, Used]:
+        """See ``Watching``."""
+        return sample, {}
 
 
 class Monitor:
     """Samples once in ``period_seconds``, from the call of ``start`` to that of ``stop``.
 
-    ``recorder``, ``counts`` and ``on_sample`` are called in the monitor's own thread and must return soon; an error in
-    them, or in the sampler, is logged and costs one tick. A tick that is not done at its deadline is not made up for:
+    ``watch``, ``recorder``, ``counts`` and ``on_sample`` are called in the monitor's own thread and must return soon;
+    an error in them, or in the sampler, is logged and costs one tick. A tick that is not done at its deadline is not made up for:
     those that it covered are left out and counted in ``Sample.own.late_ticks``, so that an overloaded machine is not
     loaded more.
     """
@@ -51,6 +68,7 @@ class Monitor:
         counts: Callable[[], TaskCounts],
         on_sample: Callable[[Sample], None],
         monotonic: Clock = time.monotonic,
+        watch: Watching | None = None,
     ) -> None:
         self.latest: Sample | None = None
         """The newest sample; None before the first."""
@@ -61,6 +79,7 @@ class Monitor:
         self._counts = counts
         self._on_sample = on_sample
         self._monotonic = monotonic
+        self._watch = watch or WatchesNothing()
         self._stopping = Event()
         self._thread: Thread | None = None
 
@@ -93,11 +112,11 @@ class Monitor:
             logger.exception("a tick of the monitor failed")
 
     def _tick(self) -> None:
-        sample = self._sampler.read(self._counts())
+        sample, used = self._watch.look(self._sampler.read(self._counts()))
         dropped = self._recorder.dropped
         if self.late_ticks or dropped:
             sample = replace(sample, own=replace(sample.own, late_ticks=self.late_ticks, dropped_samples=dropped))
-        self._recorder.take(sample)
+        self._recorder.take(sample, used)
         self.latest = sample
         self._on_sample(sample)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from math import isnan
+from types import MappingProxyType
 
 from vain.bands import MetricQuery
 from vain.clock import unix
@@ -48,15 +50,15 @@ class Recorder:
         """How many samples could not be stored."""
         return self._store.dropped
 
-    def take(self, sample: Sample) -> None:
-        """One sample, just taken."""
+    def take(self, sample: Sample, tasks: Mapping[int, Mapping[str, float | None]] = MappingProxyType({})) -> None:
+        """One sample, just taken, and what each task used, by its number and the metric."""
         t = unix(sample.timestamp)
         moment = Moment(t, self._clocks.monotonic(), self._clocks.since_boot())
         spans = [*self._since(moment), *self._missing.note(t, sample.missing)]
         self._before = moment
         row = list(series(sample))
         self.history.append(t, row)
-        self._store.append(t, row, partial(labels, sample), spans)
+        self._store.append(t, row, partial(labels, sample), spans, tasks)
 
     def close(self) -> None:
         """Note what is missing to the end, and commit what waits."""

@@ -1,7 +1,8 @@
 """Every setting, once: its default, its unit, its help, and what it is called.
 
 An option ``--allow-host`` is also the variable ``VAIN_ALLOW_HOST``; the option wins. This is the only place that reads
-the environment, and ``load`` reads it once, so that a wrong value stops the program before anything is opened.
+and writes the environment. ``load`` reads it once, so that a wrong value stops the program before anything is opened;
+``load_reporting`` is what a job calls, and stops nothing. The standard library is enough for all of it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
-
-from msgspec import Struct
-from platformdirs import user_data_dir
 
 from vain.errors import Misconfigured
 
@@ -29,9 +29,12 @@ FOREVER = "forever"
 UNIT_SECONDS = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
 SMALLEST_HISTORY_BYTES = 8 << 20
 LOG_LEVELS = ("debug", "info", "warning", "error")
+RUN_VARIABLE, TASK_VARIABLE = "VAIN_RUN_ID", "VAIN_TASK_ID"
+"""The run that a process belongs to, and the number of its task once the server has given one (else empty)."""
 
 
-class Setting(Struct, Generic[T], frozen=True):
+@dataclass(frozen=True)
+class Setting(Generic[T]):
     """One row of the table. ``parse`` takes the written value and raises ValueError with what would be right."""
 
     name: str
@@ -57,7 +60,8 @@ class Setting(Struct, Generic[T], frozen=True):
         return f"VAIN_{self.name.upper().replace('-', '_')}"
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Settings:
     """All settings, read and checked."""
 
     host: str
@@ -76,11 +80,53 @@ class Settings(Struct, frozen=True, kw_only=True):
     timeout_seconds: float
     api_key: str | None
     no_color: bool
+    spool_dir: Path
 
     def __repr__(self) -> str:
         """Without the key, so that no log and no traceback shows it."""
-        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "api_key")
-        return f"Settings({', '.join(shown)}, api_key={'set' if self.api_key else None})"
+        return _shown_without_key(self, self.api_key)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Reporting:
+    """What a job needs to report: where to, and which run it belongs to itself."""
+
+    url: str
+    api_key: str | None
+    timeout_seconds: float
+    spool_dir: Path
+    enabled: bool
+    run_id: str | None
+    """Of the run that started this process, if one did."""
+    task_id: int | None
+    warning: str | None = None
+    """What is wrong with a setting, for which nothing is reported."""
+
+    def __repr__(self) -> str:
+        """Without the key, so that no log and no traceback shows it."""
+        return _shown_without_key(self, self.api_key)
+
+
+def _shown_without_key(known: Settings | Reporting, api_key: str | None) -> str:
+    shown = (f"{field.name}={getattr(known, field.name)!r}" for field in fields(known) if field.name != "api_key")
+    return f"{type(known).__name__}({', '.join(shown)}, api_key={'set' if api_key else None})"
+
+
+def user_folder(kind: str) -> Path:
+    """The user's folder of vAIn's "data" or "state", where the system keeps such things."""
+    if sys.platform == "darwin":
+        return _home() / "Library" / "Application Support" / "vain"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local") / "vain"
+    named = os.environ.get(f"XDG_{kind.upper()}_HOME", "").strip()
+    return Path(named) / "vain" if named else _home() / ".local" / {"data": "share"}.get(kind, kind) / "vain"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME and no entry in the table of users, as in some containers
+        return Path(os.sep)
 
 
 def _host(text: str) -> str:
@@ -189,7 +235,7 @@ HOST = Setting("host", "address", "address to listen on", _host, "127.0.0.1")
 PORT = Setting("port", "port", "port to listen on; 0 takes any free one", _port, DEFAULT_PORT)
 DATA = Setting(
     "data", "folder", "folder of the database and the keys", _folder,
-    Path(user_data_dir("vain", appauthor=False)), "the user's data folder",
+    user_folder("data"), "the user's data folder",
 )  # fmt: skip
 INTERVAL = Setting(
     "interval", "seconds", "time between two looks at the machine",
@@ -224,9 +270,14 @@ API_KEY: Setting[str | None] = Setting("api-key", "key", "the API key to send", 
 API_KEY_FILE: Setting[Path | None] = Setting(
     "api-key-file", "file", "a file (mode 0600) that holds the API key", _folder, None, "none", secret=True
 )
+SPOOL = Setting(
+    "spool", "folder", "where reports wait for a server that is away", _folder,
+    user_folder("state") / "spool", "the user's state folder",
+)  # fmt: skip
+REPORT = Setting("report", "", "0: tasks run as ever and nothing is reported", _flag, True)
 
 HISTORY_SETTINGS = (KEEP_RAW, KEEP_MINUTES, KEEP_HOURS, HISTORY_SIZE)
-SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, *HISTORY_SETTINGS, LOG_LEVEL)
+SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, *HISTORY_SETTINGS, SPOOL, LOG_LEVEL)
 CLIENT_SETTINGS = (URL, TIMEOUT)
 
 
@@ -254,7 +305,62 @@ def load(options: Mapping[str, object] | None = None, environment: Mapping[str, 
         timeout_seconds=reader.read(TIMEOUT),
         api_key=_only_key(reader.read(API_KEY), reader.read(API_KEY_FILE)),
         no_color=bool(reader.environment.get("NO_COLOR")),
+        spool_dir=reader.read(SPOOL),
     )
+
+
+def load_reporting(environment: Mapping[str, str] | None = None) -> Reporting:
+    """What a job reports with. Never raises: a wrong setting turns reporting off, and ``warning`` says which."""
+    reader = _Reader({}, os.environ if environment is None else environment)
+    run_id, task_id = _enclosing(reader.environment)
+    try:
+        return Reporting(
+            url=reader.read(URL) or _url_of(reader.read(HOST), reader.read(PORT)),
+            api_key=_only_key(reader.read(API_KEY), reader.read(API_KEY_FILE)),
+            timeout_seconds=reader.read(TIMEOUT),
+            spool_dir=reader.read(SPOOL),
+            enabled=reader.read(REPORT),
+            run_id=run_id,
+            task_id=task_id,
+        )
+    except Misconfigured as exc:
+        return Reporting(
+            url="", api_key=None, timeout_seconds=TIMEOUT.default, spool_dir=SPOOL.default,
+            enabled=False, run_id=run_id, task_id=task_id, warning=exc.detail,
+        )  # fmt: skip
+
+
+def _enclosing(environment: Mapping[str, str]) -> tuple[str | None, int | None]:
+    """The run and the task that this process belongs to; what cannot be one is as good as not there."""
+    run_id, task_id = environment.get(RUN_VARIABLE, ""), environment.get(TASK_VARIABLE, "")
+    return (
+        run_id if re.fullmatch("[0-9a-f]{32}", run_id) else None,
+        int(task_id) if re.fullmatch("[1-9][0-9]{0,15}", task_id) else None,
+    )
+
+
+def child_environment(run_id: str, task_id: int | None) -> dict[str, str]:
+    """The variables that make what a child process reports a part of this run.
+
+    An unknown number is written as empty, so that none from further up shines through.
+    """
+    return {RUN_VARIABLE: run_id, TASK_VARIABLE: "" if task_id is None else str(task_id)}
+
+
+def enter_run(run_id: str, task_id: int | None) -> dict[str, str | None]:
+    """Put a run into this process's own environment, for the children to come. What stood there before is returned."""
+    before = {name: os.environ.get(name) for name in (RUN_VARIABLE, TASK_VARIABLE)}
+    os.environ.update(child_environment(run_id, task_id))
+    return before
+
+
+def restore_run(before: Mapping[str, str | None]) -> None:
+    """Undo ``enter_run``."""
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 class _Reader:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from vain import lifecycle, notices
+from msgspec.structs import replace
+
+from vain import lifecycle
 from vain.clock import now as time_now
+from vain.clock import unix, utc
 from vain.codec import decode, encode
-from vain.errors import Conflict, Flaw, KeyMismatch, NotFound, PreconditionFailed
+from vain.errors import KeyMismatch, NotFound, PreconditionFailed
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
+from vain.saving import RUNNING_SHOWN, Marks, NoMarks, refuse_conflicts, saved
 from vain.selection import parse_sort
 from vain.store import reading
 from vain.store.collected import Remembered
 from vain.store.database import Store
 from vain.store.transaction import Transaction
-from vain.types import Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
+from vain.types import Notice, Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
 
 SCANNED_EVENTS = 2_000
 """Of the log at once, in search of the changes of one task: some 2 MB."""
 PART_BYTES = 128 << 10
 """A list is read and sent in parts of about this size."""
 SWEEP_TASKS = 500
-RUNNING_SHOWN = 20
-DEEPEST_FAMILY = 64
 
 
 class Made(NamedTuple):
@@ -36,47 +38,152 @@ class Made(NamedTuple):
     body: bytes
 
 
-class Tracker:
-    """Creates, changes, finds and deletes tasks. ``clock`` gives the time of day in canonical form."""
+class Report(NamedTuple):
+    """How a change came."""
 
-    def __init__(self, store: Store, clock: Callable[[], Time] = time_now) -> None:
+    ago_seconds: float = 0.0
+    """So long before now it happened: the server was away."""
+    run_id: str | None = None
+    """What the reporter calls its task."""
+    parent_run: str | None = None
+    """What the reporter calls the task that this one is part of."""
+
+
+AT_ONCE = Report()
+
+
+class Follower(Protocol):
+    """Is told on the event loop of what was committed, before whoever changed it gets the answer."""
+
+    def saved(self, task: Task, run_id: str | None, by_client: bool) -> None:
+        """A task was made or changed; ``run_id`` is what its reporter calls it, where that is new."""
+
+    def deleted(self, task_id: int) -> None:
+        """A task is gone."""
+
+
+class Tracker:
+    """Creates, changes, finds and deletes tasks. ``clock`` gives the time of day in canonical form.
+
+    ``marks`` adds what the server itself knows of a task, ``follower`` is told of each change.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], Time] = time_now, marks: Marks | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._marks: Marks = marks or NoMarks()
+        self.follower: Follower | None = None
 
-    async def create(self, draft: TaskDraft, idempotency_key: str | None = None, fingerprint: bytes = b"") -> Made:
+    async def create(
+        self,
+        draft: TaskDraft,
+        idempotency_key: str | None = None,
+        fingerprint: bytes = b"",
+        report: Report = AT_ONCE,
+    ) -> Made:
         """Make a task. With an idempotency key, the same key and body give the same answer for a day.
+
+        What a reporter calls its task is such a key for ever, and gives the task as it is now.
 
         Raises Invalid, Conflict (a key that is taken, an unknown parent), or KeyMismatch.
         """
 
-        def change(transaction: Transaction) -> Made:
+        def change(transaction: Transaction) -> _Changed:
+            if report.run_id is not None and (told := _told_before(transaction, report.run_id)):
+                return _Changed(told, None)
             if idempotency_key is not None and (known := transaction.remembered_as(idempotency_key)):
-                return _replayed(known, fingerprint)
+                return _Changed(_replayed(known, fingerprint), None)
             now = self._clock()
-            task = lifecycle.created(draft, transaction.next_task_id(), now)
-            _refuse_conflicts(transaction, task, None)
-            body = _saved(transaction, task, None, now)
-            if idempotency_key is not None:
+            task = lifecycle.created(_with_parent(transaction, draft, report), transaction.next_task_id(), now,
+                                     _time_of(now, report))  # fmt: skip
+            refuse_conflicts(transaction, task, None)
+            task = self._marks.estimated(transaction, task, None, now)
+            body = saved(transaction, task, None, now)
+            if idempotency_key is not None and report.run_id is None:
                 transaction.remember(idempotency_key, Remembered(fingerprint, task.task_id, body), now)
-            return Made(task.task_id, task.version, body)
+            if report.run_id is not None:
+                transaction.name_run(report.run_id, task.task_id)
+            return _Changed(Made(task.task_id, task.version, body), task)
 
-        return await self._store.write(change)
+        return self._told(await self._store.write(change), report.run_id)
 
-    async def update(self, task_id: int, patch: TaskPatch, versions: Collection[int] | None = None) -> Made:
+    async def update(
+        self, task_id: int, patch: TaskPatch, versions: Collection[int] | None = None, report: Report = AT_ONCE
+    ) -> Made:
         """Set what the patch gives and leave the rest, if the task is at one of these versions.
 
         Raises NotFound, PreconditionFailed, Invalid or Conflict.
         """
 
-        def change(transaction: Transaction) -> Made:
+        def change(transaction: Transaction) -> _Changed:
             now = self._clock()
             before = _found(transaction, task_id, versions)
-            after = lifecycle.patched(before, patch, now)
-            _refuse_conflicts(transaction, after, before)
-            body = _saved(transaction, after, before, now)
-            return Made(task_id, after.version, body)
+            costed = self._marks.costed(before)
+            after = lifecycle.patched(costed, patch, now, _time_of(now, report))
+            # What it cost meanwhile is no change on its own.
+            after = before if after is costed else self._marks.estimated(transaction, after, before, now)
+            refuse_conflicts(transaction, after, before)
+            body = saved(transaction, after, before, now)
+            return _Changed(Made(task_id, after.version, body), after)
 
-        return await self._store.write(change)
+        return self._told(await self._store.write(change))
+
+    async def mark(self, task_id: int, attempt: int, notices: Sequence[Notice] = (), **fields: Any) -> bool:
+        """Set fields of the server's own on a task in progress, with what it has cost until now, and tell why.
+
+        Whether the task is still at that attempt and in progress; if not, nothing happens.
+        """
+
+        def change(transaction: Transaction, now: Time, task: Task) -> Task:
+            return lifecycle.marked(task, now, resources=self._marks.costed(task).resources, **fields)
+
+        return await self._change_running(task_id, attempt, change, notices)
+
+    async def crash(self, task_id: int, attempt: int) -> bool:
+        """The process that did the work is gone without a word; False if the task has ended meanwhile."""
+
+        def change(transaction: Transaction, now: Time, task: Task) -> Task:
+            return lifecycle.crashed(self._marks.costed(task), now)
+
+        return await self._change_running(task_id, attempt, change)
+
+    async def finish_attached(self, task_id: int, attempt: int) -> bool:
+        """A process that was only watched is gone; nobody knows its exit code."""
+        message = "The process has ended; how is not known."
+
+        def change(transaction: Transaction, now: Time, task: Task) -> Task:
+            patch = TaskPatch(status="completed", message=message)
+            return lifecycle.patched(self._marks.costed(task), patch, now)
+
+        return await self._change_running(task_id, attempt, change)
+
+    async def _change_running(
+        self,
+        task_id: int,
+        attempt: int,
+        change: Callable[[Transaction, Time, Task], Task],
+        notices: Sequence[Notice] = (),
+    ) -> bool:
+        def run(transaction: Transaction) -> _Changed | None:
+            task = transaction.task(task_id)
+            if task is None or task.status != "in-progress" or task.attempt != attempt:
+                return None
+            now = self._clock()
+            after = change(transaction, now, task)
+            body = saved(transaction, after, task, now) if after != task else b""
+            for notice in notices:
+                transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))
+            return _Changed(Made(task_id, after.version, body), after)
+
+        changed = await self._store.write(run)
+        if changed is not None:
+            self._told(changed, by_client=False)
+        return changed is not None
+
+    def _told(self, changed: _Changed, run_id: str | None = None, by_client: bool = True) -> Made:
+        if self.follower is not None and changed.task is not None:
+            self.follower.saved(changed.task, run_id, by_client)
+        return changed.made
 
     async def delete(self, task_id: int, versions: Collection[int] | None = None) -> None:
         """Remove a task, if it is at one of these versions; its children lose their parent.
@@ -92,6 +199,8 @@ class Tracker:
             transaction.delete(task, now)
 
         await self._store.write(change)
+        if self.follower is not None:
+            self.follower.deleted(task_id)
 
     def at_hand(self, task_id: int) -> Made | None:
         """A task as it is stored, if it changed lately; None says nothing. Raises NotFound if it was deleted lately."""
@@ -151,7 +260,7 @@ class Tracker:
             now = self._clock()
             due = transaction.due(now, SWEEP_TASKS)
             for task in due:
-                _saved(transaction, lifecycle.overdue_marked(task, now), task, now)
+                saved(transaction, lifecycle.overdue_marked(task, now), task, now)
             return len(due)
 
         has_due = await self._store.read(partial(reading.has_due, now=self._clock()))
@@ -176,6 +285,37 @@ class Tracker:
                 if version is not None and decode(reading.Change, part[-1]).version >= version:
                     return
 
+    async def add_log(self, task_id: int, body: bytes, offset: int | None = None) -> None:
+        """Add to a task's output what it does not have yet; ``offset`` is where ``body`` begins, None: at its end.
+
+        Only the last ``LARGEST_LOG_BYTES`` are kept. Raises NotFound.
+        """
+
+        def change(transaction: Transaction) -> None:
+            _found(transaction, task_id, None)
+            end = transaction.log_end(task_id)
+            begin = end if offset is None else offset
+            fresh = body[max(0, end - begin) :]
+            if fresh:
+                transaction.add_log(task_id, max(begin, end), fresh)
+
+        await self._store.write(change)
+
+    async def log(self, task_id: int, after: int = 0) -> tuple[int, bytes]:
+        """The kept output from an offset on, and where it begins. Raises NotFound."""
+        found = await self._store.read(partial(reading.log, task_id=task_id, after=after))
+        if found is None:
+            raise NotFound(f"There is no task {task_id}.")
+        return found
+
+    async def started(self) -> list[tuple[Task, str | None]]:
+        """All tasks in progress, with what their reporters call them."""
+        return await self._store.read(reading.started)
+
+    async def durations(self, task: Task, limit: int) -> list[float]:
+        """Seconds that the last runs of the same key or name took to succeed."""
+        return await self._store.read(partial(reading.durations, task=task, limit=limit))
+
     async def run_before(self, task: Task) -> Task | None:
         """The run before this one, of the same key or name; None if there is none."""
         return await self._store.read(partial(reading.run_before, task=task))
@@ -199,44 +339,35 @@ def _found(transaction: Transaction, task_id: int, versions: Collection[int] | N
     return task
 
 
-def _saved(transaction: Transaction, task: Task, previous: Task | None, now: Time) -> bytes:
-    """Store the task with its event and what should be told of it, and return its JSON."""
-    if task is previous:
-        return encode(task)
-    body = transaction.save(task, previous, now)
-    for notice in notices.of_task(task, previous, "updated" if previous else "created"):
-        transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))
-    return body
+class _Changed(NamedTuple):
+    made: Made
+    task: Task | None
+    """None: it was an answer given before."""
+
+
+def _told_before(transaction: Transaction, run_id: str) -> Made | None:
+    task_id = transaction.task_of_run(run_id)
+    task = None if task_id is None else transaction.task(task_id)
+    return None if task is None else Made(task.task_id, task.version, encode(task))
+
+
+def _time_of(now: Time, report: Report) -> Time:
+    return utc(unix(now) - report.ago_seconds) if report.ago_seconds else now
+
+
+def _with_parent(transaction: Transaction, draft: TaskDraft, report: Report) -> TaskDraft:
+    """A parent that is unknown to a reporter is no reason to lose its report."""
+    parent_id = draft.parent_id
+    if isinstance(parent_id, int) and report.run_id is not None and transaction.task(parent_id) is None:
+        parent_id = None
+    if not isinstance(parent_id, int) and report.parent_run is not None:
+        parent_id = transaction.task_of_run(report.parent_run)
+        if parent_id is not None and transaction.task(parent_id) is None:
+            parent_id = None
+    return replace(draft, parent_id=parent_id) if parent_id != draft.parent_id else draft
 
 
 def _replayed(known: Remembered, given: bytes) -> Made:
     if known.fingerprint != given:
         raise KeyMismatch("This Idempotency-Key was used before with another body.")
     return Made(known.task_id, 1, known.body)
-
-
-def _refuse_conflicts(transaction: Transaction, task: Task, previous: Task | None) -> None:
-    """A key belongs to one unfinished task; a parent exists and is no descendant."""
-    if task.key is not None and task.status != "completed":
-        holder = transaction.unfinished_with_key(task.key)
-        if holder is not None and holder.task_id != task.task_id:
-            detail = f"Task {holder.task_id} is not completed and has this key."
-            raise Conflict(f"key: {detail}", [Flaw(detail, pointer="/key")])
-    if task.parent_id is not None and (previous is None or task.parent_id != previous.parent_id):
-        _refuse_family(transaction, task)
-
-
-def _refuse_family(transaction: Transaction, task: Task) -> None:
-    ancestor = task.parent_id
-    for _ in range(DEEPEST_FAMILY):
-        if ancestor is None:
-            return
-        if ancestor == task.task_id:
-            break
-        parent = transaction.task(ancestor)
-        if parent is None:
-            detail = f"There is no task {ancestor}."
-            raise Conflict(f"parent_id: {detail}", [Flaw(detail, pointer="/parent_id")])
-        ancestor = parent.parent_id
-    detail = f"A task may not stand below itself, nor deeper than {DEEPEST_FAMILY} levels."
-    raise Conflict(f"parent_id: {detail}", [Flaw(detail, pointer="/parent_id")])

@@ -106,7 +106,9 @@ class Running:
 @contextmanager
 def running(folder: Path, dashboard: DashboardLoader | None = None, **options: object) -> Iterator[Running]:
     """A server on a free port, until the block ends."""
-    known = settings.load({"data": folder, "port": 0, "interval": 0.2, "no-browser": True, **options}, {})
+    known = settings.load(
+        {"data": folder, "port": 0, "interval": 0.2, "no-browser": True, "spool": folder / "spool", **options}, {}
+    )
     started: Future[tuple[Server, asyncio.AbstractEventLoop]] = Future()
     ended = threading.Event()
     thread = threading.Thread(target=lambda: run_on_loop(_serve(Server(known, dashboard), started, ended)))

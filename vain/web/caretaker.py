@@ -1,4 +1,4 @@
-"""What happens by the clock: tasks go overdue, keys expire, stalled clients are closed, charts are sent again."""
+"""What happens by the clock: tasks go overdue or stale, keys expire, clients are closed, charts are sent again."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ CHARTS_SECONDS = 2.0
 TRENDS_SECONDS = 10.0
 """The trends change with every sample; they are sent no more often than this unless a task changed."""
 UPKEEP_SECONDS = 60.0
+INBOX_SECONDS = 2.0
 IDEMPOTENCY_SECONDS = 86_400.0
 
 
@@ -43,6 +44,7 @@ class Caretaker:
             (self._check_clients, CHECK_SECONDS),
             (self._send_charts, CHARTS_SECONDS),
             (self._keep_up, UPKEEP_SECONDS),
+            (self._services.inbox.sweep, INBOX_SECONDS),
         ):
             self._chores.append(asyncio.create_task(_repeat(chore, period)))
 
@@ -54,6 +56,8 @@ class Caretaker:
 
     async def _sweep(self) -> None:
         await self._services.tracker.sweep()
+        await self._services.vigil.sweep()
+        await self._services.pinging.sweep()
         await asyncio.to_thread(self._services.keys.refresh)
         self._desk.end_unadmitted()
 
@@ -79,7 +83,7 @@ class Caretaker:
         await asyncio.to_thread(self._services.keys.save_use)
 
 
-async def _repeat(chore: Callable[[], Awaitable[None]], period_seconds: float) -> None:
+async def _repeat(chore: Callable[[], Awaitable[object]], period_seconds: float) -> None:
     while True:
         await asyncio.sleep(period_seconds)
         try:

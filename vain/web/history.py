@@ -16,6 +16,7 @@ from vain.codec import decode, encode
 from vain.errors import Flaw, Malformed, NotAcceptable
 from vain.quality import Cause, Span
 from vain.store.metrics.store import MetricStore
+from vain.store.metrics.task_series import is_of_task
 from vain.types import LARGEST_INTEGER, TABLE_TYPES, Task
 from vain.web.http import JSON, Request, Response, whole_number
 from vain.web.services import Services
@@ -117,7 +118,8 @@ async def _asked(services: Services, request: Request) -> _Asked:
     after, before = await _span(services, given, now)
     points = whole_number(given, "points", 0, 1, LARGEST_INTEGER) if "points" in given else None
     metrics = patterns.parsed(given["metrics"]) if "metrics" in given else None
-    query = MetricQuery(after, before, metrics, points)
+    tasks = (int(given["task_id"]),) if "task_id" in given else ()
+    query = MetricQuery(after, before, metrics, points, tasks=tasks)
     form = _format(given.get("format"), request.headers.get("Accept"))
     baseline = None
     if "baseline" in given:
@@ -128,14 +130,14 @@ async def _asked(services: Services, request: Request) -> _Asked:
 
 
 async def _span(services: Services, given: Mapping[str, str], now: float) -> tuple[float, float]:
+    """The window; without one the task's own time, or the last minutes."""
+    begin, end = None, now
     if "task_id" in given:
-        for name in ("after", "before"):
-            if name in given:
-                raise _malformed(name, "The task's own time is taken; leave out either this or 'task_id'.")
         task_id = whole_number(given, "task_id", 0, 1, LARGEST_INTEGER)
-        return _time_of(decode(Task, (await services.tracker.get(task_id)).body), now)
-    before = seconds_of(given["before"], now, "before") if "before" in given else now
-    after = seconds_of(given["after"], now, "after") if "after" in given else before - DEFAULT_SECONDS
+        begin, end = _time_of(decode(Task, (await services.tracker.get(task_id)).body), now)
+    before = seconds_of(given["before"], now, "before") if "before" in given else end
+    after = seconds_of(given["after"], now, "after") if "after" in given else begin
+    after = before - DEFAULT_SECONDS if after is None else after
     if not after < before:
         raise _malformed("after", "It must be earlier than 'before'.")
     return after, before
@@ -157,11 +159,11 @@ async def _baseline(services: Services, given: Mapping[str, str], query: MetricQ
         if earlier is None:
             raise _malformed("baseline", "There is no earlier run of this task's key or name.")
         after, before = _time_of(earlier, query.after)
-        return MetricQuery(after, before, query.metrics, query.points)
+        return MetricQuery(after, before, query.metrics, query.points, tasks=(earlier.task_id,))
     shift = length
     if text != "previous":
         shift = -_seconds(text)
-    return MetricQuery(query.after - shift, query.before - shift, query.metrics, query.points)
+    return MetricQuery(query.after - shift, query.before - shift, query.metrics, query.points, tasks=query.tasks)
 
 
 def _seconds(text: str) -> float:
@@ -196,12 +198,17 @@ def _json(store: MetricStore, asked: _Asked) -> bytes:
         query = asked.baseline
         if window.is_reduced:
             # The same step, so that point can be laid upon point; a longer one if that would be too many.
-            query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds)
+            query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds, query.tasks)
         baseline = _answer(query, store.window(query))
     fields = {name: getattr(answer, name) for name in WindowAnswer.__struct_fields__}
     known = store.labels()
     labels = {name: Raw(known[name].encode()) for name in answer.series if name in known}
+    labels |= {name: Raw(_task_label(name)) for name in answer.series if is_of_task(name)}
     return encode(HistoryAnswer(**fields, labels=labels, baseline=baseline, extent=store.extent()))
+
+
+def _task_label(series: str) -> bytes:
+    return encode({"task_id": series.partition(":")[2]})
 
 
 def _answer(query: MetricQuery, window: MetricWindow) -> WindowAnswer:

@@ -46,7 +46,7 @@ class Match(Struct, frozen=True):
 class Routes:
     """Finds the endpoints of a path. A part in braces matches one segment; ``{..._id}`` only a number.
 
-    It is the last part, or the last but one.
+    It is the last part, or the last but one, or both are.
     """
 
     def __init__(self, table: Mapping[str, Mapping[str, Endpoint]]) -> None:
@@ -54,8 +54,12 @@ class Routes:
         self._exact = {path: Match(methods) for path, methods in table.items() if "{" not in path}
         self._parents: dict[tuple[str, str], tuple[str, Mapping[str, Endpoint]]] = {}
         """By what stands before and behind the part in braces."""
+        self._pairs: dict[str, Mapping[str, Endpoint]] = {}
+        """Paths that end with two parts in braces, by what stands before."""
         for path, methods in table.items():
-            if "{" in path:
+            if path.count("{") == 2:
+                self._pairs[path.partition("{")[0]] = methods
+            elif "{" in path:
                 before, _, rest = path.partition("{")
                 part, _, behind = rest.partition("}")
                 self._parents[before, behind] = part, methods
@@ -70,6 +74,8 @@ class Routes:
         if found is None:
             parent, _, middle = parent.rpartition("/")
             found = self._found(f"{parent}/", middle, f"/{segment}")
+            if found is None and middle and segment and (pair := self._pairs.get(f"{parent}/")):
+                return Match(pair, (middle, segment))
         return found
 
     def _found(self, before: str, segment: str, behind: str) -> Match | None:

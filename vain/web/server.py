@@ -11,8 +11,10 @@ import signal
 import socket
 import webbrowser
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPServerConnectionDelegate
@@ -23,11 +25,16 @@ from vain import source
 from vain.errors import Misconfigured
 from vain.history import History
 from vain.hub import Hub
+from vain.identity import boot_id
+from vain.inbox import Inbox
+from vain.marks import ServerMarks
 from vain.monitor import Monitor
 from vain.notifier import ErrorNotices, Notifier
 from vain.past import Past
+from vain.pinging import Pinging
 from vain.recorder import Recorder
 from vain.sampler import Sampler
+from vain.sampler.processes import ProcessTrees
 from vain.samples import Sample
 from vain.settings import Settings
 from vain.source import LocalSource
@@ -38,7 +45,9 @@ from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 from vain.tracker import Tracker
 from vain.types import Event
+from vain.vigil import Vigil
 from vain.visuals import Charts
+from vain.watch import Watch
 from vain.web.caretaker import Caretaker
 from vain.web.desk import Desk
 from vain.web.events import Fanout
@@ -118,7 +127,7 @@ class Server:
 
     async def _start(self) -> None:
         settings = self._settings
-        loop = self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         keys = KeyRing.open(settings.data_dir)
         self._ends.append(keys.close)
         require_key(settings.host, keys)
@@ -126,15 +135,7 @@ class Server:
         self._ends.extend(opened.close for opened in sockets)
         self.port = sockets[0].getsockname()[1]
 
-        store = Store(settings.data_dir, self._publish)
-        self._ends.append(lambda: asyncio.to_thread(store.close))
-        self._hub = Hub(store.epoch, store.seq)
-        self._notifier = Notifier(store, self._hub, settings.interval_seconds)
-        self._ends.append(self._notifier.close)
-        errors = ErrorNotices(self._notifier, loop)
-        logging.getLogger("vain").addHandler(errors)
-        self._ends.append(lambda: logging.getLogger("vain").removeHandler(errors))
-
+        store = self._open_store()
         metrics = self._open_metrics()
         sampler = Sampler(settings.data_dir)
         self._ends.append(sampler.close)
@@ -142,18 +143,34 @@ class Server:
         self._ends.append(lambda: asyncio.to_thread(recorder.close))
         past = Past(metrics)
         self._ends.append(lambda: asyncio.to_thread(past.close))
+        watch = Watch(ProcessTrees(), socket.gethostname(), boot_id(), self._on_gone_elsewhere)
+        self._ends.append(watch.close)
         monitor = Monitor(
             sampler,
             recorder,
             settings.interval_seconds,
             lambda: store.counts,
             self._on_sample_elsewhere,
+            watch=watch,
         )
-        tracker = Tracker(store)
+        tracker, vigil, pinging = await self._follow_tasks(store, watch)
+        inbox = Inbox(settings.spool_dir, tracker, partial(_is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
         gate = Gate((*settings.allow_hosts, settings.host), self.port, keys)
         self._services = Services(
-            tracker, monitor, past, self._notifier, self._hub, charts, keys, gate, _assets(), SampleJson()
+            tracker,
+            vigil,
+            pinging,
+            inbox,
+            monitor,
+            past,
+            self._notifier,
+            self._hub,
+            charts,
+            keys,
+            gate,
+            _assets(),
+            SampleJson(),
         )
         fanout = Fanout(self._hub, store)
         self._desk = self._make_desk(fanout)
@@ -170,6 +187,25 @@ class Server:
         self._ends.append(lambda: source.use(None))
         self._ends.append(self._desk.mounts.stop)
         self._take_requests(sockets, fanout)
+
+    def _open_store(self) -> Store:
+        store = Store(self._settings.data_dir, self._publish)
+        self._ends.append(lambda: asyncio.to_thread(store.close))
+        self._hub = Hub(store.epoch, store.seq)
+        self._notifier = Notifier(store, self._hub, self._settings.interval_seconds)
+        self._ends.append(self._notifier.close)
+        errors = ErrorNotices(self._notifier, self._loop)
+        logging.getLogger("vain").addHandler(errors)
+        self._ends.append(lambda: logging.getLogger("vain").removeHandler(errors))
+        return store
+
+    async def _follow_tasks(self, store: Store, watch: Watch) -> tuple[Tracker, Vigil, Pinging]:
+        tracker = Tracker(store, marks=ServerMarks(watch.costs))
+        vigil, pinging = Vigil(tracker, watch), Pinging(store, tracker)
+        await vigil.start()
+        self._ends.append(vigil.close)
+        await pinging.start()
+        return tracker, vigil, pinging
 
     def _open_metrics(self) -> MetricStore:
         settings = self._settings
@@ -217,7 +253,13 @@ class Server:
         """Called in the monitor's thread."""
         self._loop.call_soon_threadsafe(self._on_sample, sample)
 
+    def _on_gone_elsewhere(self, task_id: int, attempt: int, kind: str) -> None:
+        """Called in the monitor's thread."""
+        self._loop.call_soon_threadsafe(lambda: self._services.vigil.gone(task_id, attempt, kind))
+
     def _on_sample(self, sample: Sample) -> None:
+        if sample.period_seconds is None:
+            self._services.vigil.resumed()  # it is the first, or the machine slept
         self._notifier.judge(sample)
         body = self._services.sample_json(sample)
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
@@ -292,6 +334,14 @@ def _why_not_listening(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"Port {port} of {host} is reserved for the administrator; --port names another."
     return f"vAIn cannot listen on {host}, port {port}: {error.strerror or error}."
+
+
+def _is_address_of(settings: Settings, port: int, url: str) -> bool:
+    """Whether a report that was meant for this address is for this server."""
+    parts = urlsplit(url)
+    host, default = parts.hostname or "", 443 if parts.scheme == "https" else 80
+    names = {*LOOPBACK, *LOOPBACK.values(), settings.host, *settings.allow_hosts, socket.gethostname()}
+    return (parts.port or default) == port and host in names
 
 
 def _session_secret(folder: Path) -> bytes:

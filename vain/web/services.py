@@ -8,12 +8,15 @@ from msgspec import Struct
 
 from vain.codec import encode
 from vain.hub import Hub
+from vain.inbox import Inbox
 from vain.monitor import Monitor
 from vain.notifier import Notifier
 from vain.past import Past
+from vain.pinging import Pinging
 from vain.samples import Sample
 from vain.store.keys import KeyRing
 from vain.tracker import Tracker
+from vain.vigil import Vigil
 from vain.visuals import Charts
 from vain.web.gate import Gate
 
@@ -42,6 +45,9 @@ class Services(Struct, frozen=True):
     """Shared by all handlers; they keep no state of their own."""
 
     tracker: Tracker
+    vigil: Vigil
+    pinging: Pinging
+    inbox: Inbox
     monitor: Monitor
     past: Past
     notifier: Notifier

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vain.errors import NotFound
-from vain.types import LARGEST_IMPORT_BYTES
-from vain.web import history, login, notifications, performance, tasks, visualizations
+from vain.types import LARGEST_IMPORT_BYTES, LARGEST_LOG_BYTES
+from vain.web import history, login, notifications, performance, pings, tasks, visualizations
 from vain.web.http import Request, Response
 from vain.web.routes import Endpoint, Routes
 from vain.web.services import Services
@@ -23,6 +23,13 @@ def table() -> Routes:
                 "DELETE": Endpoint(tasks.delete_task, "write"),
             },
             "/tasks/{task_id}/history": {"GET": Endpoint(tasks.show_changes, "read")},
+            "/tasks/{task_id}/log": {
+                "GET": Endpoint(tasks.show_log, "read"),
+                "POST": Endpoint(tasks.add_log, "write", pings.TAKES, LARGEST_LOG_BYTES),
+            },
+            "/tasks/beats": {"POST": Endpoint(tasks.take_beats, "write")},
+            "/ping/{key}": {"POST": Endpoint(pings.take_ping, "write", pings.TAKES)},
+            "/ping/{key}/{word}": {"POST": Endpoint(pings.take_ping, "write", pings.TAKES)},
             "/performance": {"GET": Endpoint(performance.show, "read")},
             "/performance/history": {
                 "GET": Endpoint(history.show, "read"),

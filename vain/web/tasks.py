@@ -1,18 +1,26 @@
-"""``/tasks`` and ``/tasks/{task_id}``."""
+"""``/tasks``, ``/tasks/{task_id}``, and what the processes that do the work send: that they live, what they put out."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable
+from typing import Annotated
 
-from vain.codec import decode
+from msgspec import Meta, Struct
+
+from vain.codec import decode, encode
 from vain.errors import Flaw, Malformed
-from vain.tracker import Made, fingerprint
-from vain.types import TaskDraft, TaskPatch
-from vain.web.http import Request, Response
+from vain.tracker import Made, Report, fingerprint
+from vain.types import LARGEST_INTEGER, TaskDraft, TaskId, TaskPatch
+from vain.web.http import Request, Response, whole_number
 from vain.web.services import Services
 
 LONGEST_KEY = 255
+MOST_BEATS = 1_000
+LONGEST_AGO_SECONDS = 30 * 86_400.0
+LONGEST_BEAT_SECONDS = 3_600.0
+SECONDS = re.compile(r"\d{1,7}(\.\d{1,6})?", re.ASCII)
+RUN_ID = re.compile(r"[0-9a-f]{32}(-\d)?", re.ASCII)
 ENTITY_TAG = re.compile(r'"(?P<task_id>\d{1,16})-(?P<version>\d{1,16})"')
 
 
@@ -33,7 +41,9 @@ async def create_task(services: Services, request: Request) -> Response:
     request.parameters()
     key = _idempotency_key(request)
     draft = decode(TaskDraft, request.body)
-    made = await services.tracker.create(draft, key, fingerprint(request.body) if key else b"")
+    report = Report(_ago_seconds(request), _run_id(request, key), request.headers.get("Vain-Parent-Run"))
+    made = await services.tracker.create(draft, key, fingerprint(request.body) if key else b"", report)
+    _expect_beats(services, request, made)
     return _task(made, 201, {"Location": f"/tasks/{made.task_id}"})
 
 
@@ -57,7 +67,9 @@ async def show_changes(services: Services, request: Request, task_id: int) -> Re
 async def update_task(services: Services, request: Request, task_id: int) -> Response:
     """Set the fields that are given; the others stay."""
     request.parameters()
-    made = await services.tracker.update(task_id, decode(TaskPatch, request.body), _expected(request, task_id))
+    patch, report = decode(TaskPatch, request.body), Report(_ago_seconds(request))
+    made = await services.tracker.update(task_id, patch, _expected(request, task_id), report)
+    _expect_beats(services, request, made)
     return _task(made, 200, {})
 
 
@@ -65,6 +77,43 @@ async def delete_task(services: Services, request: Request, task_id: int) -> Res
     """Delete one task: 204, and 404 ever after."""
     request.parameters()
     await services.tracker.delete(task_id, _expected(request, task_id))
+    return Response(status=204)
+
+
+class Beats(Struct, frozen=True, forbid_unknown_fields=True):
+    """The tasks of a process that lives."""
+
+    tasks: Annotated[list[TaskId], Meta(max_length=MOST_BEATS)]
+
+
+class BeatsAnswer(Struct, frozen=True):
+    """Those of them that are not in progress, or not known."""
+
+    unknown: list[int]
+
+
+def take_beats(services: Services, request: Request) -> Response:
+    """The process that does these tasks lives; nothing is said of how far they are."""
+    request.parameters()
+    return Response(encode(BeatsAnswer(services.vigil.beat(decode(Beats, request.body).tasks))))
+
+
+async def show_log(services: Services, request: Request, task_id: int) -> Response:
+    """The end of a task's output, from a position on; the headers say which part of all of it this is."""
+    after = whole_number(request.parameters("after"), "after", 0, 0, LARGEST_INTEGER)
+    begin, body = await services.tracker.log(task_id, after)
+    headers = {"Vain-Log-Offset": str(begin), "Vain-Log-End": str(begin + len(body))}
+    return Response(body, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+async def add_log(services: Services, request: Request, task_id: int) -> Response:
+    """More of a task's output: 204. With ``Vain-Log-Offset`` what is there already is not taken twice."""
+    request.parameters()
+    given = request.headers.get("Vain-Log-Offset")
+    offset = (
+        None if given is None else whole_number({"Vain-Log-Offset": given}, "Vain-Log-Offset", 0, 0, LARGEST_INTEGER)
+    )
+    await services.tracker.add_log(task_id, request.body, offset)
     return Response(status=204)
 
 
@@ -96,6 +145,33 @@ def _expected(request: Request, task_id: int) -> set[int] | None:
     tags = (ENTITY_TAG.fullmatch(tag.strip()) for tag in text.split(","))
     # A tag that is not one of ours, or of another task, matches nothing.
     return {int(tag["version"]) for tag in tags if tag and int(tag["task_id"]) == task_id}
+
+
+def _ago_seconds(request: Request) -> float:
+    """So long ago it happened, since the server was away."""
+    return _header_seconds(request, "Vain-Ago", LONGEST_AGO_SECONDS) or 0.0
+
+
+def _expect_beats(services: Services, request: Request, made: Made) -> None:
+    seconds = _header_seconds(request, "Vain-Beat-Seconds", LONGEST_BEAT_SECONDS)
+    if seconds:
+        services.vigil.expect_beats(made.task_id, seconds)
+
+
+def _header_seconds(request: Request, name: str, most: float) -> float | None:
+    text = request.headers.get(name)
+    if text is None:
+        return None
+    if SECONDS.fullmatch(text) and float(text) <= most:
+        return float(text)
+    detail = f"{name}: a number of seconds from 0 to {most:g} is expected."
+    raise Malformed(detail, [Flaw(detail, parameter=name)])
+
+
+def _run_id(request: Request, key: str | None) -> str | None:
+    """What a reporter of ours calls its task: its key, where that has the form of one."""
+    run_id = (key or "").rpartition("/")[2]
+    return run_id if RUN_ID.fullmatch(run_id) else None
 
 
 def _idempotency_key(request: Request) -> str | None:

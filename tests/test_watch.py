@@ -1,0 +1,153 @@
+"""The watch over the processes of tasks, with trees that a test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from vain.accounting import Look, Watched
+from vain.clock import utc
+from vain.samples import Attribution, Sample
+from vain.types import Resources, Task, TaskSource
+from vain.watch import GONE_SECONDS, Watch
+
+HERE, BOOT = "here", "boot-1"
+T0 = 1_800_000_000.0
+SAMPLE = Sample(1.0, 2.0, 3.0, 4.0, utc(T0), HERE, period_seconds=1.0)
+
+
+class Trees:
+    """Finds every process with the same figures, but for what a test sets."""
+
+    def __init__(self) -> None:
+        self.figures: dict[int, dict[str, Any]] = {}
+        self.asked: list[Watched] = []
+
+    def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]:
+        self.asked = list(watched)
+        looks = [
+            Look(**{"key": w.key, "alive": True, "cpu_percent": 50.0, **self.figures.get(w.key, {})}) for w in watched
+        ]
+        return looks, Attribution(cpu_share=0.5) if watched else None
+
+    def close(self) -> None: ...
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.trees = Trees()
+        self.gone: list[tuple[int, int, str]] = []
+        self.watch = Watch(self.trees, HERE, BOOT, lambda *run: self.gone.append(run), lambda: self.now)
+
+    def look(self, seconds: float = 1.0) -> tuple[Sample, Any]:
+        self.now += seconds
+        return self.watch.look(SAMPLE)
+
+
+def task(number: int = 7, began: float = T0, **source: Any) -> Task:
+    known = {"host": HERE, "pid": 12, "pid_started_at": utc(began), "boot_id": BOOT, "kind": "python", **source}
+    return Task(number, "x", "in-progress", "medium", utc(T0), started_at=utc(T0), source=TaskSource(**known))
+
+
+def test_only_tasks_of_this_machine_and_boot_are_watched() -> None:
+    bench = Bench()
+    for number, source in enumerate(({}, {"host": "there"}, {"boot_id": "boot-0"}, {"pid": None}), start=1):
+        bench.watch.follow(task(number, **source), None)
+    bench.look()
+    assert [watched.key for watched in bench.trees.asked] == [1]
+
+
+def test_what_is_used_is_in_the_costs_the_series_and_the_sample() -> None:
+    bench = Bench()
+    bench.watch.follow(replace(task(), progress=40.0), "run")
+    bench.trees.figures[7] = {"cpu_seconds": 3.0, "rss_bytes": 500, "threads": 2}
+    sample, used = bench.look()
+    assert bench.watch.costs[7].resources.cpu_seconds == 3.0
+    assert used[7]["task.cpu_percent"] == 50.0 and used[7]["task.progress_percent"] == 40.0
+    assert used[7]["task.memory_bytes"] == 500 and used[7]["task.gpu_percent"] is None
+    assert sample.attribution is not None and sample.attribution.cpu_share == 0.5
+    assert [(use.task_id, use.rss_peak_bytes) for use in sample.attribution.tasks] == [(7, 500)]
+
+
+def test_without_tasks_nothing_is_attributed() -> None:
+    sample, used = Bench().look()
+    assert sample.attribution is None and used == {}
+
+
+def test_a_process_that_is_gone_is_told_once_after_its_grace() -> None:
+    bench = Bench()
+    bench.watch.follow(task(), None)
+    bench.look()
+    bench.trees.figures[7] = {"alive": False}
+    for _ in range(int(GONE_SECONDS)):
+        bench.look()
+        assert bench.gone == []
+    bench.look()
+    bench.look()
+    assert bench.gone == [(7, 1, "python")]
+
+
+def test_a_process_that_cannot_be_told_of_is_not_gone() -> None:
+    bench = Bench()
+    bench.watch.follow(task(), None)
+    bench.trees.figures[7] = {"alive": None}
+    for _ in range(60):
+        bench.look()
+    assert bench.gone == []
+
+
+def test_the_last_figures_of_a_process_that_is_gone_stay() -> None:
+    bench = Bench()
+    bench.watch.follow(task(), None)
+    bench.trees.figures[7] = {"cpu_seconds": 3.0, "rss_bytes": 5}
+    bench.look()
+    bench.trees.figures[7] = {"alive": False, "cpu_percent": None}
+    _, used = bench.look()
+    assert bench.watch.costs[7].resources.cpu_seconds == 3.0 and used == {}
+
+
+def test_what_ends_is_forgotten() -> None:
+    bench = Bench()
+    bench.watch.follow(task(), None)
+    bench.look()
+    bench.watch.follow(replace(task(), status="completed"), None)
+    _, used = bench.look()
+    assert (bench.watch.costs, used, bench.trees.asked) == ({}, {}, [])
+
+
+def test_a_process_of_the_tasks_own_counts_whole_and_an_older_one_from_now() -> None:
+    bench = Bench()
+    bench.watch.follow(task(1, began=T0 - 1), None)
+    bench.watch.follow(task(2, began=T0 - 3_600), None)
+    bench.look()
+    assert [watched.whole for watched in bench.trees.asked] == [True, False]
+    assert bench.watch.costs[1].resources.since is None
+    assert bench.watch.costs[2].resources.since == SAMPLE.timestamp
+
+
+def test_costs_from_before_a_restart_go_on() -> None:
+    bench = Bench()
+    earlier = Resources(cpu_seconds=10.0, since=utc(T0))
+    bench.watch.follow(replace(task(began=T0 - 3_600), resources=earlier), "run")
+    bench.trees.figures[7] = {"cpu_seconds": 1.0}
+    bench.look()
+    saved = replace(task(began=T0 - 3_600), resources=bench.watch.costs[7].resources)
+    bench.watch.follow(saved, None)
+    bench.look()
+    assert bench.watch.costs[7].resources.cpu_seconds == 11.0
+    assert bench.trees.asked[0].run_id == "run", "the name of a run stays known"
+
+
+def test_another_attempt_begins_anew() -> None:
+    bench = Bench()
+    bench.watch.follow(task(), None)
+    bench.trees.figures[7] = {"cpu_seconds": 5.0, "rss_bytes": 900}
+    bench.look()
+    bench.watch.follow(replace(task(), attempt=2), None)
+    bench.trees.figures[7] = {"cpu_seconds": 1.0, "rss_bytes": 100}
+    bench.look()
+    cost = bench.watch.costs[7]
+    assert (cost.attempt, cost.resources.cpu_seconds, cost.resources.rss_peak_bytes) == (2, 1.0, 100)

@@ -1,0 +1,85 @@
+"""Reports that were left in the spool: their process ended while the server was away.
+
+The spool is a folder of this user's. What is meant for this server is taken from it, in the order in which it began,
+and each report exactly once: it is removed after its task was stored, and a second time finds the task by its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from vain.clock import Clock
+from vain.codec import convert
+from vain.errors import Conflict, Invalid, Malformed, NotFound, VainError
+from vain.spool import Abandoned, RunReport, abandoned, folded
+from vain.tracker import Report, Tracker
+from vain.types import TaskDraft, TaskPatch
+
+MOST_AT_ONCE = 100
+"""Files of the spool that are read together, so that runs of several processes come in the order of their beginning."""
+
+logger = logging.getLogger(__name__)
+
+
+class Inbox:
+    """``is_ours`` says whether an address that a report was meant for is this server's. Belongs to the event loop."""
+
+    def __init__(self, folder: Path, tracker: Tracker, is_ours: Callable[[str], bool], wall: Clock = time.time) -> None:
+        self._folder, self._tracker, self._is_ours, self._wall = folder, tracker, is_ours, wall
+
+    async def sweep(self) -> int:
+        """Take what was left. Returns how many tasks it was of."""
+        files = await asyncio.to_thread(self._left)
+        try:
+            reports = [(report, file) for file in files for report in folded(await asyncio.to_thread(file.records))]
+            reports.sort(key=lambda pair: pair[0].began_at)
+            kept = set[int]()
+            for report, file in reports:
+                if not await self._take(report):
+                    kept.add(id(file))
+            for file in files:
+                if id(file) not in kept:
+                    await asyncio.to_thread(file.remove)
+            return len(reports)
+        finally:
+            for file in files:
+                file.release()
+
+    def _left(self) -> list[Abandoned]:
+        files: list[Abandoned] = []
+        for file in abandoned(self._folder):
+            if self._is_ours(file.url) and len(files) < MOST_AT_ONCE:
+                files.append(file)
+            else:
+                file.release()
+        return files
+
+    async def _take(self, report: RunReport) -> bool:
+        """Whether it is done with: also if it can never be stored."""
+        try:
+            await self._store(report)
+        except (NotFound, Conflict, Invalid, Malformed) as error:
+            logger.warning("What was left of a run is given up: %s", error.detail)
+        except VainError as error:
+            logger.warning("A report from the spool must wait: %s", error.detail)
+            return False
+        return True
+
+    async def _store(self, report: RunReport) -> None:
+        now = self._wall()
+        draft = convert(TaskDraft, report.draft)
+        how = Report(max(0.0, now - report.began_at), report.run_id, report.parent_run_id)
+        try:
+            made = await self._tracker.create(draft, report=how)
+        except Conflict:
+            # Another run of the same job is under way: this one is told without the job's key.
+            made = await self._tracker.create(convert(TaskDraft, {**report.draft, "key": None}), report=how)
+        if report.patch:
+            how = Report(max(0.0, now - report.changed_at), report.run_id)
+            await self._tracker.update(made.task_id, convert(TaskPatch, report.patch), report=how)
+        if report.log:
+            await self._tracker.add_log(made.task_id, report.log, report.log_offset)

@@ -1,0 +1,78 @@
+"""What the server adds to a task when it is stored: what its processes used until now, and when it is expected to end.
+
+Everything here runs on the store's writing thread, which also owns the paces; the costs come from the monitor's thread,
+as whole objects that are replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from vain.clock import unix
+from vain.eta import Pace, eta_of, paced
+from vain.store.transaction import Transaction
+from vain.types import Resources, Task, Time
+
+EARLIER_RUNS = 100
+"""Of the same name, to tell how long one takes."""
+MOST_KEPT = 2_000
+
+
+class Cost(NamedTuple):
+    """What the processes of one attempt of a task have used."""
+
+    attempt: int
+    resources: Resources
+
+
+class _Known(NamedTuple):
+    attempt: int
+    pace: Pace | None
+    total: float | None
+    durations: list[float]
+
+
+class ServerMarks:
+    """See ``vain.saving.Marks``. ``costs`` is read only."""
+
+    def __init__(self, costs: Mapping[int, Cost]) -> None:
+        self._costs = costs
+        self._known: dict[int, _Known] = {}
+
+    def costed(self, task: Task) -> Task:
+        """See ``Marks``."""
+        cost = self._costs.get(task.task_id)
+        if cost is None or task.status != "in-progress" or cost.attempt != task.attempt:
+            return task
+        return msgspec.structs.replace(task, resources=cost.resources)
+
+    def estimated(self, transaction: Transaction, task: Task, previous: Task | None, now: Time) -> Task:
+        """See ``Marks``."""
+        if task.status != "in-progress":
+            self._known.pop(task.task_id, None)
+            return task
+        known = self._known_of(transaction, task)
+        amount = task.progress if task.current is None or not task.total else task.current
+        total = 100.0 if task.current is None or not task.total else task.total
+        before = None if previous is None or previous.status != "in-progress" else previous
+        moved = before is None or (before.current, before.progress) != (task.current, task.progress)
+        pace = known.pace if total == known.total else None
+        if amount is not None and moved:
+            pace = paced(pace, amount, unix(task.heartbeat_at or now))
+        self._keep(task.task_id, known._replace(pace=pace, total=total))
+        return msgspec.structs.replace(task, eta=eta_of(task, pace, known.durations, now))
+
+    def _known_of(self, transaction: Transaction, task: Task) -> _Known:
+        known = self._known.get(task.task_id)
+        if known is None or known.attempt != task.attempt:
+            known = _Known(task.attempt, None, None, transaction.durations(task, EARLIER_RUNS))
+        return known
+
+    def _keep(self, task_id: int, known: _Known) -> None:
+        self._known.pop(task_id, None)
+        self._known[task_id] = known
+        while len(self._known) > MOST_KEPT:
+            del self._known[next(iter(self._known))]

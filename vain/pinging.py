@@ -1,0 +1,121 @@
+"""Jobs that report with a ping: one line of shell in a crontab makes a task, ends it, and promises the next one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from vain import lifecycle, pings
+from vain.clock import Clock, utc
+from vain.codec import decode, encode
+from vain.pings import Expectation, Ping
+from vain.saving import RUNNING_SHOWN, saved
+from vain.store import reading
+from vain.store.database import Store
+from vain.store.transaction import Transaction
+from vain.tracker import Tracker
+from vain.types import LARGEST_LOG_BYTES, Notice, Task, TaskDraft, TaskPatch, TaskSource, Time
+
+logger = logging.getLogger(__name__)
+
+KIND = "ping"
+"""The kind of the source of a task that pings report."""
+
+
+class Pinging:
+    """Takes pings, and misses those that do not come. Belongs to the event loop."""
+
+    def __init__(self, store: Store, tracker: Tracker, wall: Clock = time.time) -> None:
+        self._store, self._tracker, self._wall = store, tracker, wall
+        self._expected: dict[str, Expectation] = {}
+
+    async def start(self) -> None:
+        """Read what is expected."""
+        known = [decode(Expectation, body) for body in await self._store.read(reading.expectations)]
+        self._expected = {each.key: each for each in known}
+
+    async def take(self, ping: Ping, log: bytes) -> Task:
+        """The task of this ping, after it: begun by ``start``, ended by ``fail`` or an exit code.
+
+        A job that was not begun begins and ends at once. ``log`` is added to its output.
+        """
+
+        def change(transaction: Transaction) -> tuple[Task, Expectation | None]:
+            seconds = self._wall()
+            now = utc(seconds)
+            task = _after(transaction, ping, now)
+            if log:
+                tail = log[-LARGEST_LOG_BYTES:]
+                transaction.add_log(task.task_id, transaction.log_end(task.task_id), tail)
+            known = transaction.expectation(ping.key)
+            before = None if known is None else decode(Expectation, known)
+            after = pings.expected(before, ping, seconds)
+            if after is not None:
+                after = pings.of_task(after, task)
+            _tell(transaction, pings.came_notices(before, after, seconds), now)
+            if after != before:
+                transaction.expect(ping.key, None if after is None else encode(after))
+            return task, after
+
+        task, after = await self._store.write(change)
+        if after is None:
+            self._expected.pop(ping.key, None)
+        else:
+            self._expected[ping.key] = after
+        if self._tracker.follower is not None:
+            self._tracker.follower.saved(task, None, True)
+        return task
+
+    async def sweep(self) -> None:
+        """Tell of each job that did not come, once."""
+        for key, expectation in list(self._expected.items()):
+            if pings.missed(expectation, self._wall()):
+                self._expected[key] = await self._store.write(partial(self._miss, key=key))
+
+    def _miss(self, transaction: Transaction, key: str) -> Expectation:
+        body = transaction.expectation(key)
+        if body is None:
+            return self._expected[key]
+        expectation, seconds = decode(Expectation, body), self._wall()
+        if not pings.missed(expectation, seconds):
+            return expectation
+        told = pings.told(expectation)
+        transaction.expect(key, encode(told))
+        _tell(transaction, [pings.missed_notice(expectation, seconds)], utc(seconds))
+        return told
+
+
+def _after(transaction: Transaction, ping: Ping, now: Time) -> Task:
+    before = transaction.unfinished_with_key(ping.key)
+    if before is None:
+        task = _begun(transaction, ping, now)
+        before, task = task, _ended(task, ping, now)
+    else:
+        status = "in-progress" if ping.word == "start" and before.status == "pending" else None
+        task = lifecycle.patched(before, TaskPatch(status=status) if status else TaskPatch(), now)  # type: ignore[arg-type]  # the literal
+        task = _ended(task, ping, now)
+    if task is not before:
+        saved(transaction, task, before, now)
+    return task
+
+
+def _begun(transaction: Transaction, ping: Ping, now: Time) -> Task:
+    draft = TaskDraft(name=ping.name or ping.key, key=ping.key, status="in-progress", source=TaskSource(kind=KIND))
+    task = lifecycle.created(draft, transaction.next_task_id(), now)
+    saved(transaction, task, None, now)
+    return task
+
+
+def _ended(task: Task, ping: Ping, now: Time) -> Task:
+    if ping.word == "end":
+        return lifecycle.patched(task, TaskPatch(status="completed", exit_code=ping.exit_code), now)
+    if ping.word == "fail":
+        return lifecycle.patched(task, TaskPatch(status="completed", outcome="failed"), now)
+    return task
+
+
+def _tell(transaction: Transaction, notices: Sequence[Notice], now: Time) -> None:
+    for notice in notices:
+        transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))

@@ -1,0 +1,120 @@
+"""Which processes belong to which task: the tree below its root, and what once was in it or carries its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from vain.accounting import Identity, Watched
+from vain.sampler.processes.table import Look, Stat
+
+STARTED_TOLERANCE_SECONDS = 2.0
+"""A start in Unix seconds is known through the time of boot, which the kernel rounds to a second."""
+
+
+class Tree:
+    """The processes of one attempt of a task."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched = watched
+        self.root: Identity | None = None
+        """Once it was found; then nothing else is taken for it."""
+        self.members: dict[Identity, Stat] = {}
+
+    def is_root(self, stat: Stat, booted_at: float | None, ticks_per_second: float) -> bool:
+        """Whether a process with the right number is the one that is meant."""
+        if self.root is not None:
+            return stat.identity == self.root
+        if self.watched.started_at is None or booted_at is None:
+            return True
+        started = booted_at + stat.identity.started / ticks_per_second
+        return abs(started - self.watched.started_at) <= STARTED_TOLERANCE_SECONDS
+
+    def refresh(self, look: Look, children: Mapping[int, Sequence[Stat]], named: Mapping[str, Sequence[Stat]]) -> None:
+        """Take in what the process table says now: members stay until they end, whoever their parent is."""
+        kept = [stat for identity in self.members if (stat := _same(look, identity)) is not None]
+        root = None if self.root is None else _same(look, self.root)
+        waiting = [*kept, *([root] if root else []), *named.get(self.watched.run_id or "", ())]
+        found: dict[Identity, Stat] = {}
+        while waiting:
+            stat = waiting.pop()
+            if stat.identity not in found:
+                found[stat.identity] = stat
+                waiting.extend(children.get(stat.identity.pid, ()))
+        self.members = found
+
+
+class Forest:
+    """All watched trees, and which run each process was started in."""
+
+    def __init__(self, run_of: Callable[[int], tuple[str | None, bool]]) -> None:
+        self.trees: dict[tuple[int, int], Tree] = {}
+        self._run_of = run_of
+        self._runs: dict[Identity, str | None] = {}
+        self.hidden: set[Identity] = set()
+        """Processes whose environment could not be read."""
+
+    def follow(self, watched: Sequence[Watched]) -> bool:
+        """Have a tree for each of these and no other; whether there is a new one."""
+        trees = {(each.key, each.attempt): each for each in watched}
+        self.trees = {run: tree for run, tree in self.trees.items() if run in trees}
+        new = [run for run in trees if run not in self.trees]
+        for run, each in trees.items():
+            if run in self.trees:
+                self.trees[run].watched = each
+            else:
+                self.trees[run] = Tree(each)
+        return bool(new)
+
+    def refresh(self, look: Look, booted_at: float | None, ticks_per_second: float) -> None:
+        """Find the members of all trees."""
+        self._note_runs(look)
+        children: dict[int, list[Stat]] = {}
+        for stat in look.processes.values():
+            children.setdefault(stat.parent_pid, []).append(stat)
+        named: dict[str, list[Stat]] = {}
+        for identity, run_id in self._runs.items():
+            named_stat = None if run_id is None else _same(look, identity)
+            if run_id is not None and named_stat is not None:
+                named.setdefault(run_id, []).append(named_stat)
+        for tree in self.trees.values():
+            root = look.processes.get(tree.watched.pid)
+            if tree.root is None and root is not None and tree.is_root(root, booted_at, ticks_per_second):
+                tree.root = root.identity
+            tree.refresh(look, children, named)
+        self._adopt()
+
+    def members(self) -> dict[Identity, Stat]:
+        """Each process that belongs to a task, once."""
+        together: dict[Identity, Stat] = {}
+        for tree in self.trees.values():
+            together |= tree.members
+        return together
+
+    def _note_runs(self, look: Look) -> None:
+        """Read the environment of each process once: not of all anew when a tree is added, since it never changes."""
+        there = {stat.identity for stat in look.processes.values()}
+        self._runs = {identity: run for identity, run in self._runs.items() if identity in there}
+        self.hidden &= there
+        for stat in look.processes.values() if not self._runs else look.new:
+            if stat.identity in self._runs or stat.is_dead:
+                continue
+            self._runs[stat.identity], is_readable = self._run_of(stat.identity.pid)
+            if not is_readable:
+                self.hidden.add(stat.identity)
+
+    def _adopt(self) -> None:
+        """What a task's children have outside of its tree (orphans with their name) is the parent task's as well."""
+        for tree in self.trees.values():
+            for other in self.trees.values():
+                if (
+                    other is not tree
+                    and other.root is not None
+                    and other.root in tree.members
+                    and other.root != tree.root
+                ):
+                    tree.members = {**tree.members, **other.members}
+
+
+def _same(look: Look, identity: Identity) -> Stat | None:
+    stat = look.processes.get(identity.pid)
+    return stat if stat is not None and stat.identity == identity else None

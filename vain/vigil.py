@@ -1,0 +1,171 @@
+"""What the server watches over by its own clock: tasks that fall silent, run long or vanish, jobs that do not come.
+
+Owned by the event loop. It is told of each change (``Follower``), of beats and of what the watch finds; ``sweep`` is
+called once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Iterable
+
+from vain import liveness, usual
+from vain.clock import Clock, unix
+from vain.errors import VainError
+from vain.liveness import Liveness, Promise
+from vain.marks import EARLIER_RUNS
+from vain.tracker import Tracker
+from vain.types import BEAT_SECONDS, Task
+from vain.watch import ATTACHED, Watch
+
+BEATING_KINDS = frozenset({"run", "python", "cell"})
+"""Reporters of ours beat by themselves; after a restart the server knows it from the kind of the source."""
+STOOD_STILL_SECONDS = 5.0
+"""If the sweep did not run for so long, the server was stopped or the machine slept: nobody could be heard."""
+SAVE_COSTS_SECONDS = 60.0
+"""How often the costs of a running task are stored when nothing else changes."""
+LOOKS_AT_ONCE = 50
+
+logger = logging.getLogger(__name__)
+
+
+class Vigil:
+    """``beats`` of a task are expected from when it says so, or from its kind after a restart."""
+
+    def __init__(
+        self, tracker: Tracker, watch: Watch, monotonic: Clock = time.monotonic, wall: Clock = time.time
+    ) -> None:
+        self._tracker, self._watch = tracker, watch
+        self._monotonic, self._wall = monotonic, wall
+        self._liveness = Liveness(monotonic())
+        self._running: dict[int, Task] = {}
+        self._beats: dict[int, float] = {}
+        self._durations: dict[int, list[float]] = {}
+        self._told_longer: set[tuple[int, int]] = set()
+        self._saved_at: dict[int, float] = {}
+        self._swept_at = monotonic()
+        self._pending: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Take up the tasks that were in progress when the server ended."""
+        began = self._wall()
+        for task, run_id in await self._tracker.started():
+            kind = task.source.kind if task.source else None
+            if kind in BEATING_KINDS:
+                self._beats[task.task_id] = BEAT_SECONDS
+            self._follow(task, run_id, stale=task.stale)
+            durations = await self._tracker.durations(task, EARLIER_RUNS)
+            self._durations[task.task_id] = durations
+            if usual.longer_than_usual(began - unix(task.started_at or task.created_at), durations) is not None:
+                self._told_longer.add((task.task_id, task.attempt))  # it was told before
+        self._tracker.follower = self
+
+    async def close(self) -> None:
+        """Wait for what was begun."""
+        self._tracker.follower = None
+        await asyncio.gather(*self._pending, return_exceptions=True)
+
+    def saved(self, task: Task, run_id: str | None, by_client: bool) -> None:
+        """See ``vain.tracker.Follower``."""
+        if task.status != "in-progress":
+            self.deleted(task.task_id)
+            return
+        is_new = task.task_id not in self._running
+        self._follow(task, run_id, stale=task.stale and is_new)
+        self._saved_at[task.task_id] = self._monotonic()
+        if by_client:
+            self._liveness.reported(task.task_id, self._monotonic())
+
+    def deleted(self, task_id: int) -> None:
+        """See ``vain.tracker.Follower``."""
+        self._liveness.forget(task_id)
+        self._watch.forget(task_id)
+        for known in (self._running, self._beats, self._durations, self._saved_at):
+            known.pop(task_id, None)
+
+    def expect_beats(self, task_id: int, beat_seconds: float) -> None:
+        """The reporter of a task says how often it will say that it lives."""
+        task = self._running.get(task_id)
+        if task is not None and self._beats.get(task_id) != beat_seconds:
+            self._beats[task_id] = beat_seconds
+            self._follow(task, None)
+
+    def beat(self, task_ids: Iterable[int]) -> list[int]:
+        """These live. Returns those that are not in progress."""
+        unknown = []
+        for task_id in task_ids:
+            if task_id in self._running:
+                self._liveness.beat(task_id, self._monotonic())
+            else:
+                unknown.append(task_id)
+        return unknown
+
+    def resumed(self) -> None:
+        """The machine slept: everybody gets the full grace anew."""
+        self._liveness.resumed(0.0, self._monotonic())
+
+    def gone(self, task_id: int, attempt: int, kind: str) -> None:
+        """The process of a task is not there any more."""
+        if kind == ATTACHED:
+            self._begin(self._tracker.finish_attached(task_id, attempt))
+        else:
+            self._begin(self._tracker.crash(task_id, attempt))
+
+    async def sweep(self) -> None:
+        """What the clock brings."""
+        now = self._monotonic()
+        if now - self._swept_at > STOOD_STILL_SECONDS:
+            self._liveness.resumed(now - self._swept_at, now)
+        self._swept_at = now
+        for task_id, stale in self._liveness.due(now):
+            task = self._running.get(task_id)
+            if task is not None and task.stale != stale:
+                notice = liveness.stale_notice(task) if stale else liveness.recovered_notice(task)
+                await self._tracker.mark(task_id, task.attempt, [notice], stale=stale)
+        await self._save_costs(now)
+        await self._tell_longer()
+
+    async def _save_costs(self, now: float) -> None:
+        due = [number for number, at in self._saved_at.items() if now - at >= SAVE_COSTS_SECONDS]
+        for task_id in due[:LOOKS_AT_ONCE]:
+            self._saved_at[task_id] = now
+            task = self._running.get(task_id)
+            if task is not None and task_id in self._watch.costs:
+                await self._tracker.mark(task_id, task.attempt)
+
+    async def _tell_longer(self) -> None:
+        now = self._wall()
+        for task in list(self._running.values()):
+            run = task.task_id, task.attempt
+            if run in self._told_longer:
+                continue
+            if task.task_id not in self._durations:
+                self._durations[task.task_id] = await self._tracker.durations(task, EARLIER_RUNS)
+            durations, age = self._durations[task.task_id], now - unix(task.started_at or task.created_at)
+            if usual.longer_than_usual(age, durations) is not None:
+                self._told_longer.add(run)
+                await self._tracker.mark(*run, [usual.longer_notice(task, age, durations)])
+        self._told_longer = {run for run in self._told_longer if run[0] in self._running}
+
+    def _follow(self, task: Task, run_id: str | None, stale: bool = False) -> None:
+        known = self._running.get(task.task_id)
+        self._running[task.task_id] = task
+        self._saved_at.setdefault(task.task_id, self._monotonic())
+        if known is None or known.attempt != task.attempt:
+            self._durations.pop(task.task_id, None)
+        promise = Promise(task.task_id, self._beats.get(task.task_id), task.expect_next_in)
+        self._liveness.follow(promise, self._monotonic(), stale=stale)
+        self._watch.follow(task, run_id)
+
+    def _begin(self, work: Awaitable[object]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except VainError as error:
+                logger.warning("A task whose process is gone could not be changed: %s", error.detail)
+
+        task = asyncio.ensure_future(run())
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)

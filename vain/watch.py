@@ -1,0 +1,174 @@
+"""The processes of all running tasks: what they use, and whether they are still there.
+
+``follow`` and ``forget`` are called on the event loop, ``look`` once a tick in the monitor's thread. What the loop
+changes is replaced, never changed in place, so neither waits for the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from vain.accounting import Look, Watched
+from vain.catalog import TASK_METRICS
+from vain.clock import Clock, unix
+from vain.costs import with_look
+from vain.marks import Cost
+from vain.samples import Attribution, Sample, TaskUse
+from vain.types import Resources, Task
+
+GONE_SECONDS = 5.0
+"""A process must be gone for so long, and be looked for twice, before its task counts as crashed: its last words may
+still be on their way."""
+WHOLE_SECONDS = 5.0
+"""A process that began no earlier than this before its task does nothing but that task."""
+ATTACHED = "attached"
+
+Used = Mapping[int, Mapping[str, float | None]]
+"""By task and metric."""
+
+logger = logging.getLogger(__name__)
+
+
+class Trees(Protocol):
+    """What is needed of ``vain.sampler.processes.ProcessTrees``."""
+
+    def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]: ...
+
+    def close(self) -> None: ...
+
+
+class _Followed(NamedTuple):
+    watched: Watched
+    earlier: Resources | None
+    """What an earlier watch of the attempt had seen."""
+    progress: float | None
+
+
+class Watch:
+    """``costs`` is what each watched task has used, by its number; ``on_gone`` is called in the monitor's thread."""
+
+    def __init__(
+        self,
+        trees: Trees,
+        host: str,
+        boot_id: str | None,
+        on_gone: Callable[[int, int, str], None],
+        monotonic: Clock = time.monotonic,
+    ) -> None:
+        self._trees, self._host, self._boot_id = trees, host, boot_id
+        self._on_gone, self._monotonic = on_gone, monotonic
+        self._followed: Mapping[int, _Followed] = {}
+        self._gone_since: dict[tuple[int, int], float] = {}
+        self._told: set[tuple[int, int]] = set()
+        self.costs: dict[int, Cost] = {}
+
+    def follow(self, task: Task, run_id: str | None) -> None:
+        """Watch a task that is in progress, if its process is on this machine. Again: what changed of it."""
+        source, known = task.source, self._followed.get(task.task_id)
+        if not self._is_here(task) or source is None or source.pid is None:
+            self.forget(task.task_id)
+            return
+        started = None if source.pid_started_at is None else unix(source.pid_started_at)
+        watched = Watched(
+            key=task.task_id,
+            pid=source.pid,
+            started_at=started,
+            run_id=run_id or (known.watched.run_id if known else None),
+            kind=source.kind or "",
+            attempt=task.attempt,
+            whole=started is not None and started >= unix(task.started_at or task.created_at) - WHOLE_SECONDS,
+        )
+        earlier = known.earlier if known and known.watched.attempt == task.attempt else task.resources
+        self._followed = {**self._followed, task.task_id: _Followed(watched, earlier, task.progress)}
+
+    def forget(self, task_id: int) -> None:
+        """It is over."""
+        if task_id in self._followed:
+            self._followed = {number: each for number, each in self._followed.items() if number != task_id}
+
+    def look(self, sample: Sample) -> tuple[Sample, Used]:
+        """The sample with what belongs to which task, and what each task used for its series."""
+        followed = self._followed
+        for number in [number for number in self.costs if number not in followed]:
+            del self.costs[number]
+        looks, attribution = self._trees.look([each.watched for each in followed.values()])
+        used: dict[int, Mapping[str, float | None]] = {}
+        uses = []
+        for look in looks:
+            each = followed[look.key]
+            cost = self._costed(each, look, sample)
+            self._notice_end(each.watched, look)
+            if look.alive is not False:
+                used[look.key] = _series(look, each.progress)
+                uses.append(_use(look, cost))
+        self._forget_told(followed)
+        if attribution is not None:
+            attribution = replace(attribution, tasks=uses)
+        return replace(sample, attribution=attribution), used
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self._trees.close()
+
+    def _is_here(self, task: Task) -> bool:
+        source = task.source
+        if task.status != "in-progress" or source is None or source.pid is None or source.host != self._host:
+            return False
+        return source.boot_id is None or self._boot_id is None or source.boot_id == self._boot_id
+
+    def _costed(self, each: _Followed, look: Look, sample: Sample) -> Resources:
+        watched = each.watched
+        before = self.costs.get(look.key)
+        seen = before.resources if before is not None and before.attempt == watched.attempt else None
+        if look.alive is False and seen is not None:
+            return seen  # what was seen last; a process that is gone tells nothing
+        since = None if watched.whole or seen is not None else sample.timestamp
+        cost = with_look(seen, look, each.earlier, watched.whole, since)
+        self.costs[look.key] = Cost(watched.attempt, cost)
+        return cost
+
+    def _notice_end(self, watched: Watched, look: Look) -> None:
+        run = watched.key, watched.attempt
+        if look.alive is not False:
+            self._gone_since.pop(run, None)
+            return
+        since = self._gone_since.setdefault(run, self._monotonic())
+        if run not in self._told and self._monotonic() - since >= GONE_SECONDS:
+            self._told.add(run)
+            self._on_gone(watched.key, watched.attempt, watched.kind)
+
+    def _forget_told(self, followed: Mapping[int, _Followed]) -> None:
+        self._told = {run for run in self._told if run[0] in followed}
+        self._gone_since = {run: since for run, since in self._gone_since.items() if run[0] in followed}
+
+
+def _series(look: Look, progress: float | None) -> dict[str, float | None]:
+    values = {
+        "task.cpu_percent": look.cpu_percent,
+        "task.memory_bytes": look.rss_bytes,
+        "task.read_bytes_per_second": look.read_bytes_per_second,
+        "task.written_bytes_per_second": look.written_bytes_per_second,
+        "task.threads": look.threads,
+        "task.gpu_memory_bytes": look.gpu_memory_bytes,
+        "task.gpu_percent": look.gpu_percent,
+        "task.progress_percent": progress,
+    }
+    return {name: values[name] for name in TASK_METRICS}
+
+
+def _use(look: Look, cost: Resources) -> TaskUse:
+    return TaskUse(
+        task_id=look.key,
+        cpu_seconds=cost.cpu_seconds,
+        cpu_percent=cost.cpu_percent,
+        rss_bytes=cost.rss_bytes,
+        rss_peak_bytes=cost.rss_peak_bytes,
+        read_bytes_per_second=look.read_bytes_per_second,
+        written_bytes_per_second=look.written_bytes_per_second,
+        gpu_memory_bytes=cost.gpu_memory_bytes,
+    )
