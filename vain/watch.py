@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class Trees(Protocol):
-    """What is needed of ``vain.sampler.processes.ProcessTrees``."""
+    """What is needed of ``vain.sampler.trees.ProcessTrees``."""
 
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]: ...
 

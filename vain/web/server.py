@@ -34,7 +34,7 @@ from vain.past import Past
 from vain.pinging import Pinging
 from vain.recorder import Recorder
 from vain.sampler import Sampler
-from vain.sampler.processes import ProcessTrees
+from vain.sampler.trees import ProcessTrees
 from vain.samples import Sample
 from vain.settings import Settings
 from vain.source import LocalSource

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from vain.accounting import Look, Watched
-from vain.sampler.processes.linux import GpuProcesses, LinuxTrees
-from vain.sampler.processes.portable import PortableTrees
+from vain.sampler.trees.linux import GpuProcesses, LinuxTrees
+from vain.sampler.trees.portable import PortableTrees
 from vain.samples import Attribution
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from vain.accounting import Identity, Watched
-from vain.sampler.processes.table import Look, Stat
+from vain.sampler.trees.table import Look, Stat
 
 STARTED_TOLERANCE_SECONDS = 2.0
 """A start in Unix seconds is known through the time of boot, which the kernel rounds to a second."""
