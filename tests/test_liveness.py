@@ -59,6 +59,29 @@ def test_a_resumed_machine_gives_everybody_the_full_time_anew() -> None:
     assert watch.due(5_074) == [] and watch.due(5_076) == [(1, True)]
 
 
+def test_a_machine_that_wakes_up_has_not_heard_of_anybody() -> None:
+    watch = Liveness(0)
+    watch.follow(Promise(1, 15, None), 0)
+    watch.follow(Promise(2, 15, 60), 0)
+    assert watch.due(1_000) == [(1, True), (2, True)]
+    watch.resumed(3_600, 5_000)
+    assert watch.due(5_001) == [] and watch.due(6_000) == [], "still silent, and said already"
+    watch.beat(1, 6_001)
+    watch.beat(2, 6_001)
+    assert watch.due(6_001) == [(1, False)], "the other promised a report"
+    watch.reported(2, 6_002)
+    assert watch.due(6_002) == [(2, False)]
+
+
+def test_a_beat_recovers_who_was_silent_by_beats_alone_though_the_machine_slept() -> None:
+    watch = Liveness(0)
+    watch.follow(Promise(1, 15, 3_600), 0)
+    assert watch.due(76) == [(1, True)]
+    watch.resumed(10, 100)
+    watch.beat(1, 101)
+    assert watch.due(101) == [(1, False)]
+
+
 def test_what_promised_nothing_or_is_forgotten_is_never_stale() -> None:
     watch = Liveness(0)
     watch.follow(Promise(1, None, None), 0)
@@ -96,6 +119,7 @@ def test_nothing_is_stale_before_its_time_and_changes_alternate(
             heard_at = now
         for task_id, is_stale in watch.due(now):
             assert task_id == 1 and is_stale != stale
+            assert is_stale or what in ("report", "beat"), "only what is heard makes it recover"
             stale = is_stale
             if stale:
                 least = min(allowed_seconds(n) for n in (beat and 3 * beat, promised) if n)

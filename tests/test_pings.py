@@ -36,8 +36,8 @@ def test_intervals_are_seconds_or_have_a_unit(text: str, seconds: float) -> None
 
 @pytest.mark.parametrize(
     ("query", "parameter"),
-    [({"every": "0"}, "every"), ({"every": "soon"}, "every"), ({"grace": "-5"}, "grace"), ({"every": "900000d"}, "every"),
-     ({"name": " "}, "name"), ({"name": "n" * 201}, "name")],
+    [({"every": "0"}, "every"), ({"every": "soon"}, "every"), ({"grace": "-5"}, "grace"),
+     ({"every": "900000d"}, "every"), ({"name": " "}, "name"), ({"name": "n" * 201}, "name")],
 )  # fmt: skip
 def test_what_is_wrong_is_named(query: dict[str, str], parameter: str) -> None:
     with pytest.raises(Malformed) as refused:
@@ -82,3 +82,10 @@ def test_the_notices_say_when_it_was_due_and_that_it_is_back() -> None:
     (back,) = came_notices(missing, after, T0 + 9_000)
     assert (back.kind, back.title, back.message) == ("task.recovered", "sync is back", "It came 1 h 30 min late")
     assert came_notices(first, after, T0) == []
+
+
+def test_a_clock_that_was_set_back_makes_no_job_late_by_less_than_nothing() -> None:
+    missing = told(expected(None, parse_ping("x", None, {"every": "1h"}), T0))  # type: ignore[arg-type]  # it is one
+    after = expected(missing, parse_ping("x", None, {}), T0 - 600)
+    (back,) = came_notices(missing, after, T0 - 600)
+    assert back.title == "x is back" and back.message == ""

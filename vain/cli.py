@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 import vain
 from vain import commands as tasks
 from vain import key_commands as keys
-from vain import settings, upkeep_options
+from vain import run_options, settings, upkeep_options
 from vain.errors import Misconfigured, VainError
 from vain.options import Parser, add_json, add_settings, command, example_text
 from vain.settings import Settings
@@ -82,6 +82,13 @@ def db(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     return {"check": run.check_, "backup": run.backup_, "restore": run.restore_}[args.action](args, known, screen)
 
 
+def run(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain run``; usually ``vain.__main__`` has done it before anything of this is loaded."""
+    from vain import run_commands
+
+    return run_commands.run(args)
+
+
 def _load_dashboard() -> Dashboard:
     # Called when somebody first opens a page: a second of work, and memory that a server without viewers need not have.
     from vain.views import application
@@ -104,6 +111,7 @@ def parser() -> Parser:
         description="Watches this machine and the tasks that run on it.",
         epilog=example_text(
             ("vain serve", "start, and open the dashboard in the browser"),
+            ("vain run -- make -j4", "run a command as a task"),
             ('vain add "train resnet" --priority high', "add a task to the running server"),
         )
         + "\n\nEach option is also a variable: --port is VAIN_PORT. The API key is only ever taken from VAIN_API_KEY,"
@@ -112,6 +120,7 @@ def parser() -> Parser:
     whole.add_argument("--version", action="version", version=f"vAIn {vain.__version__}")
     subparsers = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(subparsers)
+    run_options.add_run(subparsers, run)
     _add_task_commands(subparsers)
     _add_keys(subparsers)
     upkeep_options.add_history(subparsers, history)

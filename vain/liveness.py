@@ -7,6 +7,8 @@ here, since a thread that holds the interpreter, or a network that is down, is n
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec import Struct
 
 from vain import words
@@ -32,8 +34,10 @@ class _Kept(Struct):
     beat_at: float
     reported_at: float
     stale: bool
-    was_stale_before: bool
-    """Since before the server knew it: only a sign of life clears that, not a new beginning of the grace."""
+    """As it was last told."""
+    beats_lapsed: bool
+    report_lapsed: bool
+    """Only what is heard clears these, not a grace that begins anew: nobody was heard because a machine woke up."""
 
 
 def allowed_seconds(promised_seconds: float) -> float:
@@ -53,12 +57,15 @@ class Liveness:
         """Begin to watch over a task, or take note of what it promises now. ``stale``: as it was found."""
         known = self._kept.get(promise.task_id)
         if known is None:
-            self._kept[promise.task_id] = _Kept(promise, now, now, stale, stale)
+            # Why it was found stale is not known: if it promised a report, only that is sure to answer it.
+            has_promised = promise.expect_next_in is not None
+            by_beats, by_report = stale and not has_promised, stale and has_promised
+            self._kept[promise.task_id] = _Kept(promise, now, now, stale, by_beats, by_report)
             return
         if promise.beat_seconds != known.promise.beat_seconds:
-            known.beat_at = now
+            known.beat_at, known.beats_lapsed = now, False
         if promise.expect_next_in != known.promise.expect_next_in:
-            known.reported_at = now
+            known.reported_at, known.report_lapsed = now, False
         known.promise = promise
 
     def forget(self, task_id: int) -> None:
@@ -69,24 +76,27 @@ class Liveness:
         """Whoever does the work said something of it, and so lives."""
         if (kept := self._kept.get(task_id)) is not None:
             kept.beat_at = kept.reported_at = now
-            kept.was_stale_before = False
+            kept.beats_lapsed = kept.report_lapsed = False
 
     def beat(self, task_id: int, now: float) -> None:
         """The process lives; of its progress nothing is known."""
         if (kept := self._kept.get(task_id)) is not None:
-            kept.beat_at = now
-            if kept.promise.expect_next_in is None:
-                kept.was_stale_before = False
+            kept.beat_at, kept.beats_lapsed = now, False
 
     def resumed(self, asleep_seconds: float, now: float) -> None:
-        """The machine slept, or the server stood still, for so long: every promise begins anew."""
+        """The machine slept, or the server stood still, for so long: every promise begins anew.
+
+        What was silent before stays so until it is heard.
+        """
         self._started = now
 
     def due(self, now: float) -> list[tuple[int, bool]]:
         """The tasks whose silence began or ended since this was last asked: number, and whether it is stale now."""
         changed = []
         for task_id, kept in self._kept.items():
-            stale = kept.was_stale_before or now > self._deadline(kept)
+            kept.beats_lapsed |= now > self._beats_end(kept)
+            kept.report_lapsed |= now > self._promise_ends(kept)
+            stale = kept.beats_lapsed or kept.report_lapsed
             if stale != kept.stale:
                 kept.stale = stale
                 changed.append((task_id, stale))
@@ -94,17 +104,17 @@ class Liveness:
 
     def next_due(self, now: float) -> float | None:
         """When the next task turns stale if nothing is heard; None: none will."""
-        deadlines = [self._deadline(kept) for kept in self._kept.values() if not kept.stale]
-        return min((deadline for deadline in deadlines if deadline != float("inf")), default=None)
+        awake = [kept for kept in self._kept.values() if not kept.stale]
+        first = min((min(self._beats_end(kept), self._promise_ends(kept)) for kept in awake), default=inf)
+        return None if first == inf else first
 
-    def _deadline(self, kept: _Kept) -> float:
-        beat, promised = kept.promise.beat_seconds, kept.promise.expect_next_in
-        deadline = float("inf")
-        if beat is not None:
-            deadline = max(kept.beat_at, self._started) + allowed_seconds(MISSED_BEATS * beat)
-        if promised is not None:
-            deadline = min(deadline, max(kept.reported_at, self._started) + allowed_seconds(promised))
-        return deadline
+    def _beats_end(self, kept: _Kept) -> float:
+        beat = kept.promise.beat_seconds
+        return inf if beat is None else max(kept.beat_at, self._started) + allowed_seconds(MISSED_BEATS * beat)
+
+    def _promise_ends(self, kept: _Kept) -> float:
+        promised = kept.promise.expect_next_in
+        return inf if promised is None else max(kept.reported_at, self._started) + allowed_seconds(promised)
 
 
 def stale_notice(task: Task) -> Notice:

@@ -113,8 +113,9 @@ def came_notices(before: Expectation | None, after: Expectation | None, now: flo
     """What a ping is worth telling: that a job which was missed has come after all."""
     if before is None or after is None or not before.told or after.told:
         return []
-    late = words.duration(now - before.last_at - before.every_seconds)
-    title, message = f"{after.name} is back", f"It came {late} late"
+    late = now - before.last_at - before.every_seconds
+    # Not late at all: the clock was set back in between.
+    title, message = f"{after.name} is back", f"It came {words.duration(late)} late" if late > 0 else ""
     return [Notice(kind="task.recovered", level="info", title=title, message=message, task_id=after.task_id)]
 
 

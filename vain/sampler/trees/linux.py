@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 from vain.accounting import Bill, Identity, Look, Reading, Watched
 from vain.clock import Clock
 from vain.sampler.clocks import seconds_since_boot
+from vain.sampler.trees.forest import Forest, Tree
 from vain.sampler.trees.machine import MachineTotals, Totals
 from vain.sampler.trees.memory import ProportionalMemory
 from vain.sampler.trees.table import Look as TableLook
 from vain.sampler.trees.table import ProcessTable, Stat
-from vain.sampler.trees.forest import Forest, Tree
 from vain.samples import Attribution
 
 
