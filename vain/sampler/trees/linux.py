@@ -115,7 +115,7 @@ class LinuxTrees:
         self._forest.refresh(table, self._machine.booted_at() if has_new else None, self._ticks_per_second)
         self._members = self._read_again(self._forest.members(), interesting, table)
         figures, totals = self._figures(table), self._machine.read()
-        self._memory.read_one(self._resident(self._members), now)
+        self._memory.read_some(self._resident(self._members), now)
         gpus = self._gpus.processes()
         looks = [self._look(tree, figures, now, ticks, gpus) for tree in self._forest.trees.values()]
         attribution = self._attribution(figures, totals, now, ticks)

@@ -1,7 +1,7 @@
 """Proportional memory of the processes of a tree: exact figures now and then, scaled in between.
 
-To read it takes the kernel a walk over all pages, some milliseconds for a large process, so one process is read at a
-look, the largest first; between two readings it follows the resident memory by the ratio of the last one.
+To read it takes the kernel a walk over all pages, some milliseconds for a large process, so few processes are read at a
+look, the largest first; between two readings a process follows its resident memory by the ratio of the last one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from vain.accounting import Identity
 
 FRESH_SECONDS = 30.0
+MOST_READ = 3
+"""Processes at one look."""
 SMALL_SHARE = 0.02
 """Of a tree's resident memory: a process below it counts with what it has resident."""
 PSS = b"\nPss:"
@@ -25,12 +27,11 @@ class ProportionalMemory:
         self._ratios: dict[Identity, tuple[float | None, float]] = {}
         """Proportional to resident, and when it was read; None: it may not be read."""
 
-    def read_one(self, members: Mapping[Identity, int], now: float) -> None:
-        """Read the largest of the members (with their resident bytes) whose reading is old."""
+    def read_some(self, members: Mapping[Identity, int], now: float) -> None:
+        """Read the largest of the members (with their resident bytes) whose reading is old, or was never made."""
         self._ratios = {identity: known for identity, known in self._ratios.items() if identity in members}
         due = [each for each in members if each not in self._ratios or now - self._ratios[each][1] > FRESH_SECONDS]
-        if due:
-            largest = max(due, key=lambda each: members[each])
+        for largest in sorted(due, key=lambda each: members[each], reverse=True)[:MOST_READ]:
             self._ratios[largest] = self._ratio(largest, members[largest]), now
 
     def of(self, members: Mapping[Identity, int]) -> int | None:
