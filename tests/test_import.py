@@ -31,6 +31,13 @@ def test_names_of_the_package_are_loaded_when_asked_for(root: Path) -> None:
     assert "vain.client" in loaded and not HEAVY & loaded and "asyncio" not in loaded
 
 
+@pytest.mark.parametrize("name", ["task", "track", "current", "attach", "LogHandler"])
+def test_what_a_job_reports_with_is_of_the_standard_library_alone(root: Path, name: str) -> None:
+    loaded = loaded_by(f"import vain; vain.{name}", root)
+    assert {module.partition(".")[0] for module in loaded} <= sys.stdlib_module_names | {"vain"}
+    assert "asyncio" not in loaded and "vain.types" not in loaded
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     import vain
 

@@ -3,7 +3,10 @@
 ``import vain`` is quick and loads nothing but the standard library; what needs more is loaded when first asked for.
 
 >>> import vain
->>> client = vain.Client()                       # VAIN_URL, VAIN_API_KEY
+>>> with vain.task("train") as t:                # VAIN_URL, VAIN_API_KEY
+...     t.update(3, total=10)
+>>> for row in vain.track(rows, "clean rows"): ...
+>>> client = vain.Client()
 >>> client.create("nightly backup", priority="high")
 """
 
@@ -13,15 +16,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vain.async_client import AsyncClient
     from vain.client import Client
+    from vain.magics import load_ipython_extension
     from vain.remote import RemoteSource
+    from vain.report.attached import attach
+    from vain.report.handle import current, task
+    from vain.report.logs import LogHandler
+    from vain.report.loop import track
     from vain.types import Notification, Task
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "Notification", "RemoteSource", "Task", "__version__"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "LogHandler",
+    "Notification",
+    "RemoteSource",
+    "Task",
+    "__version__",
+    "attach",
+    "current",
+    "load_ipython_extension",
+    "task",
+    "track",
+]
 
-_HOMES = {"Client": "vain.client", "RemoteSource": "vain.remote", "Task": "vain.types", "Notification": "vain.types"}
+_HOMES = {
+    "AsyncClient": "vain.async_client",
+    "Client": "vain.client",
+    "LogHandler": "vain.report.logs",
+    "Notification": "vain.types",
+    "RemoteSource": "vain.remote",
+    "Task": "vain.types",
+    "attach": "vain.report.attached",
+    "current": "vain.report.handle",
+    "load_ipython_extension": "vain.magics",
+    "task": "vain.report.handle",
+    "track": "vain.report.loop",
+}
 
 
 def __getattr__(name: str) -> object:
