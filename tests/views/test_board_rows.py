@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from vain.lifecycle import created
-from vain.types import TaskDraft
+from vain.types import Eta, Resources, Task, TaskDraft
 from vain.views.board_intents import read_intent
 from vain.views.board_rows import amount, changed, facts, row
 
@@ -35,3 +35,14 @@ def test_the_facts_of_a_task_leave_out_what_is_not_known() -> None:
 def test_an_intent_is_read_with_its_fields_as_they_came() -> None:
     intent = read_intent({"intent": "create", "request": 3, "fields": {"name": "x"}})
     assert (intent.request, bytes(intent.fields)) == (3, b'{"name":"x"}')
+
+
+def test_the_editor_shows_when_a_task_ends_and_what_it_cost() -> None:
+    eta = Eta("2026-01-01T10:10:00.000Z", "2026-01-01T10:00:00.000Z", "2026-01-01T10:20:00.000Z", "progress")
+    used = Resources(cpu_seconds=754.2, rss_peak_bytes=3 << 30, written_bytes=0)
+    task = Task(7, "x", "in-progress", "medium", "2026-01-01T09:00:00.000Z", eta=eta, resources=used)
+    known = dict(facts(task))
+    assert known["Ends, at the earliest"] == {"time": eta.low} and known["Ends, at the latest"] == {"time": eta.high}
+    assert known["Judged by"]["text"] == "progress" and known["CPU time"]["text"] == "12 min 34 s"
+    assert known["Memory, at most"]["text"] == "3.0 GiB" and known["Written to disk"]["text"] == "0 B"
+    assert "Read from disk" not in known, "what is not known is not shown"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from vain.types import FAILURES, Task
+from vain import words
+from vain.types import FAILURES, Resources, Task
 
 NOTE_LENGTH: Final = 240
 """Characters of a message or description that a row shows; the editor shows all of it."""
@@ -48,12 +49,12 @@ def amount(task: Task) -> str | None:
     """``3 of 10 files``, ``3 files``; None when no amount was reported."""
     if task.current is None:
         return None
-    words = [f"{task.current:,.10g}"]
+    parts = [f"{task.current:,.10g}"]
     if task.total is not None:
-        words.append(f"of {task.total:,.10g}")
+        parts.append(f"of {task.total:,.10g}")
     if task.unit is not None:
-        words.append(task.unit)
-    return " ".join(words)
+        parts.append(task.unit)
+    return " ".join(parts)
 
 
 def values(task: Task) -> dict[str, Any]:
@@ -71,8 +72,11 @@ def values(task: Task) -> dict[str, Any]:
 def facts(task: Task) -> list[tuple[str, Fact]]:
     """What else is known of a task, as (label, ``{"time"}`` or ``{"text"}``) pairs, for the editor to show beneath."""
     error = task.error
-    moments = (("Created", task.created_at), ("Started", task.started_at), ("Completed", task.completed_at))
-    words = (
+    moments = [("Created", task.created_at), ("Started", task.started_at), ("Completed", task.completed_at)]
+    if task.eta is not None:
+        moments += [("Ends, at the earliest", task.eta.low), ("Ends, at the latest", task.eta.high)]
+    texts = (
+        ("Judged by", "" if task.eta is None else task.eta.basis),
         ("Message", task.message),
         ("Attempt", str(task.attempt) if task.attempt > 1 else ""),
         ("Exit code", "" if task.exit_code is None else str(task.exit_code)),
@@ -81,9 +85,24 @@ def facts(task: Task) -> list[tuple[str, Fact]]:
         ("Key", task.key or ""),
         ("Command", (task.source.command or "") if task.source is not None else ""),
         ("Host", (task.source.host or "") if task.source is not None else ""),
+        *_costs(task.resources),
     )
     times: list[tuple[str, Fact]] = [(label, {"time": time}) for label, time in moments if time is not None]
-    return times + [(label, {"text": text, "long": "\n" in text}) for label, text in words if text]
+    return times + [(label, {"text": text, "long": "\n" in text}) for label, text in texts if text]
+
+
+def _costs(used: Resources | None) -> list[tuple[str, str]]:
+    """What the processes of a task have used; what is not known is left out."""
+    if used is None:
+        return []
+    figures = (
+        ("CPU time", used.cpu_seconds, words.duration),
+        ("Memory, at most", used.rss_peak_bytes, words.size),
+        ("Read from disk", used.read_bytes, words.size),
+        ("Written to disk", used.written_bytes, words.size),
+        ("GPU memory, at most", used.gpu_memory_peak_bytes, words.size),
+    )
+    return [(label, said(figure)) for label, figure, said in figures if figure is not None]
 
 
 def _note(task: Task) -> tuple[str, bool]:
