@@ -112,10 +112,11 @@ def ended(url: str, count: int) -> list[dict[str, object]]:
 
 
 def test_a_command_is_wrapped_as_the_readme_says(root: Path, url: str, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    script = f"cd '{tmp_path}'\n" + blocks(root, "shell", "vain run")
+    place = tmp_path / "place"
+    (place / "data").mkdir(parents=True)
+    script = f"cd '{place}'\n" + blocks(root, "shell", "vain run")
     assert typed(root, script, **reporting(url, tmp_path)) == ""
-    assert (tmp_path / "backup.tar").exists()
+    assert (place / "backup.tar").exists()
     (task,) = ended(url, 1)
     assert (task["name"], task["outcome"], task["exit_code"]) == ("nightly backup", "succeeded", 0)
 
@@ -136,7 +137,8 @@ def test_a_line_of_a_crontab_reports_how_it_ended(root: Path, url: str, tmp_path
     if shutil.which("curl") is None:
         pytest.skip("no curl here")
     line = blocks(root, "shell", "/ping/backup").replace("localhost:5006", url.removeprefix("http://"))
-    typed(root, f"cd '{tmp_path}'\nset +e\n{line}")
+    (tmp_path / "place").mkdir()
+    typed(root, f"cd '{tmp_path / 'place'}'\nset +e\n{line}")
     (task,) = tasks_of(url)
     assert (task["key"], task["outcome"], task["exit_code"]) == ("backup", "failed", 2), "there is no folder to pack"
 

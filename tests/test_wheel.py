@@ -105,7 +105,7 @@ def test_wheel_knows_version_licence_and_command(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     inside = f"vain-{vain.__version__}.dist-info"
     assert "BSD 3-Clause" in archive.read(f"{inside}/licenses/LICENSE").decode()
-    assert "vain = vain.cli:main" in archive.read(f"{inside}/entry_points.txt").decode()
+    assert "vain = vain.__main__:main" in archive.read(f"{inside}/entry_points.txt").decode()
     assert "License-Expression: BSD-3-Clause" in archive.read(f"{inside}/METADATA").decode()
 
 

@@ -81,6 +81,7 @@ class Monitor:
         self._monotonic = monotonic
         self._watch = watch or WatchesNothing()
         self._stopping = Event()
+        self._has_sample = Event()
         self._thread: Thread | None = None
 
     def start(self) -> None:
@@ -97,6 +98,10 @@ class Monitor:
         self._stopping.set()
         if thread is not None:
             thread.join(LONGEST_STOP_SECONDS)
+
+    def wait_for_first(self, seconds: float) -> bool:
+        """Whether there is a sample, waiting for the first for so long at most."""
+        return self._has_sample.wait(seconds)
 
     def _run(self, stopping: Event) -> None:
         deadline = self._monotonic()
@@ -118,6 +123,7 @@ class Monitor:
             sample = replace(sample, own=replace(sample.own, late_ticks=self.late_ticks, dropped_samples=dropped))
         self._recorder.take(sample, used)
         self.latest = sample
+        self._has_sample.set()
         self._on_sample(sample)
 
     def _next_deadline(self, deadline: float) -> float:

@@ -64,6 +64,7 @@ DashboardLoader = Callable[[], Dashboard]
 
 HEADER_BYTES = 16 << 10
 DRAIN_SECONDS = 10.0
+FIRST_SAMPLE_SECONDS = 1.0
 LOOPBACK = {"127.0.0.1": "::1", "localhost": "::1"}
 """Where ``localhost`` also leads: a browser may try that address first."""
 SECRET_NAME = "session.secret"  # noqa: S105  (a file's name)
@@ -179,6 +180,8 @@ class Server:
         self._ends.append(self._caretaker.stop)
         monitor.start()
         self._ends.append(lambda: asyncio.to_thread(monitor.stop))
+        # So that whoever asks at once finds a sample; a machine that takes longer is no reason not to answer.
+        await asyncio.to_thread(monitor.wait_for_first, FIRST_SAMPLE_SECONDS)
 
         period, host = settings.interval_seconds, socket.gethostname()
         source.use(
