@@ -171,6 +171,7 @@ def test_keys_are_made_shown_once_and_revoked(tmp_path: Path, capsys: Capture) -
         "history",
         "history import",
         "history export",
+        "run",
         "db",
         "db check",
         "db backup",

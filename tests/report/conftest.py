@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.board import Board, board
-from vain.report import reporter
+from vain.report import reporter, sender
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Board]:
         for name in ("VAIN_RUN_ID", "VAIN_TASK_ID", "VAIN_REPORT", "VAIN_API_KEY", "VAIN_API_KEY_FILE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(reporter, "_reporter", None)
+        monkeypatch.setattr(sender, "FIRST_BACKOFF_SECONDS", 0.01)
         yield server
         reporter._close_at_exit()
     signal.signal(signal.SIGTERM, before)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,3 +49,14 @@ def finish(process: subprocess.Popen[str], seconds: float = 30) -> Ended:
 def run(program: str, url: str, spool: Path, **variables: str) -> Ended:
     """Start a job and wait for its end."""
     return finish(start(program, url, spool, **variables))
+
+
+@contextmanager
+def another_reporter(url: str, spool: Path) -> Iterator[None]:
+    """A job with one task, ``later``, that goes on until the block ends, and sends meanwhile what others left."""
+    process = start("import time, vain\nwith vain.task('later'): time.sleep(60)", url, spool)
+    try:
+        yield
+    finally:
+        process.terminate()
+        finish(process)

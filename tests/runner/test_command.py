@@ -151,25 +151,40 @@ def test_an_address_given_reaches_the_commands_own_reports(wrapped: Wrapped) -> 
     assert done.stdout == b"http://127.0.0.1:19 -\n"
 
 
+def seconds_of(wrapped: Wrapped) -> float:
+    """How long a short command takes, at best of three: the machine may be busy with other tests."""
+    times: list[float] = []
+    for _ in range(3):
+        began_at = time.monotonic()
+        done = wrapped.run("--", "sh", "-c", "echo hi; exit 5")
+        times.append(time.monotonic() - began_at)
+        assert (done.returncode, done.stdout, done.stderr) == (5, b"hi\n", b"")
+    return min(times)
+
+
 @pytest.mark.slow
-def test_neither_a_server_that_is_away_nor_one_that_is_silent_holds_the_command_up(tmp_path: Path) -> None:
+def test_a_server_that_is_away_is_not_waited_for(tmp_path: Path) -> None:
+    unreported = seconds_of(Wrapped(tmp_path, VAIN_REPORT="0"))
+    assert seconds_of(Wrapped(tmp_path)) < unreported + 0.4
+
+
+@pytest.mark.slow
+def test_a_server_that_is_silent_is_waited_for_less_than_a_second(tmp_path: Path) -> None:
+    unreported = seconds_of(Wrapped(tmp_path, VAIN_REPORT="0"))
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        for url, most in (("http://127.0.0.1:9", 0.8), (f"http://127.0.0.1:{silent.getsockname()[1]}", 1.6)):
-            began_at = time.monotonic()
-            done = Wrapped(tmp_path / str(most), url).run("--", "sh", "-c", "echo hi; exit 5")
-            assert (done.returncode, done.stdout, done.stderr) == (5, b"hi\n", b"")
-            assert time.monotonic() - began_at < most
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began_at = time.monotonic()
+        assert Wrapped(tmp_path, url).run("--", "sh", "-c", "exit 5").returncode == 5
+    assert time.monotonic() - began_at < unreported + 1.5
 
 
 @pytest.mark.slow
 def test_the_wrapper_is_quick_and_small(wrapped: Wrapped) -> None:
-    times: list[float] = []
-    for _ in range(5):
-        began_at = time.monotonic()
-        wrapped.run("--", "true")
-        times.append(time.monotonic() - began_at)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     shown = wrapped.run("--", "sh", "-c", "grep VmHWM /proc/$PPID/status").stdout.split()
-    assert min(times) < 0.3 and int(shown[1]) < 30 << 10
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert cpu_seconds < 0.3 and int(shown[1]) < 30 << 10
 
 
 @pytest.mark.slow

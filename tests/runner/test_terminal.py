@@ -145,7 +145,7 @@ def test_ctrl_z_stops_and_fg_goes_on(wrapped: Wrapped, shell: Terminal, options:
     pid = int(re.findall(rb"pid (\d+)\r\n$", shell.expect(b"\r\n") + shell.expect(b"\r\n"))[0])
     shell.type(b"\x1a")
     shell.expect(b"Stopped")
-    assert state_of(pid) == "T"
+    wait_until(lambda: state_of(pid) == "T")
     shell.expect(b"$ ")
     shell.type(b"echo in-shell\n")
     shell.expect(b"\r\nin-shell\r\n")

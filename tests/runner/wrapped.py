@@ -25,13 +25,14 @@ PATIENCE_SECONDS = 10.0
 class Wrapped:
     """Starts commands under ``vain run``; the reports lie in ``folder``."""
 
-    def __init__(self, folder: Path, url: str = AWAY) -> None:
-        self.folder, self.url = folder, url
+    def __init__(self, folder: Path, url: str = AWAY, **variables: str) -> None:
+        self.folder, self.url, self.variables = folder, url, variables
 
     @property
     def environment(self) -> dict[str, str]:
         known = {name: value for name, value in os.environ.items() if not name.startswith("VAIN_")}
-        return known | {"VAIN_SPOOL": str(self.folder), "VAIN_URL": self.url, "PYTHONPATH": str(ROOT)}
+        ours = {"VAIN_SPOOL": str(self.folder), "VAIN_URL": self.url, "PYTHONPATH": str(ROOT)}
+        return known | ours | self.variables
 
     def line(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "vain", "run", *arguments]

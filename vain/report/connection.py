@@ -57,6 +57,9 @@ class Connection:
     def __init__(self, url: str, api_key: str | None, timeout_seconds: float) -> None:
         parts = urlsplit(url)
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname or "", parts.port
+        # As bytes: for text, getaddrinfo would import a codec here and now, and a process that is forked in the middle
+        # of an import by another thread has half a module for ever.
+        self._address = self._host.encode("ascii" if self._host.isascii() else "idna")
         self._prefix, self._timeout = parts.path.rstrip("/"), timeout_seconds
         self._headers = {"User-Agent": "vain"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._open: http.client.HTTPConnection | None = None
@@ -76,7 +79,7 @@ class Connection:
             if not reused:
                 raise Unanswered(str(exc) or type(exc).__name__) from exc
             return self.ask(method, path, body, headers, meanwhile)
-        except (OSError, http.client.HTTPException, ValueError) as exc:
+        except (OSError, http.client.HTTPException, ValueError, LookupError) as exc:
             self.close()
             raise Unanswered(str(exc) or type(exc).__name__) from exc
 
@@ -100,8 +103,8 @@ class Connection:
 
     def _connected(self, meanwhile: Callable[[], bool]) -> http.client.HTTPConnection:
         if self._open is None:
-            sock = _dial(self._host, self._port or (443 if self._secure else 80), meanwhile)
-            connection = http.client.HTTPConnection(self._host, self._port)
+            sock = _dial(self._address, self._port or (443 if self._secure else 80), meanwhile)
+            connection = http.client.HTTPConnection(self._address.decode(), self._port)
             try:
                 sock.settimeout(self._timeout)
                 if self._secure:
@@ -114,9 +117,9 @@ class Connection:
         return self._open
 
 
-def _dial(host: str, port: int, meanwhile: Callable[[], bool]) -> socket.socket:
+def _dial(host: bytes, port: int, meanwhile: Callable[[], bool]) -> socket.socket:
     """A connected socket, at the first address of the host that takes one."""
-    refusal: OSError = ConnectionRefusedError(f"{host} has no address")
+    refusal: OSError = ConnectionRefusedError(f"{host.decode()} has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         try:
             return _dialled(socket.socket(family, kind, protocol), address, meanwhile)

@@ -23,7 +23,7 @@ logger = logging.getLogger("vain.report")
 
 EXIT_SECONDS, SLOW_EXIT_SECONDS, STOP_SECONDS = 2.0, 0.5, 0.3
 TERMINATION_SECONDS = 1.0
-ABRUPT_END_SECONDS = 0.2
+ABRUPT_END_SECONDS = 0.5
 
 
 class Reporter:
@@ -38,6 +38,8 @@ class Reporter:
         self._meters: dict[str, Meter] = {}
         self._surroundings = Surroundings()
         self._leaves_abruptly, self._has_begun, self._is_closed = leaves_abruptly, False, not self._known.enabled
+        self._is_guarded = self._is_closed
+        """Whether it is settled who takes SIGTERM."""
         self._lock = threading.RLock()
         self._sender = Sender(self._known)
         self._thread: threading.Thread | None = None
@@ -51,6 +53,7 @@ class Reporter:
         fields: dict[str, Any],
     ) -> Run:
         """A new run, in progress unless its fields say otherwise."""
+        self._is_guarded = self._is_guarded or termination.install(terminate)
         around = parent if isinstance(parent, Run) else enclosing() if parent is None else None
         parent_id = parent if isinstance(parent, int) else around.task_id if around is not None else self._known.task_id
         parent_run_id = None if isinstance(parent, int) else around.run_id if around is not None else self._known.run_id
@@ -187,7 +190,6 @@ def _current() -> Reporter:
             if _reporter is None:
                 is_worker = _is_worker()
                 _reporter = Reporter(_is_forked or is_worker)
-                termination.install(terminate)
                 if is_worker:
                     _close_with_multiprocessing()
     return _reporter

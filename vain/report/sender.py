@@ -83,13 +83,24 @@ class Sender:
         """The thread: until ``stop``."""
         try:
             while not self._stopping:
-                self._wait()
-                self._round()
+                self._safe_round()
         except Exception:
             self.has_failed = True
             logger.exception("reporting to vAIn has failed; the work goes on unreported")
         finally:
             self._end()
+
+    def _safe_round(self) -> None:
+        """A fault of ours must not end the reporting: it is tried again, and what was said lies in the spool."""
+        try:
+            self._wait()
+            self._round()
+        except Exception as exc:
+            if "fault" not in self._warned:
+                self._warned.add("fault")
+                logger.exception("a report to vAIn has failed")
+            self._fail(exc)
+            time.sleep(FIRST_BACKOFF_SECONDS)
 
     def stop(self) -> None:
         """Give up the request that is under way, leave the rest in the spool, and end the thread."""

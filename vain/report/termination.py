@@ -9,10 +9,12 @@ from collections.abc import Callable
 from types import FrameType
 
 
-def install(end: Callable[[], None]) -> None:
-    """Take SIGTERM, if nobody else did. Python allows it in the main thread alone; elsewhere nothing happens."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        return
+def install(end: Callable[[], None]) -> bool:
+    """Take SIGTERM, if nobody else did. False: undecided, for Python allows it in the main thread alone."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        return True
 
     def terminated(number: int, frame: FrameType | None) -> None:
         try:
@@ -22,3 +24,4 @@ def install(end: Callable[[], None]) -> None:
             os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, terminated)
+    return True
