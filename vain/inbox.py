@@ -9,18 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from vain.clock import Clock
 from vain.codec import convert
 from vain.errors import Conflict, Invalid, Malformed, NotFound, VainError
 from vain.spool import Abandoned, RunReport, abandoned, folded
-from vain.tracker import Report, Tracker
+from vain.tracker import Made, Report, Tracker
 from vain.types import TaskDraft, TaskPatch
 
 MOST_AT_ONCE = 100
 """Files of the spool that are read together, so that runs of several processes come in the order of their beginning."""
+
+MOST_CORRECTIONS = 5
+NEEDED = frozenset({"name", "status", "outcome"})
+"""Without these a report says nothing."""
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -71,15 +79,27 @@ class Inbox:
 
     async def _store(self, report: RunReport) -> None:
         now = self._wall()
-        draft = convert(TaskDraft, report.draft)
-        how = Report(max(0.0, now - report.began_at), report.run_id, report.parent_run_id)
-        try:
-            made = await self._tracker.create(draft, report=how)
-        except Conflict:
-            # Another run of the same job is under way: this one is told without the job's key.
-            made = await self._tracker.create(convert(TaskDraft, {**report.draft, "key": None}), report=how)
+        task_id = report.sent_task_id
+        if task_id is None:
+            how = Report(max(0.0, now - report.began_at), report.run_id, report.parent_run_id)
+            create = partial(self._tracker.create, report=how)
+            task_id = (await _corrected(TaskDraft, report.draft, create)).task_id
         if report.patch:
             how = Report(max(0.0, now - report.changed_at), report.run_id)
-            await self._tracker.update(made.task_id, convert(TaskPatch, report.patch), report=how)
+            await _corrected(TaskPatch, report.patch, partial(self._tracker.update, task_id, report=how))
         if report.log:
-            await self._tracker.add_log(made.task_id, report.log, report.log_offset)
+            await self._tracker.add_log(task_id, report.log, report.log_offset)
+
+
+async def _corrected(type_: type[T], fields: Mapping[str, object], change: Callable[[T], Awaitable[Made]]) -> Made:
+    """The change without the fields that are refused: a key that another run holds must not cost a whole report."""
+    known = dict(fields)
+    for _ in range(MOST_CORRECTIONS):
+        try:
+            return await change(convert(type_, known))
+        except (Conflict, Invalid) as error:
+            wrong = {(flaw.pointer or "").removeprefix("/").partition("/")[0] for flaw in error.flaws}
+            if not wrong & (known.keys() - NEEDED):
+                raise
+            known = {name: value for name, value in known.items() if name not in wrong - NEEDED}
+    return await change(convert(type_, known))

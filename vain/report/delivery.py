@@ -38,8 +38,8 @@ class Delivery:
         """Everything of a run that the server does not have: its beginning, its log, and how it stands."""
         run = slot.run
         if run.task_id is None:
-            parent = run.parent_run_id if run.parent is None else run.parent.known_as
-            run.identify(*self._begin(run.run_id, parent, run.draft, slot.body, run.began_at))
+            parent = run.parent_run_id if run.parent is None else run.parent.run_id
+            run.identify(self._begin(run.run_id, parent, run.draft, slot.body, run.began_at))
         # What is said is read before the log, which then has everything that was written before an end.
         patch, at = run.unsent()
         if run.log.is_unsent:
@@ -60,7 +60,7 @@ class Delivery:
         task_id = report.sent_task_id
         if task_id is None:
             body = encoded(report.draft)
-            task_id, _ = self._begin(report.run_id, report.parent_run_id, report.draft, body, report.began_at)
+            task_id = self._begin(report.run_id, report.parent_run_id, report.draft, body, report.began_at)
         if report.log:
             self._log(task_id, report.log_offset, report.log)
         if report.patch:
@@ -91,18 +91,19 @@ class Delivery:
 
     def _begin(
         self, run_id: str, parent_run_id: str | None, draft: dict[str, object], body: bytes, began_at: float
-    ) -> tuple[int, str]:
-        """The number of the task, which is made once however often this is called, and the key it was made with.
+    ) -> int:
+        """The number of the task, which is made once however often this is called.
 
         Fields that the server refuses are left out, among them a key that another run of the job still holds.
         """
         headers = JSON | _beats(is_ours(draft)) | ({"Vain-Parent-Run": parent_run_id} if parent_run_id else {})
         known = dict(draft)
-        for attempt in range(MOST_CORRECTIONS + 1):
-            key = f"{run_id}-{attempt}" if attempt else run_id
-            answer = self._ask("POST", "/tasks", body, headers | {"Idempotency-Key": f'"{key}"'} | _ago(began_at))
+        # A refusal leaves nothing behind, so the corrected beginning has the same name.
+        headers |= {"Idempotency-Key": f'"{run_id}"'}
+        for _ in range(MOST_CORRECTIONS + 1):
+            answer = self._ask("POST", "/tasks", body, headers | _ago(began_at))
             if answer.is_success:
-                return _task_id(answer), key
+                return _task_id(answer)
             known = _corrected(known, answer)
             body = encoded(known)
         raise Dropped("it was corrected too often", is_final=True)

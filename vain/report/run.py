@@ -35,8 +35,7 @@ class Run:
         told: Callable[[Run], None],
         ended: Callable[[Run], dict[str, object]],
     ) -> None:
-        self.run_id = self.known_as = os.urandom(16).hex()
-        """And what the server knows the run as, which differs if it refused the first key for its content."""
+        self.run_id = os.urandom(16).hex()
         self.task_id: int | None = None
         self.draft, self.parent, self.parent_run_id = draft, parent, parent_run_id
         self.began_at = self.changed_at = time.time()
@@ -133,9 +132,9 @@ class Run:
         """The variables that make what a child process reports a part of this run."""
         return settings.child_environment(self.run_id, self.task_id)
 
-    def identify(self, task_id: int, known_as: str) -> None:
+    def identify(self, task_id: int) -> None:
         """The server has the run, under this number."""
-        self.task_id, self.known_as = task_id, known_as
+        self.task_id = task_id
         self._known.set()
 
     def pull(self) -> None:

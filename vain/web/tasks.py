@@ -20,7 +20,7 @@ MOST_BEATS = 1_000
 LONGEST_AGO_SECONDS = 30 * 86_400.0
 LONGEST_BEAT_SECONDS = 3_600.0
 SECONDS = re.compile(r"\d{1,7}(\.\d{1,6})?", re.ASCII)
-RUN_ID = re.compile(r"[0-9a-f]{32}(-\d)?", re.ASCII)
+RUN_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 ENTITY_TAG = re.compile(r'"(?P<task_id>\d{1,16})-(?P<version>\d{1,16})"')
 
 
