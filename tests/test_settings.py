@@ -34,7 +34,6 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         "VAIN_NO_BROWSER": "1", "VAIN_ALLOW_HOST": "a.example, b.example", "VAIN_PAGES": str(tmp_path),
         "VAIN_LOG_LEVEL": "DEBUG", "VAIN_URL": "https://vain.example/", "VAIN_TIMEOUT": "3",
         "VAIN_KEEP_RAW": "36h", "VAIN_KEEP_MINUTES": "2Y", "VAIN_KEEP_HOURS": "forever", "VAIN_HISTORY_SIZE": "512 MiB",
-            "VAIN_SPOOL": str(tmp_path),
         "VAIN_SPOOL": str(tmp_path),
     }  # fmt: skip
     assert set(texts) == {row.variable for row in (*settings.SERVER_SETTINGS, *settings.CLIENT_SETTINGS)}

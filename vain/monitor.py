@@ -55,9 +55,9 @@ class Monitor:
     """Samples once in ``period_seconds``, from the call of ``start`` to that of ``stop``.
 
     ``watch``, ``recorder``, ``counts`` and ``on_sample`` are called in the monitor's own thread and must return soon;
-    an error in them, or in the sampler, is logged and costs one tick. A tick that is not done at its deadline is not made up for:
-    those that it covered are left out and counted in ``Sample.own.late_ticks``, so that an overloaded machine is not
-    loaded more.
+    an error in them, or in the sampler, is logged and costs one tick. A tick that is not done at its deadline is not
+    made up for: those that it covered are left out and counted in ``Sample.own.late_ticks``, so that an overloaded
+    machine is not loaded more.
     """
 
     def __init__(

@@ -201,6 +201,7 @@ def series(sample: Sample) -> list[tuple[str, float | None]]:
         *_of_disk_io(sample.disk_io),
         *_of_network(sample.network),
         *_of_pressure(sample.pressure),
+        *[pair for gpu in sample.gpus for pair in _of_gpu(gpu)],
         *[(f"sensor.temperature_celsius:{sensor.name}", sensor.temperature_celsius) for sensor in sample.sensors],
         ("tasks.pending", sample.tasks.pending),
         ("tasks.in_progress", sample.tasks.in_progress),
@@ -221,8 +222,9 @@ def labels(sample: Sample) -> dict[str, Labels]:
     interfaces = {
         name: {"interface": each.interface} for each in sample.network.interfaces for name, _ in _of_interface(each)
     }
+    gpus = {name: {"gpu": str(gpu.index), "name": gpu.name} for gpu in sample.gpus for name, _ in _of_gpu(gpu)}
     sensors = {f"sensor.temperature_celsius:{each.name}": {"sensor": each.name} for each in sample.sensors}
-    return cores | disks | devices | interfaces | sensors
+    return cores | disks | devices | interfaces | gpus | sensors
 
 
 _Pairs = list[tuple[str, float | None]]
@@ -288,6 +290,14 @@ def _of_interface(each: NetworkInterface) -> _Pairs:
     return [
         (f"network.interface.received_bytes_per_second:{each.interface}", each.received_bytes_per_second),
         (f"network.interface.sent_bytes_per_second:{each.interface}", each.sent_bytes_per_second),
+    ]
+
+
+def _of_gpu(gpu: Gpu) -> _Pairs:
+    return [
+        (f"gpu.percent:{gpu.index}", gpu.percent),
+        (f"gpu.memory_used_bytes:{gpu.index}", gpu.memory_used_bytes),
+        (f"gpu.temperature_celsius:{gpu.index}", gpu.temperature_celsius),
     ]
 
 

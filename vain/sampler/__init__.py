@@ -17,6 +17,7 @@ from vain.sampler.clocks import Clocks
 from vain.sampler.cpu import CpuReader
 from vain.sampler.disk_io import DiskIoReader
 from vain.sampler.disks import DiskReader
+from vain.sampler.gpu import GpuReader
 from vain.sampler.linux import LinuxMachine
 from vain.sampler.machine import Machine
 from vain.sampler.memory import read_memory
@@ -26,7 +27,7 @@ from vain.sampler.own import OwnReader
 from vain.sampler.portable import PortableMachine
 from vain.sampler.pressure import PressureReader
 from vain.sampler.sensors import SensorReader
-from vain.samples import Cpu, Disk, DiskIo, Memory, Network, Own, Pressure, Sample, Sensor
+from vain.samples import Cpu, Disk, DiskIo, Gpu, Memory, Network, Own, Pressure, Sample, Sensor
 from vain.types import TaskCounts
 
 ASLEEP_SECONDS = 1.0
@@ -63,6 +64,8 @@ class Sampler:
         self._limits = CgroupReader(monotonic, root)
         self._own = OwnReader(self._machine, self._clocks.own_cpu)
         self._sensors = SensorReader(self._machine, monotonic)
+        self.gpus = GpuReader(monotonic, root)
+        """Also tells what each process has on them."""
         self._missing = MissingFigures(self._cpu, self._disk_io.rates, self._network.rates, self._limits)
         self._host = socket.gethostname()
         self._last_at: float | None = None
@@ -92,6 +95,8 @@ class Sampler:
         network = self._part("network", lambda: self._network.read(self._since("network", seconds)), Network())
         no_sensors: list[Sensor] = []
         sensors = self._part("sensors", self._sensors.read, no_sensors)
+        no_gpus: list[Gpu] = []
+        gpus = self._part("gpus", self.gpus.read, no_gpus)
         own = self._part("own", lambda: self._own.read(seconds), Own())
         return Sample(
             cpu_usage=cpu.percent,
@@ -107,6 +112,7 @@ class Sampler:
             disk_io=disk_io,
             network=network,
             pressure=self._part("pressure", self._pressure.read, Pressure()),
+            gpus=gpus,
             sensors=sensors,
             tasks=tasks,
             own=replace(own, sampling_seconds=round(self._clocks.monotonic() - began, 6)),
@@ -114,7 +120,7 @@ class Sampler:
 
     def close(self) -> None:
         """Close what is kept open. A thread that hangs on a dead mount is left behind; it is a daemon."""
-        for part in (self._machine, self._disks, self._pressure, self._limits):
+        for part in (self._machine, self._disks, self._pressure, self._limits, self.gpus):
             part.close()
 
     def _seconds_since_last(self, now: float) -> float | None:

@@ -16,7 +16,8 @@ Why = Callable[[Sample, str], Cause | None]
 _PARTS = (
     ("cpu.limit_percent", "limits"), ("memory.limit_percent", "limits"), ("cpu.", "cpu"), ("load.", "cpu"),
     ("memory.", "memory"), ("swap.", "memory"), ("disk.percent", "disks"), ("disk.used_bytes", "disks"),
-    ("disk.", "disk_io"), ("network.", "network"), ("pressure.", "pressure"), ("sensor.", "sensors"), ("vain.", "own"),
+    ("disk.", "disk_io"), ("network.", "network"), ("pressure.", "pressure"), ("sensor.", "sensors"), ("gpu.", "gpus"),
+    ("vain.", "own"),
 )  # fmt: skip
 """How the series of each part of the sampler begin; the first that fits counts."""
 

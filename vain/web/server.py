@@ -144,7 +144,7 @@ class Server:
         self._ends.append(lambda: asyncio.to_thread(recorder.close))
         past = Past(metrics)
         self._ends.append(lambda: asyncio.to_thread(past.close))
-        watch = Watch(ProcessTrees(), socket.gethostname(), boot_id(), self._on_gone_elsewhere)
+        watch = Watch(ProcessTrees(sampler.gpus), socket.gethostname(), boot_id(), self._on_gone_elsewhere)
         self._ends.append(watch.close)
         monitor = Monitor(
             sampler,
