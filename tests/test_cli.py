@@ -172,6 +172,10 @@ def test_keys_are_made_shown_once_and_revoked(tmp_path: Path, capsys: Capture) -
         "history import",
         "history export",
         "run",
+        "wait",
+        "log",
+        "ping",
+        "attach",
         "db",
         "db check",
         "db backup",
@@ -182,7 +186,13 @@ def test_help_teaches_by_two_examples(capsys: Capture, command: str) -> None:
     assert used_wrongly(*command.split(), "--help") == 0
     text = capsys.readouterr().out
     examples = text.partition("examples:")[2]
-    assert examples.count("\n  vain ") + examples.count("\n  id=$(vain ") + examples.count("; vain ") == 2
+    assert (
+        examples.count("\n  vain ")
+        + examples.count("\n  id=$(vain ")
+        + examples.count("; vain ")
+        + examples.count("| vain ")
+        == 2
+    )
 
 
 def test_help_names_every_variable(capsys: Capture) -> None:

@@ -161,6 +161,10 @@ def test_a_process_that_was_only_watched_ends_without_a_verdict(tmp_path: Path) 
         await bench.vigil.close()
         task = await bench.task(number)
         assert task.status == "completed" and task.exit_code is None and "not known" in task.message
+        seen = await bench.make(source=HERE)
+        bench.vigil.gone(seen, 1, "attached", 137)
+        await bench.vigil.close()
+        assert ((await bench.task(seen)).outcome, (await bench.task(seen)).exit_code) == ("failed", 137)
 
     on_bench(tmp_path, work)
 

@@ -39,7 +39,7 @@ class Bench:
     def __init__(self) -> None:
         self.now = 0.0
         self.trees = Trees()
-        self.gone: list[tuple[int, int, str]] = []
+        self.gone: list[tuple[int, int, str, int | None]] = []
         self.watch = Watch(self.trees, HERE, BOOT, lambda *run: self.gone.append(run), lambda: self.now)
 
     def look(self, seconds: float = 1.0) -> tuple[Sample, Any]:
@@ -81,13 +81,15 @@ def test_a_process_that_is_gone_is_told_once_after_its_grace() -> None:
     bench = Bench()
     bench.watch.follow(task(), None)
     bench.look()
+    bench.trees.figures[7] = {"alive": False, "exit_code": 3}
+    bench.look()
     bench.trees.figures[7] = {"alive": False}
-    for _ in range(int(GONE_SECONDS)):
+    for _ in range(int(GONE_SECONDS) - 1):
         bench.look()
         assert bench.gone == []
     bench.look()
     bench.look()
-    assert bench.gone == [(7, 1, "python")]
+    assert bench.gone == [(7, 1, "python", 3)]
 
 
 def test_a_process_that_cannot_be_told_of_is_not_gone() -> None:

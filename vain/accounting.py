@@ -45,6 +45,8 @@ class Look(Struct, frozen=True):
     gpu_percent: float | None = None
     basis: dict[str, str] = {}
     """How each kind of figure was got."""
+    exit_code: int | None = None
+    """Of a process that has ended and that its parent has not noticed yet; 128 + n after signal n."""
 
 
 class Identity(NamedTuple):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, cast
 
 import vain
 from vain import commands as tasks
+from vain import follow_options, run_options, settings, upkeep_options
 from vain import key_commands as keys
-from vain import run_options, settings, upkeep_options
 from vain.errors import Misconfigured, VainError
 from vain.options import Parser, add_json, add_settings, command, example_text
 from vain.settings import Settings
@@ -122,6 +122,7 @@ def parser() -> Parser:
     _add_serve(subparsers)
     run_options.add_run(subparsers, run)
     _add_task_commands(subparsers)
+    follow_options.add_follow(subparsers)
     _add_keys(subparsers)
     upkeep_options.add_history(subparsers, history)
     upkeep_options.add_db(subparsers, db)

@@ -10,23 +10,29 @@
 from __future__ import annotations
 
 import math
+import random
+import time
 import uuid
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from vain import settings
 from vain.clock import utc
+from vain.codec import convert
+from vain.errors import TimedOut, TooManyRequests, Unavailable, Unreachable
 from vain.flow.figures import Visualizations
 from vain.history import Columns
 from vain.samples import Sample
-from vain.types import TABLE_TYPES, Notification, Task
-from vain.wire import Wire
+from vain.selection import matches
+from vain.types import LARGEST_INTEGER, TABLE_TYPES, Notification, Outcome, Priority, Status, Task, TaskQuery
+from vain.wire import Wire, query_text
 
 Moment = float | str | datetime
 """Negative seconds before now, Unix seconds, an RFC 3339 time, or a datetime with a time zone."""
@@ -36,6 +42,12 @@ Values = list[float | None]
 
 HISTORY = "/performance/history"
 DEFAULT_SECONDS = 3_600
+
+AWAY = (Unreachable, Unavailable, TooManyRequests)
+"""What a server raises that may answer again later."""
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LONGEST_AWAY_SECONDS = 0.1, 1.0, 10.0
+"""Between two looks at a task: at first, later on, and while the server is away."""
+LAST_LOOK_SECONDS = 1.0
 
 
 class SeriesValues(Struct, frozen=True):
@@ -133,9 +145,37 @@ class Client:
         """Closes the kept connections."""
         self._wire.close()
 
-    def tasks(self) -> list[Task]:
-        """All tasks, the oldest first; ``vain.selection.select`` picks and sorts."""
-        return self._wire.get(list[Task], "/tasks")
+    def end(self) -> None:
+        """Closes for good, from any thread: calls that are under way, and any later one, raise Unreachable."""
+        self._wire.end()
+
+    def tasks(
+        self,
+        status: Status | None = None,
+        priority: Priority | None = None,
+        outcome: Outcome | None = None,
+        tag: str | None = None,
+        key: str | None = None,
+        parent_id: int | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+    ) -> list[Task]:
+        """The tasks that have all that is given, the oldest first, at most ``limit`` of them.
+
+        ``text`` is found in the name, the description, the message, the key or a tag. The server sends all tasks, and
+        they are picked here. Raises Invalid for a status, priority or outcome that there is not.
+        """
+        asked = {"status": status, "priority": priority, "outcome": outcome, "text": text or ""}
+        wanted = convert(TaskQuery, {**asked, "limit": LARGEST_INTEGER if limit is None else limit})
+        found = (
+            task
+            for task in self._wire.get(list[Task], "/tasks")
+            if matches(task, wanted)
+            and (tag is None or tag in task.tags)
+            and key in (None, task.key)
+            and parent_id in (None, task.parent_id)
+        )
+        return [task for _, task in zip(range(wanted.limit), found, strict=False)]
 
     def task(self, task_id: int) -> Task:
         """One task."""
@@ -159,6 +199,65 @@ class Client:
     def changes(self, task_id: int) -> list[dict[str, object]]:
         """Every change of a task, oldest first, as ``/ws/tasks`` told of it; also of one that was deleted."""
         return self._wire.get(list[dict[str, object]], f"/tasks/{int(task_id)}/history")
+
+    def wait(self, *task_ids: int, timeout_seconds: float | None = None, any_: bool = False) -> list[Task]:
+        """The tasks once all of them are completed, or with ``any_`` those that are once one is, in the order given.
+
+        See ``as_completed``."""
+        found: dict[int, Task] = {}
+        for task in self.as_completed(*task_ids, timeout_seconds=timeout_seconds):
+            found[task.task_id] = task
+            if any_:
+                break
+        return [found[task_id] for task_id in dict.fromkeys(task_ids) if task_id in found]
+
+    def as_completed(self, *task_ids: int, timeout_seconds: float | None = None) -> Iterator[Task]:
+        """Each of these tasks once it is completed, at most about a second later.
+
+        A restart of the server is waited through. Raises TimedOut if one is not completed in time, NotFound if there is
+        none with this number (any more), and Unreachable if nobody answers the first time.
+        """
+        waiting = Waiting(self, task_ids, timeout_seconds)
+        while True:
+            yield from waiting.look()
+            if not waiting.left:
+                return
+            time.sleep(waiting.pause_seconds())
+
+    def log(self, task_id: int, after: int = 0) -> tuple[bytes, int]:
+        """What is kept of a task's output from the offset ``after`` on, and the offset at its end: where to ask on.
+
+        The server keeps the last 64 KiB, so the answer may begin later: at the end less its length.
+        """
+        answer = self._wire.ask("GET", f"/tasks/{int(task_id)}/log" + query_text({"after": int(after)}))
+        end = answer.headers.get("Vain-Log-End", "")
+        if not end.isdecimal():
+            raise Unreachable(f"What answers at {self.url} does not say where the log ends.")
+        return answer.body, int(end)
+
+    def append_log(self, task_id: int, text: str | bytes) -> None:
+        """Adds to a task's output; at most 64 KiB at once."""
+        body = text.encode() if isinstance(text, str) else text
+        self._wire.send("POST", f"/tasks/{int(task_id)}/log", body, content_type="text/plain")
+
+    def ping(
+        self,
+        key: str,
+        word: Literal["start", "fail", "log"] | int | None = None,
+        text: str | bytes = "",
+        every: float | str | None = None,
+        grace: float | str | None = None,
+        name: str | None = None,
+    ) -> Task:
+        """Says that the job ``key`` began, failed, ended with an exit code, or (without a ``word``) ended well.
+
+        ``text`` is added to its log. ``every`` promises the next ping within so many seconds (or ``"26h"``), ``grace``
+        is how late it may be before that is told. The task that the ping belongs to.
+        """
+        path = f"/ping/{quote(key, safe='')}" + ("" if word is None else f"/{word}")
+        asked = query_text({"every": _seconds(every), "grace": _seconds(grace), "name": name})
+        body = text.encode() if isinstance(text, str) else text
+        return self._wire.decoded(Task, self._wire.send("POST", path + asked, body, content_type="text/plain"))
 
     def performance(self) -> Sample:
         """The newest look at the machine."""
@@ -222,6 +321,60 @@ class Client:
     def read_notification(self, notification_id: int) -> None:
         """Marks a notification as read."""
         self._wire.send("PATCH", f"/notifications/{int(notification_id)}", b'{"read":true}')
+
+
+class Waiting:
+    """Tasks that are waited for: looked at again and again, with pauses that the caller makes. For both clients."""
+
+    def __init__(self, client: Client, task_ids: Sequence[int], timeout_seconds: float | None) -> None:
+        self.left = dict.fromkeys(int(task_id) for task_id in task_ids)
+        """The numbers of those that are not completed."""
+        self._wire = client._wire
+        self._timeout_seconds = timeout_seconds
+        self._deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        self._pause_seconds = SHORTEST_PAUSE_SECONDS
+        self._has_answered = self._is_away = False
+
+    def look(self) -> list[Task]:
+        """Those that were completed meanwhile; blocks for one round of questions."""
+        found: list[Task] = []
+        try:
+            for task_id in tuple(self.left):
+                task = self._task(task_id)
+                self._has_answered = True
+                if task.status == "completed":
+                    del self.left[task_id]
+                    found.append(task)
+        except AWAY:
+            if not self._has_answered and time.monotonic() < self._deadline:
+                raise
+            self._is_away = True
+        else:
+            self._is_away = False
+        return found
+
+    def pause_seconds(self) -> float:
+        """How long to wait before the next look. Raises TimedOut."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            named = ", ".join(map(str, self.left))
+            words = f"Task {named} is" if len(self.left) == 1 else f"Tasks {named} are"
+            raise TimedOut(f"{words} not completed after {self._timeout_seconds:g} s.")
+        most = LONGEST_AWAY_SECONDS if self._is_away else LONGEST_PAUSE_SECONDS
+        self._pause_seconds = min(1.5 * self._pause_seconds, most)
+        # While the server is away, all who wait for it must not come back in the same moment.
+        pause = random.uniform(0.1, self._pause_seconds) if self._is_away else self._pause_seconds  # noqa: S311
+        return min(pause, left)
+
+    def _task(self, task_id: int) -> Task:
+        left = max(self._deadline - time.monotonic(), LAST_LOOK_SECONDS)
+        timeout_seconds = min(left, self._wire.timeout_seconds)
+        answer = self._wire.ask("GET", f"/tasks/{task_id}", timeout_seconds=timeout_seconds)
+        return self._wire.decoded(Task, answer.body)
+
+
+def _seconds(length: float | str | None) -> str | None:
+    return length if length is None or isinstance(length, str) else f"{length:.3f}"
 
 
 def _array(values: Values) -> array[float]:

@@ -117,3 +117,7 @@ class Misconfigured(VainError):
 
 class Unreachable(VainError):
     """The vAIn server did not answer (used by the client and the command line)."""
+
+
+class TimedOut(VainError, TimeoutError):
+    """What was waited for did not come within the time (used by the client)."""

@@ -147,12 +147,13 @@ class Tracker:
 
         return await self._change_running(task_id, attempt, change)
 
-    async def finish_attached(self, task_id: int, attempt: int) -> bool:
-        """A process that was only watched is gone; nobody knows its exit code."""
-        message = "The process has ended; how is not known."
+    async def finish_attached(self, task_id: int, attempt: int, exit_code: int | None) -> bool:
+        """A process that was only watched is gone; only its parent knows its exit code, unless it was seen."""
+        patch = TaskPatch(status="completed", message="The process has ended; how is not known.")
+        if exit_code is not None:
+            patch = TaskPatch(status="completed", exit_code=exit_code)
 
         def change(transaction: Transaction, now: Time, task: Task) -> Task:
-            patch = TaskPatch(status="completed", message=message)
             return lifecycle.patched(self._marks.costed(task), patch, now)
 
         return await self._change_running(task_id, attempt, change)

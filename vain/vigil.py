@@ -106,10 +106,10 @@ class Vigil:
         """The machine slept: everybody gets the full grace anew."""
         self._liveness.resumed(0.0, self._monotonic())
 
-    def gone(self, task_id: int, attempt: int, kind: str) -> None:
-        """The process of a task is not there any more."""
+    def gone(self, task_id: int, attempt: int, kind: str, exit_code: int | None = None) -> None:
+        """The process of a task is not there any more; of some it was seen how they ended."""
         if kind == ATTACHED:
-            self._begin(self._tracker.finish_attached(task_id, attempt))
+            self._begin(self._tracker.finish_attached(task_id, attempt, exit_code))
         else:
             self._begin(self._tracker.crash(task_id, attempt))
 

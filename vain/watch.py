@@ -57,7 +57,7 @@ class Watch:
         trees: Trees,
         host: str,
         boot_id: str | None,
-        on_gone: Callable[[int, int, str], None],
+        on_gone: Callable[[int, int, str, int | None], None],
         monotonic: Clock = time.monotonic,
     ) -> None:
         self._trees, self._host, self._boot_id = trees, host, boot_id
@@ -65,6 +65,7 @@ class Watch:
         self._followed: Mapping[int, _Followed] = {}
         self._gone_since: dict[tuple[int, int], float] = {}
         self._told: set[tuple[int, int]] = set()
+        self._exit_codes: dict[tuple[int, int], int] = {}
         self.costs: dict[int, Cost] = {}
 
     def follow(self, task: Task, run_id: str | None) -> None:
@@ -137,14 +138,17 @@ class Watch:
         if look.alive is not False:
             self._gone_since.pop(run, None)
             return
+        if look.exit_code is not None:
+            self._exit_codes[run] = look.exit_code
         since = self._gone_since.setdefault(run, self._monotonic())
         if run not in self._told and self._monotonic() - since >= GONE_SECONDS:
             self._told.add(run)
-            self._on_gone(watched.key, watched.attempt, watched.kind)
+            self._on_gone(watched.key, watched.attempt, watched.kind, self._exit_codes.get(run))
 
     def _forget_told(self, followed: Mapping[int, _Followed]) -> None:
         self._told = {run for run in self._told if run[0] in followed}
         self._gone_since = {run: since for run, since in self._gone_since.items() if run[0] in followed}
+        self._exit_codes = {run: code for run, code in self._exit_codes.items() if run[0] in followed}
 
 
 def _series(look: Look, progress: float | None) -> dict[str, float | None]:

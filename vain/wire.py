@@ -8,10 +8,13 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
+import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import TypeVar
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -73,6 +76,19 @@ class Problem(Struct):
     errors: list[Flaw] = []
 
 
+class Answer(NamedTuple):
+    """What came back with a 2xx; names of headers are found in any case."""
+
+    headers: HTTPMessage
+    body: bytes
+
+
+def query_text(parameters: Mapping[str, object]) -> str:
+    """The end of an address, with its ``?``; parameters that are None are left out, and nothing is left of none."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
 class Wire:
     """Connections to one server, kept and shared by any number of threads. Blocks; never call it on an event loop.
 
@@ -87,6 +103,10 @@ class Wire:
             self._headers["Authorization"] = f"Bearer {_checked(parse_key, api_key, 'The API key')}"
         self._parts = urlsplit(self.url)
         self._idle: deque[HTTPConnection] = deque()
+        self._busy: set[HTTPConnection] = set()
+        self._ended = threading.Event()
+        # A client that nobody closed closes what it kept when it goes.
+        weakref.finalize(self, _close_all, self._idle)
 
     @property
     def authorization(self) -> dict[str, str]:
@@ -106,7 +126,7 @@ class Wire:
 
     def read(self, path: str, query: Mapping[str, object]) -> bytes:
         """What a path answers, as it is; parameters that are None are left out."""
-        return self.send("GET", path + _query(query))
+        return self.send("GET", path + query_text(query))
 
     def send(
         self,
@@ -116,7 +136,19 @@ class Wire:
         idempotency_key: str | None = None,
         content_type: str = "application/json",
     ) -> bytes:
-        """One request; the body of its 2xx answer.
+        """One request; the body of its 2xx answer. See ``ask``."""
+        return self.ask(method, path, body, idempotency_key, content_type).body
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        idempotency_key: str | None = None,
+        content_type: str = "application/json",
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """One request and its 2xx answer, with its headers; ``timeout_seconds`` in place of the usual ones.
 
         A request that may be repeated (GET, or with an idempotency key) is sent once more if the kept connection that
         it went over turns out to be closed. Raises Unreachable if nobody answers, else what the server's problem names.
@@ -127,24 +159,31 @@ class Wire:
         if idempotency_key is not None:
             headers["Idempotency-Key"] = f'"{idempotency_key}"'
         connection, was_kept = self._connection()
+        _limit(connection, timeout_seconds or self.timeout_seconds)
         try:
             response, answer = self._exchange(connection, method, path, body, headers)
         except (ConnectionError, HTTPException) as exc:
             connection.close()
             if not (was_kept and (method == "GET" or idempotency_key)):
                 raise self._unreachable(exc) from exc
-            response, answer = self._exchange_anew(method, path, body, headers)
+            response, answer = self._exchange_anew(method, path, body, headers, connection.timeout)
         except OSError as exc:
             connection.close()
             raise self._unreachable(exc) from exc
         if response.status // 100 != 2:
             raise self._error(response, answer)
-        return answer
+        return Answer(response.headers, answer)
 
     def close(self) -> None:
         """Closes the kept connections. A later request opens one again."""
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle)
+
+    def end(self) -> None:
+        """Closes for good: what is under way is cut off, and no connection is kept from now on."""
+        self._ended.set()
+        for connection in tuple(self._busy):
+            _cut(connection)
+        self.close()
 
     def _connection(self) -> tuple[HTTPConnection, bool]:
         while self._idle:
@@ -164,9 +203,10 @@ class Wire:
         return HTTPConnection(host, port, timeout=self.timeout_seconds)
 
     def _exchange_anew(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout_seconds: float | None
     ) -> tuple[HTTPResponse, bytes]:
         connection = self._new_connection()
+        _limit(connection, timeout_seconds)
         try:
             return self._exchange(connection, method, path, body, headers)
         except (OSError, HTTPException) as exc:
@@ -176,9 +216,16 @@ class Wire:
     def _exchange(
         self, connection: HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[HTTPResponse, bytes]:
-        connection.request(method, self._parts.path + path, body, dict(headers))
-        response = connection.getresponse()
-        answer = response.read(LARGEST_ANSWER_BYTES + 1)
+        if self._ended.is_set():
+            connection.close()
+            raise Unreachable(f"The client of {self.url} was closed.")
+        self._busy.add(connection)
+        try:
+            connection.request(method, self._parts.path + path, body, dict(headers))
+            response = connection.getresponse()
+            answer = response.read(LARGEST_ANSWER_BYTES + 1)
+        finally:
+            self._busy.discard(connection)
         if len(answer) > LARGEST_ANSWER_BYTES:
             connection.close()
             raise TooLarge(f"{self.url}{path} answers more than {LARGEST_ANSWER_BYTES // 2**20} MiB: ask for less.")
@@ -186,6 +233,8 @@ class Wire:
             connection.close()
         else:
             self._idle.append(connection)
+        if self._ended.is_set():  # maybe while this answer came
+            self.close()
         return response, answer
 
     def _unreachable(self, exc: Exception) -> Unreachable:
@@ -218,9 +267,23 @@ def _checked(parse: Callable[[str], str], text: str, called: str) -> str:
         raise Misconfigured(f"{called} is not usable: {exc} would be right.") from None
 
 
-def _query(parameters: Mapping[str, object]) -> str:
-    given = {name: value for name, value in parameters.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""
+def _close_all(connections: deque[HTTPConnection]) -> None:
+    while connections:
+        with suppress(IndexError):  # another thread took the last one
+            connections.pop().close()
+
+
+def _limit(connection: HTTPConnection, seconds: float | None) -> None:
+    """How long each step of the next request may take."""
+    connection.timeout = seconds
+    if connection.sock is not None:
+        connection.sock.settimeout(seconds)
+
+
+def _cut(connection: HTTPConnection) -> None:
+    """Ends what a thread waits for on this connection; the thread closes it."""
+    with suppress(OSError, AttributeError):  # closed, or not connected yet
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _retry_after_seconds(response: HTTPResponse) -> int:

@@ -256,9 +256,9 @@ class Server:
         """Called in the monitor's thread."""
         self._loop.call_soon_threadsafe(self._on_sample, sample)
 
-    def _on_gone_elsewhere(self, task_id: int, attempt: int, kind: str) -> None:
+    def _on_gone_elsewhere(self, task_id: int, attempt: int, kind: str, exit_code: int | None) -> None:
         """Called in the monitor's thread."""
-        self._loop.call_soon_threadsafe(lambda: self._services.vigil.gone(task_id, attempt, kind))
+        self._loop.call_soon_threadsafe(lambda: self._services.vigil.gone(task_id, attempt, kind, exit_code))
 
     def _on_sample(self, sample: Sample) -> None:
         if sample.period_seconds is None:

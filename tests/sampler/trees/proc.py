@@ -25,12 +25,14 @@ class FakeProc:
     def put(
         self, pid: int, parent: int = 1, started: int = 1000, own: int = 0, inherited: int = 0, rss: int = 10,
         state: str = "S", run: str | None = None, io: tuple[int, int] | None = (0, 0), name: str = "x (y) z",
+        wait_status: int = 0,
     ) -> None:  # fmt: skip
         """A process, new or as it is now; ``own`` and ``inherited`` in ticks, ``rss`` in pages."""
         folder = self.proc / str(pid)
         folder.mkdir(exist_ok=True)
         fields = [state, parent, pid, pid, 0, -1, 0, 0, 0, 0, 0, own, 0, inherited, 0, 20, 0, 3, 0, started, 0, rss]
-        (folder / "stat").write_text(f"{pid} ({name}) {' '.join(map(str, fields))} 0 0\n")
+        fields += [0] * 27 + [wait_status]
+        (folder / "stat").write_text(f"{pid} ({name}) {' '.join(map(str, fields))}\n")
         variables = ["PATH=/bin", *([f"VAIN_RUN_ID={run}"] if run else []), "HOME=/"]
         (folder / "environ").write_bytes(b"\0".join(each.encode() for each in variables) + b"\0")
         if io is not None:

@@ -111,9 +111,9 @@ def test_only_the_process_that_started_then_is_meant(bench: Bench, started: int,
 def test_a_process_that_is_not_there_is_gone_and_a_dead_one_too(bench: Bench) -> None:
     (look,) = bench.look(watched(pid=2**22 - 3))
     assert look.alive is False and look.cpu_seconds is None
-    bench.proc.put(50, state="Z")
+    bench.proc.put(50, state="Z", wait_status=9)
     (look,) = bench.look(watched())
-    assert look.alive is False
+    assert look.alive is False and look.exit_code == 137
 
 
 def test_a_process_that_is_hidden_is_not_said_to_be_gone(bench: Bench) -> None:

@@ -185,7 +185,15 @@ class LinuxTrees:
             gpu_memory_bytes=sum(use.memory_bytes for use in mine) if gpus is not None else None,
             gpu_percent=_sum_known([use.percent for use in mine]) if gpus is not None else None,
             basis=_basis(pss is not None, sums.read is not None, gpus is not None),
+            exit_code=self._exit_code(tree),
         )
+
+    def _exit_code(self, tree: Tree) -> int | None:
+        root = None if tree.root is None else self._members.get(tree.root)
+        if root is None or root.wait_status is None:
+            return None
+        code = os.waitstatus_to_exitcode(root.wait_status)
+        return code if code >= 0 else 128 - code
 
     def _is_alive(self, tree: Tree) -> bool | None:
         pid = tree.watched.pid

@@ -31,6 +31,8 @@ class Stat(NamedTuple):
     inherited_ticks: int
     threads: int
     rss_pages: int
+    wait_status: int | None = None
+    """How it ended, as its parent will read it; None while it lives, or if it is not told."""
 
 
 class Look(NamedTuple):
@@ -125,14 +127,16 @@ def _parsed(pid: int, content: bytes) -> Stat | None:
     fields = content[content.rfind(b")") + 2 :].split()
     if len(fields) < 22:
         return None
+    is_dead = fields[0] in (b"Z", b"X", b"x")
     return Stat(
         Identity(pid, int(fields[19])),
         int(fields[1]),
-        fields[0] in (b"Z", b"X", b"x"),
+        is_dead,
         int(fields[11]) + int(fields[12]),
         int(fields[13]) + int(fields[14]),
         int(fields[17]),
         int(fields[21]),
+        int(fields[49]) if is_dead and len(fields) > 49 else None,
     )
 
 
