@@ -24,6 +24,9 @@ MODULES = {
     "list": "listing",
     "fanout": "fanout",
     "history": "history",
+    "reporting": "reporting",
+    "attribution": "attribution",
+    "watching": "watching",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vain.async_client import AsyncClient
     from vain.client import Client
-    from vain.magics import load_ipython_extension
+    from vain.magics import load_ipython_extension, unload_ipython_extension
     from vain.remote import RemoteSource
     from vain.report.attached import attach
     from vain.report.handle import current, task
@@ -41,6 +41,7 @@ __all__ = [
     "load_ipython_extension",
     "task",
     "track",
+    "unload_ipython_extension",
 ]
 
 _HOMES = {
@@ -55,6 +56,7 @@ _HOMES = {
     "load_ipython_extension": "vain.magics",
     "task": "vain.report.handle",
     "track": "vain.report.loop",
+    "unload_ipython_extension": "vain.magics",
 }
 
 

@@ -60,6 +60,7 @@ class Reporter:
         given = {"status": "in-progress", **fields, "name": name, "parent_id": parent_id}
         draft = {"name": "task"} | drafts.fields(given) | {"source": {**(source or self._source), "kind": kind}}
         run = Run(draft, around, parent_run_id, self._told, self._ended)
+        run.began_at -= drafts.number(fields.get("began_ago_seconds")) or 0.0
         self._opened(run, kind)
         self._told(run)
         return run
@@ -162,8 +163,9 @@ def begin(
     """Begin a run, which is a task on the board. Never raises, never waits; the number comes when the server answers.
 
     ``fields`` are those of a task: tags, priority, description, key, metadata, expect_next_in, message, total, unit,
-    due_at, status. ``parent`` is a run, or a task's number; else the run around the caller, else the one that started
-    this process. ``source`` names the process that does the work, if it is not this one.
+    due_at, status; ``began_ago_seconds`` says that it began before this call. ``parent`` is a run, or a task's number;
+    else the run around the caller, else the one that started this process. ``source`` names the process that does the
+    work, if it is not this one.
     """
     try:
         return _current().begin(name, kind, parent, source, fields)

@@ -39,4 +39,6 @@ class FakeProc:
             (folder / "io").write_text(f"rchar: 9\nread_bytes: {io[0]}\nwrite_bytes: {io[1]}\n")
 
     def end(self, pid: int) -> None:
+        """Who has the file open gets nothing more from it, as from the kernel's."""
+        (self.proc / str(pid) / "stat").write_bytes(b"")
         shutil.rmtree(self.proc / str(pid))

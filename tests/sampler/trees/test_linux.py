@@ -10,7 +10,8 @@ import pytest
 
 from tests.sampler.trees.proc import BOOTED_AT, TICKS, FakeProc
 from vain.accounting import Look, Watched
-from vain.sampler.trees.linux import GpuUse, LinuxTrees
+from vain.sampler.trees.linux import IO_TURNS, GpuUse, LinuxTrees
+from vain.sampler.trees.table import ProcessTable
 from vain.samples import Attribution
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -101,8 +102,39 @@ def test_a_number_that_was_given_again_is_nobodys(bench: Bench) -> None:
     assert look.alive is False and look.cpu_seconds == 0.1
 
 
-@pytest.mark.parametrize(("started", "alive"), [(1000, True), (1190, True), (1300, False), (500, False)])
-def test_only_the_process_that_started_then_is_meant(bench: Bench, started: int, alive: bool) -> None:
+def test_a_process_that_is_older_than_who_got_its_parents_number_is_no_child(bench: Bench) -> None:
+    bench.proc.put(60, parent=50, started=500, own=900)
+    bench.proc.put(50, started=1000, own=100)
+    (look,) = bench.look(watched())
+    assert (look.processes, look.cpu_seconds) == (1, 1.0)
+
+
+def test_bytes_of_a_process_that_rests_are_asked_for_in_turn(bench: Bench) -> None:
+    bench.proc.put(50, own=1, io=(0, 0))
+    bench.look(watched())
+    bench.proc.put(50, own=1, io=(0, 4096))
+    seen = [bench.look(watched())[0].written_bytes for _ in range(IO_TURNS)]
+    assert seen[-1] == 4096 and seen.count(0) in range(IO_TURNS)
+    bench.proc.put(50, own=2, io=(0, 8192))
+    assert bench.look(watched())[0].written_bytes == 8192, "one that works is asked at once"
+
+
+@pytest.mark.parametrize("most", [0, 1, 99])
+def test_few_processes_are_kept_open_and_none_at_the_end(bench: Bench, most: int) -> None:
+    table = bench.trees._table = ProcessTable(bench.proc.root, most_kept=most)
+    before = len(os.listdir("/proc/self/fd"))
+    for pid in (50, 51, 52):
+        bench.proc.put(pid, own=pid)
+    assert [table.look({50, 51, 52}).processes[pid].own_ticks for pid in (50, 51, 52)] == [50, 51, 52]
+    assert len(os.listdir("/proc/self/fd")) == before + min(most, 3)
+    table.look({51})
+    assert len(table._kept) <= 1
+    bench.trees.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(("started", "alive"), [(1000, True), (1190, True), (4100, False), (500, True)])
+def test_only_a_later_process_has_taken_the_number(bench: Bench, started: int, alive: bool) -> None:
     bench.proc.put(50, started=started)
     (look,) = bench.look(watched())
     assert look.alive is alive

@@ -109,7 +109,7 @@ def test_psutil_sees_the_same_of_processes_that_live(capsys: pytest.CaptureFixtu
     busy = "import time\nend = time.process_time() + 1\nwhile time.process_time() < end: pass\ntime.sleep(0.3)"
     last, kernel, looks = looked(busy, PortableTrees())
     assert last.cpu_seconds == pytest.approx(kernel, rel=0.1) and last.basis["cpu"] == "process"
-    assert any((look.cpu_percent or 0) > 50 for look in looks) and last.alive is False
+    assert any((look.cpu_percent or 0) > 10 for look in looks) and last.alive is False
 
 
 def test_a_look_at_many_processes_costs_little() -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from vain.accounting import Identity, Watched
 from vain.sampler.trees.table import Look, Stat
 
-STARTED_TOLERANCE_SECONDS = 2.0
-"""A start in Unix seconds is known through the time of boot, which the kernel rounds to a second."""
+STARTED_TOLERANCE_SECONDS = 30.0
+"""A start in Unix seconds is known through the time of boot, which is rounded to a second and moves when the clock is
+set. A number that was given again belongs to a later process, and not within so short a time."""
 
 
 class Tree:
@@ -27,7 +28,7 @@ class Tree:
         if self.watched.started_at is None or booted_at is None:
             return True
         started = booted_at + stat.identity.started / ticks_per_second
-        return abs(started - self.watched.started_at) <= STARTED_TOLERANCE_SECONDS
+        return started - self.watched.started_at <= STARTED_TOLERANCE_SECONDS
 
     def refresh(self, look: Look, children: Mapping[int, Sequence[Stat]], named: Mapping[str, Sequence[Stat]]) -> None:
         """Take in what the process table says now: members stay until they end, whoever their parent is."""
@@ -39,7 +40,9 @@ class Tree:
             stat = waiting.pop()
             if stat.identity not in found:
                 found[stat.identity] = stat
-                waiting.extend(children.get(stat.identity.pid, ()))
+                # Nobody is older than the parent, unless its number was given again: not all are read each time.
+                below = children.get(stat.identity.pid, ())
+                waiting.extend(each for each in below if each.identity.started >= stat.identity.started)
         self.members = found
 
 

@@ -18,6 +18,9 @@ from vain.sampler.trees.table import Look as TableLook
 from vain.sampler.trees.table import ProcessTable, Stat
 from vain.samples import Attribution
 
+IO_TURNS = 5
+"""A process that used no CPU since its bytes were read is asked for them again after so many looks only."""
+
 
 class GpuUse(NamedTuple):
     """What a process has on all GPUs."""
@@ -80,6 +83,14 @@ class _Figures(NamedTuple):
     written: dict[Identity, Reading]
 
 
+class _Io(NamedTuple):
+    """Bytes of a process, and how much CPU it had used when they were read."""
+
+    ticks: float
+    read: int
+    written: int
+
+
 class LinuxTrees:
     """See ``ProcessTrees``. ``root`` is where /proc is looked for; the clocks are for tests."""
 
@@ -98,6 +109,8 @@ class LinuxTrees:
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
         self._forest = Forest(self._table.run_of)
         self._members: dict[Identity, Stat] = {}
+        self._io: dict[Identity, _Io] = {}
+        self._looks = 0
         self._bills: dict[tuple[int, int], _Bills] = {}
         self._all: _Bills | None = None
         self._totals: Totals | None = None
@@ -124,12 +137,14 @@ class LinuxTrees:
 
     def close(self) -> None:
         """Let go of what is open."""
+        self._table.forget()
         self._machine.close()
 
     def _forget(self) -> None:
         self._table.forget()
         self._forest, self._members, self._bills = Forest(self._table.run_of), {}, {}
         self._all = self._totals = None
+        self._io = {}
 
     def _read_again(
         self, members: dict[Identity, Stat], interesting: set[int], table: TableLook
@@ -144,15 +159,27 @@ class LinuxTrees:
 
     def _figures(self, table: TableLook) -> _Figures:
         figures = _Figures({}, {}, {})
+        before, self._io = self._io, {}
+        self._looks += 1
         for identity, stat in self._members.items():
             known = table.processes.get(stat.parent_pid)
             parent = None if known is None else known.identity
             figures.cpu[identity] = Reading(parent, stat.own_ticks, stat.inherited_ticks)
-            io = self._table.io(identity.pid)
+            io = self._io_of(stat, before.get(identity))
             if io is not None:
+                self._io[identity] = io
                 # A process' own bytes and those that it took over are one figure.
-                figures.read[identity], figures.written[identity] = (Reading(parent, 0, count) for count in io)
+                figures.read[identity] = Reading(parent, 0, io.read)
+                figures.written[identity] = Reading(parent, 0, io.written)
         return figures
+
+    def _io_of(self, stat: Stat, known: _Io | None) -> _Io | None:
+        """What it was, where it cannot be more or cannot be read any more."""
+        ticks, pid = stat.own_ticks + stat.inherited_ticks, stat.identity.pid
+        if known is not None and known.ticks == ticks and (pid + self._looks) % IO_TURNS:
+            return known
+        io = self._table.io(pid)
+        return known if io is None else _Io(ticks, *io)
 
     def _look(self, tree: Tree, figures: _Figures, now: float, ticks: float, gpus: Mapping[int, GpuUse] | None) -> Look:
         watched = tree.watched

@@ -1,13 +1,14 @@
 """The process table of Linux, read again and again for little.
 
-A process is opened when it is first seen. Those that somebody watches are read at each look; of the others only whether
-they are still there is known each time, and a part of them is read again in turn, since their parents change.
+Processes that somebody watches are kept open and read at each look; of the others only whether they are still there is
+known each time, and a part of them is read again in turn, since their parents change.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ TURNS = 10
 """After so many looks every process was read again."""
 LARGEST_STAT_BYTES = 1024
 LARGEST_ENVIRONMENT_BYTES = 256 << 10
+IO = re.compile(rb"^read_bytes: (\d+)\nwrite_bytes: (\d+)$", re.MULTILINE)
 RUN_VARIABLE = b"VAIN_RUN_ID="
 
 
@@ -45,8 +47,11 @@ class Look(NamedTuple):
 class ProcessTable:
     """``root`` is where /proc is looked for."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/"), most_kept: int | None = None) -> None:
         self._proc = str(root / "proc")
+        self._most_kept = _most_kept() if most_kept is None else most_kept
+        self._kept: dict[int, int] = {}
+        """The open ``stat`` of watched processes: when one has ended, reading it fails, whoever has its number now."""
         self._known: dict[int, Stat] = {}
         self._turn = 0
 
@@ -56,6 +61,7 @@ class ProcessTable:
         So what a child had used is seen before, never after, its parent took it over. ``everything``: read all.
         """
         pids = self._pids()
+        self._close(self._kept.keys() - watched)
         before, self._known = self._known, {}
         self._turn = (self._turn + 1) % TURNS
         new = []
@@ -64,7 +70,7 @@ class ProcessTable:
             if known is not None and not everything and pid not in watched and pid % TURNS != self._turn:
                 self._known[pid] = known
                 continue
-            stat = self.read(pid)
+            stat = self._read_kept(pid) if pid in watched else self.read(pid)
             if stat is None:
                 continue
             self._known[pid] = stat
@@ -75,6 +81,7 @@ class ProcessTable:
     def forget(self) -> None:
         """Nobody asks for the time being."""
         self._known = {}
+        self._close(list(self._kept))
 
     def read(self, pid: int) -> Stat | None:
         """One process; None if there is none."""
@@ -95,10 +102,10 @@ class ProcessTable:
     def io(self, pid: int) -> tuple[int, int] | None:
         """Bytes that a process and the children that it waited for read from and wrote to storage; None: not told."""
         content = _content(f"{self._proc}/{pid}/io", LARGEST_STAT_BYTES)
-        if content is None or b"read_bytes: " not in content:
+        if content is None:
             return None
-        fields = dict(line.split(b": ") for line in content.splitlines())
-        return int(fields[b"read_bytes"]), int(fields[b"write_bytes"])
+        found = IO.search(content)
+        return None if found is None else (int(found[1]), int(found[2]))
 
     def is_gone(self, pid: int) -> bool:
         """Whether there is certainly no process with this number: /proc may hide those of others."""
@@ -110,8 +117,35 @@ class ProcessTable:
             return False
         return False
 
+    def _read_kept(self, pid: int) -> Stat | None:
+        descriptor = self._kept.get(pid)
+        if descriptor is None:
+            if len(self._kept) >= self._most_kept:
+                return self.read(pid)
+            try:
+                descriptor = self._kept[pid] = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return None
+        try:
+            content = os.pread(descriptor, LARGEST_STAT_BYTES, 0)
+        except OSError:
+            content = b""
+        if content:
+            return _parsed(pid, content)
+        self._close([pid])
+        return self.read(pid)
+
+    def _close(self, pids: Iterable[int]) -> None:
+        for pid in pids:
+            os.close(self._kept.pop(pid))
+
     def _pids(self) -> list[int]:
         return [int(name) for name in os.listdir(self._proc) if name.isdecimal()]
+
+
+def _most_kept() -> int:
+    """A quarter of what this process may have open; the rest is for those who connect."""
+    return os.sysconf("SC_OPEN_MAX") // 4
 
 
 def _in_order_of_birth(pids: list[int], known: dict[int, Stat]) -> Iterator[int]:
