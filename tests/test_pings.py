@@ -58,6 +58,15 @@ def test_a_job_is_missed_after_its_interval_and_grace_and_told_once() -> None:
     assert not missed(told(first), T0 + 5 * DAY)
 
 
+def test_a_ping_that_may_have_found_nobody_is_not_missed_before_the_next() -> None:
+    first = expected(None, parse_ping("x", "0", {"every": "1d"}), T0)
+    assert first is not None
+    due = T0 + DAY
+    assert not missed(first, due + DAY, listening_since=due + 60)
+    assert missed(first, due + 60 + 1.1 * DAY + 1, listening_since=due + 60)
+    assert missed(first, T0 + 1.1 * DAY + 1, listening_since=due - 60), "it was due when somebody listened"
+
+
 def test_the_interval_stays_and_the_clock_begins_anew_with_each_ping() -> None:
     first = expected(None, parse_ping("x", None, {"every": "1h", "grace": "5m", "name": "sync"}), T0)
     second = expected(first, parse_ping("x", "start", {}), T0 + 3_000)

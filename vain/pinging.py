@@ -30,6 +30,7 @@ class Pinging:
     def __init__(self, store: Store, tracker: Tracker, wall: Clock = time.time) -> None:
         self._store, self._tracker, self._wall = store, tracker, wall
         self._expected: dict[str, Expectation] = {}
+        self._listening_since = wall()
 
     async def start(self) -> None:
         """Read what is expected."""
@@ -71,7 +72,7 @@ class Pinging:
     async def sweep(self) -> None:
         """Tell of each job that did not come, once."""
         for key, expectation in list(self._expected.items()):
-            if pings.missed(expectation, self._wall()):
+            if pings.missed(expectation, self._wall(), self._listening_since):
                 self._expected[key] = await self._store.write(partial(self._miss, key=key))
 
     def _miss(self, transaction: Transaction, key: str) -> Expectation:
@@ -79,7 +80,7 @@ class Pinging:
         if body is None:
             return self._expected[key]
         expectation, seconds = decode(Expectation, body), self._wall()
-        if not pings.missed(expectation, seconds):
+        if not pings.missed(expectation, seconds, self._listening_since):
             return expectation
         told = pings.told(expectation)
         transaction.expect(key, encode(told))

@@ -87,9 +87,15 @@ def of_task(expectation: Expectation, task: Task) -> Expectation:
     return replace(expectation, task_id=task.task_id)
 
 
-def missed(expectation: Expectation, now: float) -> bool:
-    """Whether it is to be told that the job did not come."""
-    return not expectation.told and now > expectation.last_at + expectation.every_seconds + expectation.grace_seconds
+def missed(expectation: Expectation, now: float, listening_since: float = 0.0) -> bool:
+    """Whether it is to be told that the job did not come.
+
+    ``listening_since`` is when the server began: a ping that was due before may have come and found nobody, so what
+    is expected counts from then on.
+    """
+    is_known = expectation.last_at + expectation.every_seconds >= listening_since
+    last_at = expectation.last_at if is_known else listening_since
+    return not expectation.told and now > last_at + expectation.every_seconds + expectation.grace_seconds
 
 
 def told(expectation: Expectation) -> Expectation:

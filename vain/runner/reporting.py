@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from re import Pattern
 
-from vain import identity
+from vain import identity, settings
 from vain.report import begin
 from vain.runner.outcome import End
 from vain.runner.progress import LineReader, Progress
@@ -53,6 +53,8 @@ class Report:
 
     def __init__(self, order: Order) -> None:
         self._order, self._away = order, _silence()
+        if not settings.load_reporting().enabled:
+            self._away.set()  # no number will come
         command = shlex.join(order.arguments) if order.with_arguments else order.program
         self._run = begin(
             order.name or order.program,
