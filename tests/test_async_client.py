@@ -58,12 +58,16 @@ class Board:
 
     async def start(self) -> None:
         self._server = await serve(
-            self._follow, "127.0.0.1", self.port, process_request=self._respond, compression=None, close_timeout=0.1
-        )
+            self._follow, "127.0.0.1", self.port, process_request=self._respond, compression=None, close_timeout=0.1,
+        )  # fmt: skip
         self.port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def stop(self) -> None:
         if self._server is not None:
+            # asyncio loses a connection that it takes just as its server is closed.
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            await asyncio.sleep(0.001)
             self._server.close()
             await self._server.wait_closed()
             self._server = None
@@ -432,7 +436,7 @@ def test_a_backup_that_was_restored_is_followed_from_where_it_is() -> None:
     run(work)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 20))])
 def test_whatever_happens_the_watcher_ends_with_what_the_server_has(seed: int) -> None:
     """A server whose line is cut at random, at every step of connecting: each version once, each deletion once."""
     dice = random.Random(seed)
@@ -607,6 +611,7 @@ def test_a_clock_that_differs_from_the_servers_brings_no_history() -> None:
     run(work)
 
 
+@pytest.mark.slow
 def test_a_silent_connection_is_kept_while_the_server_answers_and_left_when_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

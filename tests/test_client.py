@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,30 @@ def test_tasks_are_typed_and_unknown_fields_are_read_over(server: SmallServer, c
     assert client.tasks() == [Task(7, "nightly backup", "pending", "medium", "2026-11-23T03:06:00.123Z")]
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, [1, 2, 3]), ({"status": "completed"}, [2]), ({"priority": "high"}, [3]), ({"outcome": "failed"}, [2]),
+        ({"tag": "gpu"}, [1, 3]), ({"key": "etl"}, [3]), ({"parent_id": 1}, [2]), ({"text": "NIGHT"}, [1, 2, 3]),
+        ({"tag": "gpu", "limit": 1}, [1]), ({"limit": 0}, []), ({"tag": "g"}, []),
+    ],
+)  # fmt: skip
+def test_tasks_are_picked_by_all_that_is_given(
+    server: SmallServer, client: Client, asked: dict[str, Any], found: list[int]
+) -> None:
+    first, second, third = {"task_id": 1, "tags": ["gpu"]}, {"task_id": 2, "parent_id": 1}, {"task_id": 3, "key": "etl"}
+    second |= {"status": "completed", "outcome": "failed"}
+    third |= {"tags": ["gpu", "x"], "priority": "high"}
+    server.answers["GET /tasks"] = answer([{**TASK, **more} for more in (first, second, third)])
+    assert [task.task_id for task in client.tasks(**asked)] == found
+
+
+def test_a_status_that_there_is_not_is_refused_and_finds_not_just_nothing(server: SmallServer, client: Client) -> None:
+    with pytest.raises(errors.Invalid, match="status"):
+        client.tasks(status="in_progress")  # type: ignore[arg-type]  # what is refused
+    assert server.asked == []
+
+
 def test_key_goes_in_the_header_and_nowhere_else(server: SmallServer, client: Client) -> None:
     server.answers["GET /tasks/7"] = answer(TASK)
     client.task(7)
@@ -66,6 +91,105 @@ def test_update_and_delete_name_the_task(server: SmallServer, client: Client) ->
     client.delete(7)
     assert [(asked.method, asked.path) for asked in server.asked] == [("PUT", "/tasks/7"), ("DELETE", "/tasks/7")]
     assert server.asked[0].body == b'{"status":"completed"}'
+
+
+def test_wait_returns_the_completed_tasks_in_the_order_given(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        one, two, three = (client.create(name, status="in-progress").task_id for name in "abc")
+        client.update(two, status="completed", outcome="failed")
+        thread = threading.Timer(0.1, lambda: client.update(one, status="completed"))
+        thread.start()
+        found = client.wait(one, two, one, timeout_seconds=5)
+        assert [(task.task_id, task.outcome) for task in found] == [(one, "succeeded"), (two, "failed")]
+        assert [task.task_id for task in client.wait(three, two, any_=True)] == [two]
+        assert client.wait() == []
+        thread.join()
+
+
+def test_wait_gives_up_after_its_time_and_for_a_task_that_there_is_not(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks/7"] = answer(TASK)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"Task 7 is not completed after 0\.15 s") as caught:
+        client.wait(7, timeout_seconds=0.15)
+    assert isinstance(caught.value, errors.TimedOut) and 0.14 < time.monotonic() - began < 1
+    with pytest.raises(errors.NotFound):
+        client.wait(8)
+
+
+@pytest.mark.slow
+def test_wait_lives_through_a_server_that_is_away(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks/7"] = answer(TASK)
+    done = {**TASK, "status": "completed", "outcome": "succeeded"}
+    steps = [problem(503, "Starting."), Answer(502, b"", "text/html"), answer(done)]
+
+    def go_on() -> None:
+        for step in steps:
+            time.sleep(0.12)
+            server.answers["GET /tasks/7"] = step
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    assert client.wait(7, timeout_seconds=10)[0].outcome == "succeeded"
+    thread.join()
+
+
+def test_wait_for_nobody_is_told_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(errors.Unreachable):
+        Client(url).wait(7, timeout_seconds=60)
+
+
+@pytest.mark.slow
+def test_a_silent_server_does_not_hold_wait_beyond_its_time(server: SmallServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(errors.TimedOut):
+            Client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=30).wait(7, timeout_seconds=0.1)
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_log_grows_and_is_read_from_where_one_is(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        task_id = client.create("job").task_id
+        assert client.log(task_id) == (b"", 0)
+        client.append_log(task_id, "höhe\n")
+        client.append_log(task_id, b"\xff")
+        assert client.log(task_id) == ("höhe\n".encode() + b"\xff", 7)
+        assert client.log(task_id, after=6) == (b"\xff", 7) and client.log(task_id, after=7) == (b"", 7)
+        client.append_log(task_id, b"x" * 65_536)
+        body, end = client.log(task_id)
+        assert (len(body), end) == (65_536, 65_543)
+        with pytest.raises(errors.NotFound):
+            client.log(999)
+
+
+def test_pings_make_a_task_and_end_it(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        begun = client.ping("nightly/etl", "start", name="ETL", every="26h", grace=3600)
+        assert (begun.key, begun.name, begun.status) == ("nightly/etl", "ETL", "in-progress")
+        client.ping("nightly/etl", "log", "rows: 7\n")
+        ended = client.ping("nightly/etl", 0, b"done\n")
+        assert (ended.task_id, ended.outcome, ended.exit_code) == (begun.task_id, "succeeded", 0)
+        assert client.log(ended.task_id)[0] == b"rows: 7\ndone\n"
+        assert client.ping("nightly/etl", "fail").outcome == "failed" and client.ping("x").outcome == "succeeded"
+        with pytest.raises(errors.Malformed, match="every"):
+            client.ping("x", every="often")
+
+
+def test_an_ended_client_cuts_off_calls_and_takes_no_more(server: SmallServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = Client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=30)
+        threading.Timer(0.1, client.end).start()
+        for _ in range(2):
+            with pytest.raises(errors.Unreachable):
+                client.tasks()
+
+
+def test_a_client_that_nobody_closed_leaves_no_connection(server: SmallServer) -> None:
+    server.answers["GET /tasks"] = answer([])
+    Client(server.url).tasks()
+    assert server.hung_up.wait(5)  # and no ResourceWarning, which would be an error
 
 
 def test_history_becomes_columns_with_nan_for_gaps(server: SmallServer, client: Client) -> None:

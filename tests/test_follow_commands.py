@@ -160,7 +160,7 @@ def test_log_cannot_write_to_the_terminal(server: SmallServer) -> None:
     screen = Screen(out=Terminal(), err=io.StringIO())
     known = settings.load({"url": server.url}, {})
     assert follow_commands.log(Namespace(id=7, follow=False), known, screen) == 0
-    assert screen.out.getvalue() == "a\\x1b]0;x\\x07\tb\n10%\n20%\ntorn \\\\xe4"  # type: ignore[attr-defined]  # a StringIO
+    assert screen.out.getvalue() == "a\\x1b]0;x\\x07\tb\n10%\n20%\ntorn \\xe4"  # type: ignore[attr-defined]  # a StringIO
 
 
 def test_log_follows_until_the_task_is_completed_and_takes_what_comes_after(
@@ -262,15 +262,18 @@ def test_ping_does_not_hang_on_a_server_that_sends_a_byte_now_and_then(capsys: C
             connection, _ = listening.accept()
             with connection:
                 for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n":
-                    time.sleep(0.05)
                     connection.sendall(bytes([byte]))
+                    if over.wait(0.05):
+                        return
 
+        over = threading.Event()
         thread = threading.Thread(target=drip)
         thread.start()
         began = time.monotonic()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         assert main(["ping", "backup", "--url", url, "--timeout", "0.2"]) == 1
         assert time.monotonic() - began < 0.6 and "within 0.2 s" in capsys.readouterr().err
+        over.set()
         thread.join()
 
 

@@ -99,7 +99,8 @@ def _cause(task: Task) -> list[str]:
     else:
         said = task.message
     code = None if task.exit_code is None else f"exit code {task.exit_code}"
-    return [part for part in (_one_line(said), code) if part]
+    # A sentence goes on: "…, exit code 1, after 3 s".
+    return [part for part in (_one_line(said).removesuffix("."), code) if part]
 
 
 def _overdue(task: Task) -> Notice:

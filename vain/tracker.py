@@ -101,9 +101,8 @@ class Tracker:
             body = saved(transaction, task, None, now)
             if idempotency_key is not None and report.run_id is None:
                 transaction.remember(idempotency_key, Remembered(fingerprint, task.task_id, body), now)
-            if report.run_id is not None:
-                transaction.name_run(report.run_id, task.task_id)
-            return _Changed(Made(task.task_id, task.version, body), task)
+            adopted = [] if report.run_id is None else _named(transaction, task, report.run_id, report.parent_run, now)
+            return _Changed(Made(task.task_id, task.version, body), task, adopted)
 
         return self._told(await self._store.write(change), report.run_id)
 
@@ -184,6 +183,8 @@ class Tracker:
     def _told(self, changed: _Changed, run_id: str | None = None, by_client: bool = True) -> Made:
         if self.follower is not None and changed.task is not None:
             self.follower.saved(changed.task, run_id, by_client)
+            for task in changed.adopted:
+                self.follower.saved(task, None, False)
         return changed.made
 
     async def delete(self, task_id: int, versions: Collection[int] | None = None) -> None:
@@ -344,6 +345,20 @@ class _Changed(NamedTuple):
     made: Made
     task: Task | None
     """None: it was an answer given before."""
+    adopted: Sequence[Task] = ()
+    """Children whose reports came before their parent's."""
+
+
+def _named(transaction: Transaction, task: Task, run_id: str, parent_run: str | None, now: Time) -> list[Task]:
+    """Note the name of a run, and give it the children that waited for it."""
+    transaction.name_run(run_id, task.task_id, parent_run if task.parent_id is None else None)
+    adopted = []
+    for child in transaction.children_of_run(run_id):
+        if child.parent_id is None and child.task_id != task.task_id:
+            after = lifecycle.marked(child, now, parent_id=task.task_id)
+            saved(transaction, after, child, now)
+            adopted.append(after)
+    return adopted
 
 
 def _told_before(transaction: Transaction, run_id: str) -> Made | None:

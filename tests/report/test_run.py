@@ -83,7 +83,7 @@ def test_a_loop_is_asked_for_its_count() -> None:
 def test_a_number_can_be_waited_for() -> None:
     run = a_run()
     assert run.wait_for_id(0.0) is None and run.environment() == {"VAIN_RUN_ID": run.run_id, "VAIN_TASK_ID": ""}
-    threading.Timer(0.02, run.identify, [7, run.run_id]).start()
+    threading.Timer(0.02, run.identify, [7]).start()
     assert run.wait_for_id(5) == 7 and run.environment()["VAIN_TASK_ID"] == "7"
 
 

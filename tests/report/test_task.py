@@ -254,6 +254,45 @@ def test_the_progress_of_a_loop_arrives_while_it_stands_still(here: Board) -> No
         time.sleep(0.05)
 
 
+def test_what_threads_do_is_part_of_what_the_main_thread_is_in(here: Board) -> None:
+    def work(name: str) -> None:
+        with vain.task(name):
+            barrier.wait(5)
+
+    barrier = threading.Barrier(2)
+    with vain.task("outer") as outer:
+        threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert outcomes(here).keys() == {"outer", "a", "b"}
+    assert {here.named(name)["parent_id"] for name in "ab"} == {outer.task_id}
+
+
+def test_without_a_name_a_task_is_called_as_its_function(here: Board) -> None:
+    @vain.task()
+    def one() -> None: ...
+
+    @vain.task(tags=["x"])
+    def two() -> None: ...
+
+    one()
+    two()
+    with vain.task():
+        pass
+    prefix = "test_without_a_name_a_task_is_called_as_its_function."
+    assert {f"{prefix}one", f"{prefix}two"} < outcomes(here).keys() and len(here.tasks) == 3
+
+
+def test_what_a_program_says_when_it_exits_is_kept(here: Board) -> None:
+    with pytest.raises(SystemExit), vain.task("x"):
+        raise SystemExit("no such file")
+    outcomes(here)
+    task = here.named("x")
+    assert (task["exit_code"], task["error"]["message"]) == (1, "no such file")
+
+
 def test_threads_have_tasks_of_their_own(here: Board) -> None:
     found = []
 

@@ -59,6 +59,16 @@ def test_a_child_finds_its_parent_by_the_name_of_the_run(server: Running) -> Non
     assert lost["parent_id"] is None
 
 
+def test_a_child_whose_report_comes_first_finds_its_parent_when_that_comes(server: Running) -> None:
+    run_id = uuid.uuid4().hex
+    children = [made(server, {"Idempotency-Key": uuid.uuid4().hex, "Vain-Parent-Run": run_id}) for _ in range(2)]
+    assert [child["parent_id"] for child in children] == [None, None]
+    parent = made(server, {"Idempotency-Key": run_id})
+    for child in children:
+        after = server.call("GET", f"/tasks/{child['task_id']}").json
+        assert (after["parent_id"], after["version"]) == (parent["task_id"], 2)
+
+
 def test_a_reporter_whose_parent_was_deleted_is_heard_all_the_same(server: Running) -> None:
     task = made(server, {"Idempotency-Key": uuid.uuid4().hex}, parent_id=999_999)
     assert task["parent_id"] is None

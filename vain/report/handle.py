@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
+from vain import identity
 from vain.report import drafts
 from vain.report.decorated import decorated
 from vain.report.reporter import begin, mute
@@ -21,9 +22,9 @@ class Handle:
     again, for another run.
     """
 
-    def __init__(self, name: str, fields: Mapping[str, Any], run: Run | None = None) -> None:
+    def __init__(self, name: str | None, fields: Mapping[str, Any], run: Run | None = None) -> None:
         self._name, self._fields = name, dict(fields)
-        self.run = run or mute(name)
+        self.run = run or mute(name or "task")
         """The present or the last run."""
         self._outcome: str | None = None
         self._counted = 0.0
@@ -81,7 +82,7 @@ class Handle:
     def begin(self) -> Self:
         """Begin without a block; whoever does this calls ``finish``."""
         self._outcome, self._counted = None, 0.0
-        self.run = begin(self._name, **self._fields)
+        self.run = begin(self._name or identity.program_name(), **self._fields)
         self.run.handle = self
         return self
 
@@ -149,7 +150,7 @@ def task(name: F, /) -> F: ...
 
 @overload
 def task(
-    name: str,
+    name: str | None = None,
     /,
     *,
     tags: Any = (),
@@ -164,7 +165,7 @@ def task(
 ) -> Handle: ...
 
 
-def task(name: Any, /, **fields: Any) -> Any:
+def task(name: Any = None, /, **fields: Any) -> Any:
     """A piece of work as a task on the board.
 
     >>> with vain.task("train", tags=["gpu"], expect_next_in=60) as t:
@@ -172,12 +173,13 @@ def task(name: Any, /, **fields: Any) -> Any:
     >>> @vain.task("etl {day}")
     ... def etl(day): ...
 
-    An exception makes it failed, Ctrl-C and SIGTERM cancelled; a task inside another is its child. ``name`` may be
-    the function itself (``@vain.task``), and then is what the function is called.
+    An exception makes it failed, Ctrl-C and SIGTERM cancelled; a task inside another is its child. Without a name
+    (``@vain.task``, ``@vain.task(tags=["x"])``) a task is called as its function or, in a block, as the program is.
     """
     if callable(name):
         return decorated(name, lambda text: Handle(text, {}), None)
-    return Handle(str(drafts.fields({"name": name}).get("name", "task")), _fields(fields))
+    called = None if name is None else str(drafts.fields({"name": name}).get("name", "task"))
+    return Handle(called, _fields(fields))
 
 
 def current() -> Handle | None:
@@ -203,8 +205,10 @@ def ending(exc: BaseException | None, outcome: str | None) -> dict[str, Any]:
 
 def _exited(exc: SystemExit, outcome: str | None) -> dict[str, Any]:
     """As the interpreter reads it: nothing and 0 are success, a number is the exit code, anything else is a 1."""
-    code = exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
-    return {"outcome": (outcome or "succeeded") if code == 0 else "failed", "exit_code": code}
+    if exc.code is None or isinstance(exc.code, int):
+        code = exc.code or 0
+        return {"outcome": (outcome or "succeeded") if code == 0 else "failed", "exit_code": code}
+    return {"outcome": "failed", "exit_code": 1, "error": drafts.error(exc)}
 
 
 def _line(text: object) -> bytes:

@@ -54,7 +54,9 @@ class Reporter:
     ) -> Run:
         """A new run, in progress unless its fields say otherwise."""
         self._is_guarded = self._is_guarded or termination.install(terminate)
-        around = parent if isinstance(parent, Run) else enclosing() if parent is None else None
+        around = parent if isinstance(parent, Run) else None
+        if parent is None:
+            around = enclosing() or self._surroundings.around_threads()
         parent_id = parent if isinstance(parent, int) else around.task_id if around is not None else self._known.task_id
         parent_run_id = None if isinstance(parent, int) else around.run_id if around is not None else self._known.run_id
         given = {"status": "in-progress", **fields, "name": name, "parent_id": parent_id}

@@ -38,8 +38,8 @@ class Collected:
         self.read_marks: list[tuple[int, int]] = []
         self.remembered: dict[str, tuple[Remembered, Time]] = {}
         self.forgotten_before: Time | None = None
-        self.runs: dict[str, int] = {}
-        """Numbers of tasks, by what their reporters call them."""
+        self.runs: dict[str, tuple[int, str | None]] = {}
+        """Numbers of tasks, by what their reporters call them, with the parent's name while that is not known."""
         self.expectations: dict[str, bytes | None] = {}
         """JSON by key; None: nothing is expected any more."""
         self.log_parts: list[tuple[int, int, bytes]] = []

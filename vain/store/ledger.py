@@ -72,7 +72,7 @@ class Ledger:
     def _flush_reports(self) -> None:
         many, waiting = self.connection.executemany, self.waiting
         if waiting.runs:
-            many(queries.ADD_RUN, list(waiting.runs.items()))
+            many(queries.ADD_RUN, [(run_id, *told) for run_id, told in waiting.runs.items()])
         for key, body in waiting.expectations.items():
             if body is None:
                 self.connection.execute(queries.EXPECT_NO_MORE, (key,))

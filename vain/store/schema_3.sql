@@ -9,8 +9,10 @@ CREATE TABLE log_parts (
 ) STRICT, WITHOUT ROWID;
 
 -- What a reporter calls its run: its children name it as their parent, and its processes carry it in their environment.
-CREATE TABLE runs (run_id TEXT PRIMARY KEY, task_id INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- parent_run is set while the parent is not known yet: a child's report may come before its own.
+CREATE TABLE runs (run_id TEXT PRIMARY KEY, task_id INTEGER NOT NULL, parent_run TEXT) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_task ON runs (task_id);
+CREATE INDEX runs_parent ON runs (parent_run) WHERE parent_run IS NOT NULL;
 
 -- When the next ping of a recurring job is expected, as JSON.
 CREATE TABLE expectations (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;

@@ -132,13 +132,20 @@ class Transaction(Collected):
         """The number of the task that a reporter calls so."""
         for pending in (self.runs, self._ledger.waiting.runs):
             if run_id in pending:
-                return pending[run_id]
+                return pending[run_id][0]
         row = self._ledger.connection.execute(queries.RUN_TASK, (run_id,)).fetchone()
         return None if row is None else int(row[0])
 
-    def name_run(self, run_id: str, task_id: int) -> None:
-        """Note what a reporter calls its task."""
-        self.runs[run_id] = task_id
+    def name_run(self, run_id: str, task_id: int, parent_run: str | None) -> None:
+        """Note what a reporter calls its task, and the parent that is not known yet."""
+        self.runs[run_id] = task_id, parent_run
+
+    def children_of_run(self, run_id: str) -> list[Task]:
+        """The tasks that wait for this run as their parent."""
+        numbers = {number for (number,) in self._ledger.connection.execute(queries.CHILDREN_OF_RUN, (run_id,))}
+        for pending in (self._ledger.waiting.runs, self.runs):
+            numbers |= {number for number, parent_run in pending.values() if parent_run == run_id}
+        return [task for number in sorted(numbers) if (task := self.task(number)) is not None]
 
     def expectation(self, key: str) -> bytes | None:
         """What is expected of a recurring job, as JSON."""
