@@ -24,7 +24,7 @@ import vain
 from tests.live_server import live_server
 from tests.server_process import ServerProcess, server_process
 from tests.web.sockets import until
-from vain import async_client
+from vain import following
 from vain.async_client import AsyncClient, ChartsChange, Event, TaskChange, Watch
 from vain.client import Client
 from vain.clock import utc
@@ -161,7 +161,7 @@ async def board() -> AsyncIterator[Board]:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_client, "SHORTEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(following, "SHORTEST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -572,8 +572,8 @@ def test_another_refusal_is_tried_again_until_it_ends() -> None:
 
 def test_pauses_grow_to_ten_seconds_with_full_jitter_and_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     most: list[float] = []
-    monkeypatch.setattr(async_client, "SHORTEST_WAIT_SECONDS", 0.2)
-    monkeypatch.setattr(async_client.random, "uniform", lambda least, longest: most.append(longest) or least)
+    monkeypatch.setattr(following, "SHORTEST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(following.random, "uniform", lambda least, longest: most.append(longest) or least)
 
     async def work() -> None:
         async with board() as server, watching(server) as watch:
@@ -615,7 +615,7 @@ def test_a_clock_that_differs_from_the_servers_brings_no_history() -> None:
 def test_a_silent_connection_is_kept_while_the_server_answers_and_left_when_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(async_client, "SILENT_SECONDS", 0.03)
+    monkeypatch.setattr(following, "SILENT_SECONDS", 0.03)
 
     async def work() -> None:
         async with board() as server, watching(server) as watch:
@@ -687,8 +687,8 @@ def test_the_end_of_the_event_loop_ends_a_watch_that_nobody_closed(tmp_path: Pat
 @pytest.mark.parametrize("state", ["listening", "connecting", "reading", "waiting", "busy", "unused", "open"])
 def test_close_ends_a_watch_in_any_state(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if state == "waiting":
-        monkeypatch.setattr(async_client, "SHORTEST_WAIT_SECONDS", 60.0)
-        monkeypatch.setattr(async_client.random, "uniform", lambda least, longest: longest)
+        monkeypatch.setattr(following, "SHORTEST_WAIT_SECONDS", 60.0)
+        monkeypatch.setattr(following.random, "uniform", lambda least, longest: longest)
     reached = asyncio.Event()
 
     async def work() -> None:
@@ -734,7 +734,7 @@ def test_close_ends_a_watch_in_any_state(state: str, monkeypatch: pytest.MonkeyP
 
 
 def test_close_that_is_cut_short_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(async_client, "CLOSING_SECONDS", 30.0)
+    monkeypatch.setattr(following, "CLOSING_SECONDS", 30.0)
 
     async def work() -> None:
         async with board() as server:

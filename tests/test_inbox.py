@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -22,7 +23,7 @@ from vain.codec import decode
 from vain.inbox import Inbox
 from vain.spool import began, said
 from vain.tracker import Report, Tracker
-from vain.types import Task, TaskDraft
+from vain.types import Task, TaskDraft, TaskQuery
 
 URL = "http://127.0.0.1:5006"
 T0 = 1_800_000_000.0
@@ -30,7 +31,7 @@ T0 = 1_800_000_000.0
 
 def left(folder: Path, *lines: dict[str, Any], url: str = URL) -> None:
     """A spool whose process is gone, as the process itself wrote it."""
-    program = f"from pathlib import Path\nfrom vain.spool import Spool\ns = Spool(Path({str(folder)!r}), {url!r})\n"
+    program = f"from math import nan\nfrom pathlib import Path\nfrom vain.spool import Spool\ns = Spool(Path({str(folder)!r}), {url!r})\n"
     program += "".join(f"s.add({line!r})\n" for line in lines)
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -128,5 +129,62 @@ def test_one_file_that_cannot_be_read_does_not_hold_up_the_others(tmp_path: Path
     async def work(inbox: Inbox, tracker: Tracker) -> None:
         await asyncio.wait_for(inbox.sweep(), 10)
         assert len(await tasks_of(tracker)) == 1
+
+    taken(tmp_path, work)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "draft", [{"metadata": {"loss": NAN}}, {"message": "a\0b"}, {"message": "\udcff"}, {"progress": NAN}]
+)
+def test_what_the_api_would_refuse_is_not_stored_from_the_spool_either(tmp_path: Path, draft: dict[str, Any]) -> None:
+    left(tmp_path / "spool", begin("a", T0, **draft), begin("b", T0 + 1))
+
+    async def work(inbox: Inbox, tracker: Tracker) -> None:
+        await inbox.sweep()
+        assert len((await tracker.page(TaskQuery())).tasks) in (1, 2)
+        assert list((tmp_path / "spool").iterdir()) == []
+        for task in await tasks_of(tracker):
+            assert "\0" not in task.message and task.metadata == {}
+
+    taken(tmp_path, work)
+
+
+@pytest.mark.parametrize("odd", [{"at": -1e300}, {"parent": {}}, {"task_id": 2**70}, {"at": NAN}])
+def test_an_odd_report_does_not_hold_up_the_others_for_ever(tmp_path: Path, odd: dict[str, Any]) -> None:
+    left(tmp_path / "spool", begin("a", T0) | odd, said("a" * 32, T0 + 1, {"progress": 5}), begin("b", T0 + 1, "other"))
+
+    async def work(inbox: Inbox, tracker: Tracker) -> None:
+        await inbox.sweep()
+        assert "other" in [task.name for task in await tasks_of(tracker)]
+        assert list((tmp_path / "spool").iterdir()) == []
+
+    taken(tmp_path, work)
+
+
+def test_an_address_that_is_none_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    left(tmp_path / "spool", begin("a", T0), url="http://[::1:port")
+    left(tmp_path / "spool", begin("b", T0))
+
+    async def main(made: Opened) -> None:
+        tracker = Tracker(made.store, lambda: utc(T0 + 100))
+        inbox = Inbox(tmp_path / "spool", tracker, lambda url: urlsplit(url).port == 5006, lambda: T0 + 100)
+        assert await inbox.sweep() == 1
+
+    with_store(tmp_path / "data", main)
+
+
+def test_the_number_of_another_data_folder_changes_nobody_elses_task(tmp_path: Path) -> None:
+    record = {**begin("a", T0, "mine"), "task_id": 1}
+    left(tmp_path / "spool", record, said("a" * 32, T0 + 5, {"status": "completed", "outcome": "failed"}))
+
+    async def work(inbox: Inbox, tracker: Tracker) -> None:
+        await tracker.create(TaskDraft(name="theirs", status="in-progress"), report=Report(run_id="b" * 32))
+        await inbox.sweep()
+        theirs, *mine = await tasks_of(tracker)
+        assert theirs.status == "in-progress"
+        assert [(task.name, task.outcome) for task in mine] == [("mine", "failed")]
 
     taken(tmp_path, work)

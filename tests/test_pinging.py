@@ -94,3 +94,17 @@ def test_pings_of_one_job_are_one_task_until_it_ends(tmp_path: Path) -> None:
         assert numbers == [1, 1, 1, 2]
 
     on_bench(tmp_path, work)
+
+
+def test_a_job_is_not_missed_because_the_machine_slept(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ping("0", every="1h", grace="5m")
+        await bench.pass_time(1_800)
+        bench.now += 20_000
+        await bench.pinging.sweep()
+        await bench.pass_time(60)
+        assert bench.told() == []
+        await bench.pass_time(3_900)
+        assert bench.told() == [("task.missed", 1)]
+
+    on_bench(tmp_path, work)

@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.store.opened import Opened, with_store
 from vain.accounting import Look, Watched
 from vain.clock import utc
 from vain.codec import decode
+from vain.errors import Unavailable
 from vain.marks import ServerMarks
 from vain.samples import Attribution
 from vain.tracker import Tracker
@@ -214,3 +217,68 @@ def test_an_eta_is_a_range_and_goes_with_the_end(tmp_path: Path) -> None:
         assert (await bench.task(number)).eta is None
 
     on_bench(tmp_path, work)
+
+
+def test_what_the_store_refuses_is_tried_again(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        numbers = [await bench.make(expect_next_in=60) for _ in range(2)]
+        whole, bench.tracker.mark = bench.tracker.mark, refused  # type: ignore[method-assign]
+        await bench.pass_time(90)
+        bench.seconds += 1
+        with pytest.raises(Unavailable):
+            await bench.vigil.sweep()
+        bench.tracker.mark = whole  # type: ignore[method-assign]
+        await bench.pass_time(1)
+        assert [(await bench.task(number)).stale for number in numbers] == [True, True]
+
+    on_bench(tmp_path, work)
+
+
+def test_that_a_run_is_long_is_told_though_the_store_refused_once(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        for _ in range(20):
+            number = await bench.make(name="etl")
+            bench.seconds += 1
+            await bench.tracker.update(number, TaskPatch(status="completed"))
+        bench.opened.published.clear()
+        await bench.make(name="etl")
+        whole, bench.tracker.mark = bench.tracker.mark, refused  # type: ignore[method-assign]
+        bench.seconds += 3
+        with pytest.raises(Unavailable):
+            await bench.vigil.sweep()
+        bench.tracker.mark = whole  # type: ignore[method-assign]
+        await bench.pass_time(3)
+        assert bench.kinds() == ["task.longer"]
+
+    on_bench(tmp_path, work)
+
+
+def test_a_person_who_sorts_the_board_does_not_speak_for_the_work(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        number = await bench.make(expect_next_in=60)
+        await bench.pass_time(92)
+        await bench.tracker.update(number, TaskPatch(priority="high", tags=["night"]))
+        await bench.pass_time(1)
+        assert (await bench.task(number)).stale and bench.kinds() == ["task.stale"]
+
+    on_bench(tmp_path, work)
+
+
+def test_nothing_is_kept_of_a_task_that_ends_while_it_is_asked_about(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        number = await bench.make()
+        asked = bench.tracker.durations
+
+        async def durations(task: Task, limit: int) -> list[float]:
+            await bench.tracker.update(number, TaskPatch(status="completed"))
+            return await asked(task, limit)
+
+        bench.tracker.durations = durations  # type: ignore[method-assign]
+        await bench.pass_time(1)
+        assert bench.vigil._durations == {}
+
+    on_bench(tmp_path, work)
+
+
+async def refused(*_: Any, **__: Any) -> bool:
+    raise Unavailable("The disk fails.")

@@ -92,6 +92,29 @@ def test_a_process_that_is_gone_is_told_once_after_its_grace() -> None:
     assert bench.gone == [(7, 1, "python", 3)]
 
 
+def test_who_is_still_followed_is_told_of_again_since_the_store_may_have_refused() -> None:
+    bench = Bench()
+    bench.watch.follow(task(), None)
+    bench.trees.figures[7] = {"alive": False}
+    for _ in range(1 + 2 * int(GONE_SECONDS)):
+        bench.look()
+    assert bench.gone == [(7, 1, "python", None)] * 2
+    bench.watch.forget(7)
+    bench.look(60)
+    assert len(bench.gone) == 2
+
+
+def test_a_look_that_failed_costs_no_totals() -> None:
+    bench = Bench()
+    bench.watch.follow(task(), None)
+    bench.trees.figures[7] = {"cpu_seconds": 3.0, "rss_bytes": 500, "read_bytes": 9}
+    bench.look()
+    bench.trees.figures[7] = {"alive": None, "cpu_percent": None}
+    bench.look()
+    cost = bench.watch.costs[7].resources
+    assert (cost.cpu_seconds, cost.read_bytes, cost.rss_peak_bytes, cost.rss_bytes) == (3.0, 9, 500, None)
+
+
 def test_a_process_that_cannot_be_told_of_is_not_gone() -> None:
     bench = Bench()
     bench.watch.follow(task(), None)

@@ -13,7 +13,7 @@ from vain.store import ledger as ledger_module
 from vain.store import reading
 from vain.store.collected import Remembered
 from vain.store.transaction import Transaction
-from vain.tracker import Tracker
+from vain.tracker import Report, Tracker
 from vain.types import Notice, Task, TaskDraft, TaskPatch
 
 NOW = "2026-01-01T00:00:00.000Z"
@@ -181,3 +181,14 @@ def test_a_task_is_read_back_as_it_was(tmp_path: Path) -> None:
 
     with_store(tmp_path, save)
     assert with_store(tmp_path, load) == replace(task)
+
+
+def test_a_run_whose_task_is_deleted_in_the_same_commit_is_forgotten(tmp_path: Path) -> None:
+    async def main(made: Opened) -> None:
+        tracker, how = Tracker(made.store), Report(run_id="a" * 32)
+        draft = TaskDraft(name="x")
+        await in_one_commit(made.store, tracker.create(draft, report=how), tracker.delete(1))
+        again = [(await tracker.create(draft, report=how)).task_id for _ in range(2)]
+        assert again == [2, 2]
+
+    with_store(tmp_path, main)

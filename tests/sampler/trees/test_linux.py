@@ -140,6 +140,21 @@ def test_only_a_later_process_has_taken_the_number(bench: Bench, started: int, a
     assert look.alive is alive
 
 
+def test_a_number_that_was_given_again_before_the_first_look_stays_nobodys(bench: Bench) -> None:
+    bench.proc.put(50, started=9_000, own=900)
+    looks = [bench.look(watched())[0] for _ in range(3)]
+    assert [(look.alive, look.cpu_seconds) for look in looks] == [(False, None)] * 3
+
+
+def test_a_task_that_another_process_goes_on_with_is_that_process(bench: Bench) -> None:
+    bench.proc.put(50, own=100)
+    bench.look(watched())
+    bench.proc.end(50)
+    bench.proc.put(60, started=2_000, own=30)
+    (look,) = bench.look(watched(pid=60, started=2_000))
+    assert (look.alive, look.processes, look.cpu_seconds) == (True, 1, 1.3)
+
+
 def test_a_process_that_is_not_there_is_gone_and_a_dead_one_too(bench: Bench) -> None:
     (look,) = bench.look(watched(pid=2**22 - 3))
     assert look.alive is False and look.cpu_seconds is None

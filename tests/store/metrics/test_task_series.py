@@ -86,6 +86,25 @@ def test_the_samples_of_a_task_that_runs_are_kept_and_others_go_by_age(tmp_path:
         assert asked(store, 0, 60, "task.cpu_percent", tasks=(7,)).series == {}
 
 
+def test_a_history_that_is_too_large_loses_samples_of_tasks_before_the_machines_minutes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).random((200, 200)) * 100
+    with opened(tmp_path, keep=Keep(None, None, None, 1 << 20)) as store:
+        for day in range(5):
+            for second in range(200):
+                used = {task: {"task.cpu_percent": float(noise[second, task])} for task in range(200)}
+                store.append(T0 + day * DAY + second, [("cpu.percent", 1.0)], tasks=used)
+            store.flush()
+        before = minutes_of(store)
+        store.forget()
+        assert minutes_of(store) == before
+        of_first_day = asked(store, 0, DAY, "task.cpu_percent", tasks=(7,)).series
+        assert of_first_day == {}, "though the task runs"
+
+
+def minutes_of(store: MetricStore) -> int:
+    return int(store._read(lambda seen: seen.connection.execute("SELECT count(*) FROM minutes").get))
+
+
 def test_a_long_task_is_reduced_to_the_points_that_are_asked_for(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         fed(store, range(HOUR + 60))
