@@ -61,3 +61,16 @@ def test_a_program_is_named_without_its_arguments(tmp_path: Path, root: Path, ar
     command = [sys.executable, *arguments]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=20, check=True)
     assert ran.stdout.strip() == name
+
+
+def test_a_container_has_processes_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text("1901e367\n")
+    (tmp_path / "self/ns").mkdir(parents=True)
+    monkeypatch.setattr(identity, "PROC", tmp_path)
+    for numbers, known in ((identity.HOSTS_OWN_NUMBERS, "1901e367"), ("pid:[4026532198]", "1901e367/pid:[4026532198]")):
+        (tmp_path / "self/ns/pid").unlink(missing_ok=True)
+        (tmp_path / "self/ns/pid").symlink_to(numbers)
+        identity.boot_id.cache_clear()
+        assert identity.boot_id() == known
+    identity.boot_id.cache_clear()

@@ -349,6 +349,15 @@ def test_what_a_process_measured_goes_into_the_costs_when_it_ends() -> None:
     assert ended.resources is not None and (ended.resources.cpu_seconds, ended.resources.rss_bytes) == (3.0, None)
 
 
+def test_another_attempt_is_not_that_of_the_process_before() -> None:
+    source = TaskSource(host="h", pid=12)
+    ended = after(made(status="in-progress", source=source), T1, status="completed")
+    assert ended.source == source
+    assert after(ended, T2, status="in-progress").source is None
+    other = TaskSource(host="h", pid=13)
+    assert after(ended, T2, status="in-progress", source=other).source == other
+
+
 def test_another_attempt_costs_anew() -> None:
     ended = replace(made(status="completed"), resources=Resources(cpu_seconds=1.0))
     assert after(ended, T1, status="in-progress").resources is None

@@ -14,6 +14,8 @@ from vain import clock
 PROC = Path("/proc")
 START_FIELD = 22
 """Of ``/proc/PID/stat``: when the process started, in ticks since the boot."""
+HOSTS_OWN_NUMBERS = "pid:[4026531836]"
+"""The first PID namespace (PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h)."""
 NAME_IN_STATUS = re.compile(rb"\A\d+ \((.*)\) ", re.DOTALL)
 
 
@@ -58,11 +60,13 @@ def host() -> str:
 
 @cache
 def boot_id() -> str | None:
-    """Of the kernel's present life."""
+    """Of the kernel's present life, and of the numbers that it gives to processes: a container has its own."""
     try:
-        return (PROC / "sys/kernel/random/boot_id").read_text().strip()[:64] or None
+        boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()[:40] or None
+        numbers = (PROC / "self/ns/pid").readlink().name
     except OSError:
         return None
+    return boot if boot is None or numbers == HOSTS_OWN_NUMBERS else f"{boot}/{numbers}"
 
 
 def _booted_at() -> int | None:

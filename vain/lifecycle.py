@@ -192,7 +192,8 @@ def _refuse_result(wanted: dict[str, Any], status: str) -> None:
 
 def _reopening(task: Task) -> dict[str, Any]:
     cleared = dict.fromkeys(("completed_at", "outcome", "exit_code", "error", "progress", "current"))
-    return cleared | {"attempt": task.attempt + 1, "started_at": None, "resources": None}
+    # Whoever did the last attempt is not who does this one: a watch would find its process gone.
+    return cleared | {"attempt": task.attempt + 1, "started_at": None, "resources": None, "source": None}
 
 
 def _start(task: Task, status: str, at: Time) -> dict[str, Any]:
