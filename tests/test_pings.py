@@ -86,6 +86,8 @@ def test_the_notices_say_when_it_was_due_and_that_it_is_back() -> None:
     notice = missed_notice(first, T0 + 9_000)
     assert (notice.kind, notice.level, notice.title) == ("task.missed", "error", "sync did not come")
     assert "2027-01-15 09:00 UTC" in notice.message and "every 1 h" in notice.message
+    often = expected(None, parse_ping("x", None, {"every": "5s"}), T0)
+    assert often is not None and "2027-01-15 08:00:05 UTC" in missed_notice(often, T0 + 99).message
     missing = told(first)
     after = expected(missing, parse_ping("x", None, {}), T0 + 9_000)
     (back,) = came_notices(missing, after, T0 + 9_000)

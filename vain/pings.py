@@ -21,6 +21,7 @@ LONGEST_KEY, LONGEST_NAME = 64, 200
 LONGEST_SECONDS = 366 * 86_400.0
 LEAST_GRACE_SECONDS = 60.0
 GRACE_SHARE = 0.1
+_HOUR_SECONDS = 3_600
 _WORDS: Mapping[str, Word] = {"start": "start", "fail": "fail", "log": "log"}
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)
 
@@ -105,7 +106,10 @@ def told(expectation: Expectation) -> Expectation:
 
 def missed_notice(expectation: Expectation, now: float) -> Notice:
     """That a job did not come."""
-    due, last = (words.moment(utc(at)) for at in (expectation.last_at + expectation.every_seconds, expectation.last_at))
+    due, last = (
+        _moment(at, expectation.every_seconds)
+        for at in (expectation.last_at + expectation.every_seconds, expectation.last_at)
+    )
     return Notice(
         kind="task.missed",
         level="error",
@@ -123,6 +127,12 @@ def came_notices(before: Expectation | None, after: Expectation | None, now: flo
     # Not late at all: the clock was set back in between.
     title, message = f"{after.name} is back", f"It came {words.duration(late)} late" if late > 0 else ""
     return [Notice(kind="task.recovered", level="info", title=title, message=message, task_id=after.task_id)]
+
+
+def _moment(at: float, every_seconds: float) -> str:
+    """To the second where minutes would say nothing."""
+    time = utc(at)
+    return words.moment(time) if every_seconds >= _HOUR_SECONDS else f"{time[:10]} {time[11:19]} UTC"
 
 
 def _word(word: str | None) -> tuple[Word, int | None]:

@@ -58,6 +58,9 @@ class Run:
         self.kept = threading.Event()
         """The end lies in the spool, or with the server."""
 
+    def __repr__(self) -> str:
+        return f"<vain run {self.name!r} {self.task_id}>"
+
     @property
     def name(self) -> str:
         return str(self.draft["name"])
