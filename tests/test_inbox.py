@@ -20,7 +20,8 @@ from tests.server_process import server_process
 from tests.store.opened import Opened, with_store
 from vain.clock import utc
 from vain.codec import decode
-from vain.inbox import Inbox
+from vain.errors import Unavailable
+from vain.inbox import MOST_AT_ONCE, Inbox
 from vain.spool import began, said
 from vain.tracker import Report, Tracker
 from vain.types import Task, TaskDraft, TaskQuery
@@ -31,7 +32,8 @@ T0 = 1_800_000_000.0
 
 def left(folder: Path, *lines: dict[str, Any], url: str = URL) -> None:
     """A spool whose process is gone, as the process itself wrote it."""
-    program = f"from math import nan\nfrom pathlib import Path\nfrom vain.spool import Spool\ns = Spool(Path({str(folder)!r}), {url!r})\n"
+    program = "from math import nan\nfrom pathlib import Path\nfrom vain.spool import Spool\n"
+    program += f"s = Spool(Path({str(folder)!r}), {url!r})\n"
     program += "".join(f"s.add({line!r})\n" for line in lines)
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -186,5 +188,39 @@ def test_the_number_of_another_data_folder_changes_nobody_elses_task(tmp_path: P
         theirs, *mine = await tasks_of(tracker)
         assert theirs.status == "in-progress"
         assert [(task.name, task.outcome) for task in mine] == [("mine", "failed")]
+
+    taken(tmp_path, work)
+
+
+def test_all_that_was_left_is_taken_at_once_or_the_dead_would_count_as_crashed(tmp_path: Path) -> None:
+    many = MOST_AT_ONCE + 20
+    program = "from pathlib import Path\nfrom vain.spool import Spool\n"
+    program += f"spools = [Spool(Path({str(tmp_path / 'spool')!r}), {URL!r}) for _ in range({many})]\n"
+    program += f"for n, s in enumerate(spools):\n    s.add({begin('a', T0)!r} | {{'begin': f'{{n:032x}}'}})\n"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+    async def work(inbox: Inbox, tracker: Tracker) -> None:
+        assert await inbox.sweep() == many and tracker.counts().in_progress == many
+
+    taken(tmp_path, work)
+
+
+def test_a_store_that_refuses_is_asked_once_in_a_sweep_and_nothing_is_lost(tmp_path: Path) -> None:
+    for run in "abc":
+        left(tmp_path / "spool", begin(run, T0))
+
+    async def work(inbox: Inbox, tracker: Tracker) -> None:
+        create, asked = tracker.create, []
+
+        async def refuse(*_: Any, **__: Any) -> Any:
+            asked.append(1)
+            raise Unavailable("The disk fails.")
+
+        tracker.create = refuse  # type: ignore[method-assign]
+        await inbox.sweep()
+        assert len(asked) == 1 and len(list((tmp_path / "spool").iterdir())) == 3
+        tracker.create = create  # type: ignore[method-assign]
+        await inbox.sweep()
+        assert len(await tasks_of(tracker)) == 3
 
     taken(tmp_path, work)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from tests.store.opened import Opened, with_store
 from vain.clock import utc
+from vain.marks import Cost, ServerMarks
 from vain.pinging import Pinging
 from vain.pings import parse_ping
 from vain.tracker import Tracker
+from vain.types import Resources, TaskDraft
 
 T0 = 1_800_000_000.0
 
@@ -19,14 +21,19 @@ class Bench:
     def __init__(self, made: Opened, seconds: float) -> None:
         self.now = T0 + seconds
         self.opened = made
-        self.pinging = Pinging(made.store, Tracker(made.store, lambda: utc(self.now)), lambda: self.now)
+        self.costs: dict[int, Cost] = {}
+        marks = ServerMarks(self.costs)
+        self.tracker = Tracker(made.store, lambda: utc(self.now), marks)
+        self.pinging = Pinging(made.store, self.tracker, lambda: self.now, marks)
 
     async def ping(self, word: str | None = None, log: bytes = b"", **query: str) -> int:
         return (await self.pinging.take(parse_ping("backup", word, query), log)).task_id
 
     async def pass_time(self, seconds: float) -> None:
-        self.now += seconds
-        await self.pinging.sweep()
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + 5)
+            await self.pinging.sweep()
 
     def told(self) -> list[tuple[str, int | None]]:
         events = (json.loads(event.body) for event in self.opened.published if event.type == "notification")
@@ -106,5 +113,46 @@ def test_a_job_is_not_missed_because_the_machine_slept(tmp_path: Path) -> None:
         assert bench.told() == []
         await bench.pass_time(3_900)
         assert bench.told() == [("task.missed", 1)]
+
+    on_bench(tmp_path, work)
+
+
+def test_a_job_that_reports_by_pings_has_an_eta_from_its_earlier_runs(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        for _ in range(5):
+            await bench.ping("start")
+            await bench.pass_time(60)
+            await bench.ping("0")
+        task = await bench.pinging.take(parse_ping("backup", "start", {}), b"")
+        assert task.eta is not None and task.eta.basis == "5 earlier runs"
+        task = await bench.pinging.take(parse_ping("backup", "0", {}), b"")
+        assert task.eta is None
+
+    on_bench(tmp_path, work)
+
+
+def test_a_ping_that_ends_a_task_keeps_what_it_has_cost(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        made = await bench.tracker.create(TaskDraft(name="x", key="backup", status="in-progress"))
+        bench.costs[made.task_id] = Cost(1, Resources(cpu_seconds=5.0))
+        task = await bench.pinging.take(parse_ping("backup", "0", {}), b"")
+        assert task.task_id == made.task_id and task.resources == Resources(cpu_seconds=5.0)
+
+    on_bench(tmp_path, work)
+
+
+def test_output_after_the_end_belongs_to_the_run_that_ended(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        assert [await bench.ping("0"), await bench.ping("log", b"late"), await bench.ping("start")] == [1, 1, 2]
+
+    on_bench(tmp_path, work)
+
+
+def test_nothing_is_missed_of_a_job_that_was_called_off(tmp_path: Path) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.ping("0", every="1h")
+        await bench.ping("0", every="0")
+        await bench.pass_time(100_000)
+        assert bench.told() == []
 
     on_bench(tmp_path, work)

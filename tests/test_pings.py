@@ -36,7 +36,7 @@ def test_intervals_are_seconds_or_have_a_unit(text: str, seconds: float) -> None
 
 @pytest.mark.parametrize(
     ("query", "parameter"),
-    [({"every": "0"}, "every"), ({"every": "soon"}, "every"), ({"grace": "-5"}, "grace"),
+    [({"every": "soon"}, "every"), ({"grace": "-5"}, "grace"),
      ({"every": "900000d"}, "every"), ({"name": " "}, "name"), ({"name": "n" * 201}, "name")],
 )  # fmt: skip
 def test_what_is_wrong_is_named(query: dict[str, str], parameter: str) -> None:
@@ -78,6 +78,11 @@ def test_the_interval_stays_and_the_clock_begins_anew_with_each_ping() -> None:
 
 def test_nothing_is_expected_of_a_job_that_never_said_how_often() -> None:
     assert expected(None, parse_ping("x", None, {}), T0) is None
+
+
+def test_an_interval_of_nothing_ends_what_is_expected() -> None:
+    first = expected(None, parse_ping("x", None, {"every": "1h"}), T0)
+    assert expected(first, parse_ping("x", None, {"every": "0"}), T0 + 60) is None
 
 
 def test_the_notices_say_when_it_was_due_and_that_it_is_back() -> None:

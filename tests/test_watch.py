@@ -11,7 +11,7 @@ from vain.accounting import Look, Watched
 from vain.clock import utc
 from vain.samples import Attribution, Sample
 from vain.types import Resources, Task, TaskSource
-from vain.watch import GONE_SECONDS, Watch
+from vain.watch import AGAIN_SECONDS, GONE_SECONDS, Watch
 
 HERE, BOOT = "here", "boot-1"
 T0 = 1_800_000_000.0
@@ -96,11 +96,11 @@ def test_who_is_still_followed_is_told_of_again_since_the_store_may_have_refused
     bench = Bench()
     bench.watch.follow(task(), None)
     bench.trees.figures[7] = {"alive": False}
-    for _ in range(1 + 2 * int(GONE_SECONDS)):
+    for _ in range(1 + int(GONE_SECONDS + AGAIN_SECONDS)):
         bench.look()
     assert bench.gone == [(7, 1, "python", None)] * 2
     bench.watch.forget(7)
-    bench.look(60)
+    bench.look(2 * AGAIN_SECONDS)
     assert len(bench.gone) == 2
 
 
@@ -151,6 +151,17 @@ def test_a_process_of_the_tasks_own_counts_whole_and_an_older_one_from_now() -> 
     assert [watched.whole for watched in bench.trees.asked] == [True, False]
     assert bench.watch.costs[1].resources.since is None
     assert bench.watch.costs[2].resources.since == SAMPLE.timestamp
+
+
+def test_only_the_first_task_of_a_process_has_what_it_used_before() -> None:
+    bench = Bench()
+    for number, pid in ((1, 12), (2, 12), (3, 13)):
+        bench.watch.follow(task(number, began=T0 - 2, pid=pid), None)
+    bench.watch.forget(1)
+    bench.watch.follow(task(4, began=T0 - 2), None)
+    bench.watch.follow(task(3, began=T0 - 2, pid=13), None)
+    bench.look()
+    assert {watched.key: watched.whole for watched in bench.trees.asked} == {2: False, 3: True, 4: False}
 
 
 def test_costs_from_before_a_restart_go_on() -> None:

@@ -7,15 +7,16 @@ and each report exactly once: it is removed after its task was stored, and a sec
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from vain.clock import Clock
-from vain.codec import convert
+from vain.codec import decode
 from vain.errors import Conflict, Invalid, Malformed, NotFound, VainError
 from vain.spool import Abandoned, RunReport, abandoned, folded
 from vain.tracker import Made, Report, Tracker
@@ -40,19 +41,31 @@ class Inbox:
         self._folder, self._tracker, self._is_ours, self._wall = folder, tracker, is_ours, wall
 
     async def sweep(self) -> int:
-        """Take what was left. Returns how many tasks it was of."""
-        files = await asyncio.to_thread(self._left)
+        """Take what was left. Returns how many tasks it was of.
+
+        All of it at once: the last words of a process that is gone are to come before it counts as crashed.
+        """
+        taken = 0
+        while True:
+            files = await asyncio.to_thread(self._left)
+            count, is_whole = await self._take_from(files)
+            taken += count
+            if len(files) < MOST_AT_ONCE or not is_whole:
+                return taken
+
+    async def _take_from(self, files: Sequence[Abandoned]) -> tuple[int, bool]:
+        """How many reports were taken, and whether none of them has to wait."""
         try:
-            reports = [(report, file) for file in files for report in folded(await asyncio.to_thread(file.records))]
+            reports = [(report, file) for file in files for report in await asyncio.to_thread(_reports, file)]
             reports.sort(key=lambda pair: pair[0].began_at)
-            kept = set[int]()
-            for report, file in reports:
-                if not await self._take(report):
-                    kept.add(id(file))
+            done = 0
+            while done < len(reports) and await self._take(reports[done][0]):
+                done += 1
+            kept = {id(file) for _, file in reports[done:]}
             for file in files:
                 if id(file) not in kept:
                     await asyncio.to_thread(file.remove)
-            return len(reports)
+            return done, not kept
         finally:
             for file in files:
                 file.release()
@@ -60,11 +73,19 @@ class Inbox:
     def _left(self) -> list[Abandoned]:
         files: list[Abandoned] = []
         for file in abandoned(self._folder):
-            if self._is_ours(file.url) and len(files) < MOST_AT_ONCE:
-                files.append(file)
-            else:
+            if not self._is_meant(file.url):
                 file.release()
+                continue
+            files.append(file)
+            if len(files) == MOST_AT_ONCE:
+                break
         return files
+
+    def _is_meant(self, url: str) -> bool:
+        try:
+            return self._is_ours(url)
+        except ValueError:  # it is no address
+            return False
 
     async def _take(self, report: RunReport) -> bool:
         """Whether it is done with: also if it can never be stored."""
@@ -75,15 +96,19 @@ class Inbox:
         except VainError as error:
             logger.warning("A report from the spool must wait: %s", error.detail)
             return False
+        except Exception:
+            # Whatever it is, it would be so again; the reports behind it must not wait for ever.
+            logger.exception("What was left of a run is given up")
         return True
 
     async def _store(self, report: RunReport) -> None:
         now = self._wall()
-        task_id = report.sent_task_id
-        if task_id is None:
-            how = Report(max(0.0, now - report.began_at), report.run_id, report.parent_run_id)
-            create = partial(self._tracker.create, report=how)
-            task_id = (await _corrected(TaskDraft, report.draft, create)).task_id
+        if report.sent_task_id is not None:
+            await self._tracker.get(report.sent_task_id)  # one that was deleted does not come back
+        # Also if its number is known: in another data folder that is somebody else's, and there it is made anew.
+        how = Report(max(0.0, now - report.began_at), report.run_id, report.parent_run_id)
+        create = partial(self._tracker.create, report=how)
+        task_id = (await _corrected(TaskDraft, report.draft, create)).task_id
         if report.patch:
             how = Report(max(0.0, now - report.changed_at), report.run_id)
             await _corrected(TaskPatch, report.patch, partial(self._tracker.update, task_id, report=how))
@@ -91,15 +116,20 @@ class Inbox:
             await self._tracker.add_log(task_id, report.log, report.log_offset)
 
 
+def _reports(file: Abandoned) -> list[RunReport]:
+    return folded(file.records())
+
+
 async def _corrected(type_: type[T], fields: Mapping[str, object], change: Callable[[T], Awaitable[Made]]) -> Made:
     """The change without the fields that are refused: a key that another run holds must not cost a whole report."""
+    # As JSON, so that nothing is stored that a request could not bring (NaN, halves of surrogate pairs, NUL).
     known = dict(fields)
     for _ in range(MOST_CORRECTIONS):
         try:
-            return await change(convert(type_, known))
+            return await change(decode(type_, json.dumps(known).encode()))
         except (Conflict, Invalid) as error:
             wrong = {(flaw.pointer or "").removeprefix("/").partition("/")[0] for flaw in error.flaws}
             if not wrong & (known.keys() - NEEDED):
                 raise
             known = {name: value for name, value in known.items() if name not in wrong - NEEDED}
-    return await change(convert(type_, known))
+    return await change(decode(type_, json.dumps(known).encode()))

@@ -11,7 +11,7 @@ from vain import lifecycle, pings
 from vain.clock import Clock, utc
 from vain.codec import decode, encode
 from vain.pings import Expectation, Ping
-from vain.saving import RUNNING_SHOWN, saved
+from vain.saving import RUNNING_SHOWN, Marks, NoMarks, saved
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.transaction import Transaction
@@ -20,6 +20,8 @@ from vain.types import LARGEST_LOG_BYTES, Notice, Task, TaskDraft, TaskPatch, Ta
 
 logger = logging.getLogger(__name__)
 
+STOOD_STILL_SECONDS = 5.0
+"""If the sweep did not run for so long, the machine slept or the server was stopped: no ping could be heard."""
 KIND = "ping"
 """The kind of the source of a task that pings report."""
 
@@ -27,10 +29,11 @@ KIND = "ping"
 class Pinging:
     """Takes pings, and misses those that do not come. Belongs to the event loop."""
 
-    def __init__(self, store: Store, tracker: Tracker, wall: Clock = time.time) -> None:
+    def __init__(self, store: Store, tracker: Tracker, wall: Clock = time.time, marks: Marks | None = None) -> None:
         self._store, self._tracker, self._wall = store, tracker, wall
+        self._marks: Marks = marks or NoMarks()
         self._expected: dict[str, Expectation] = {}
-        self._listening_since = wall()
+        self._listening_since = self._swept_at = wall()
 
     async def start(self) -> None:
         """Read what is expected."""
@@ -46,7 +49,7 @@ class Pinging:
         def change(transaction: Transaction) -> tuple[Task, Expectation | None]:
             seconds = self._wall()
             now = utc(seconds)
-            task = _after(transaction, ping, now)
+            task = _after(transaction, ping, now, self._marks)
             if log:
                 tail = log[-LARGEST_LOG_BYTES:]
                 transaction.add_log(task.task_id, transaction.log_end(task.task_id), tail)
@@ -71,14 +74,20 @@ class Pinging:
 
     async def sweep(self) -> None:
         """Tell of each job that did not come, once."""
+        now = self._wall()
+        if now - self._swept_at > STOOD_STILL_SECONDS:
+            self._listening_since = now
+        self._swept_at = now
         for key, expectation in list(self._expected.items()):
             if pings.missed(expectation, self._wall(), self._listening_since):
-                self._expected[key] = await self._store.write(partial(self._miss, key=key))
+                told = await self._store.write(partial(self._miss, key=key))
+                if told is not None and key in self._expected:
+                    self._expected[key] = told
 
-    def _miss(self, transaction: Transaction, key: str) -> Expectation:
+    def _miss(self, transaction: Transaction, key: str) -> Expectation | None:
         body = transaction.expectation(key)
         if body is None:
-            return self._expected[key]
+            return None
         expectation, seconds = decode(Expectation, body), self._wall()
         if not pings.missed(expectation, seconds, self._listening_since):
             return expectation
@@ -88,23 +97,27 @@ class Pinging:
         return told
 
 
-def _after(transaction: Transaction, ping: Ping, now: Time) -> Task:
+def _after(transaction: Transaction, ping: Ping, now: Time, marks: Marks) -> Task:
     before = transaction.unfinished_with_key(ping.key)
+    if before is None and ping.word == "log" and (last := transaction.last_with_key(ping.key)) is not None:
+        return last  # more of what the last run put out: no run begins with it
     if before is None:
-        task = _begun(transaction, ping, now)
-        before, task = task, _ended(task, ping, now)
+        before = task = _begun(transaction, ping, now, marks)
     else:
         status = "in-progress" if ping.word == "start" and before.status == "pending" else None
-        task = lifecycle.patched(before, TaskPatch(status=status) if status else TaskPatch(), now)  # type: ignore[arg-type]  # the literal
-        task = _ended(task, ping, now)
+        patch = TaskPatch(status=status) if status else TaskPatch()  # type: ignore[arg-type]  # the literal
+        task = lifecycle.patched(marks.costed(before), patch, now)
+    task = _ended(task, ping, now)
     if task is not before:
+        task = marks.estimated(transaction, task, before, now)
         saved(transaction, task, before, now)
     return task
 
 
-def _begun(transaction: Transaction, ping: Ping, now: Time) -> Task:
+def _begun(transaction: Transaction, ping: Ping, now: Time, marks: Marks) -> Task:
     draft = TaskDraft(name=ping.name or ping.key, key=ping.key, status="in-progress", source=TaskSource(kind=KIND))
     task = lifecycle.created(draft, transaction.next_task_id(), now)
+    task = marks.estimated(transaction, task, None, now)
     saved(transaction, task, None, now)
     return task
 

@@ -60,18 +60,18 @@ def parse_ping(key: str, word: str | None, query: Mapping[str, str]) -> Ping:
         raise _malformed("name", f"A name of 1 to {LONGEST_NAME} characters is expected.")
     meant, exit_code = _word(word)
     every, grace = _seconds(query, "every"), _seconds(query, "grace")
-    if every == 0:
-        raise _malformed("every", "A time longer than 0 is expected.")
     return Ping(key, meant, exit_code, every, grace, name)
 
 
 def expected(before: Expectation | None, ping: Ping, now: float) -> Expectation | None:
-    """What is expected after a ping at ``now`` (Unix seconds); None while no interval was ever given.
+    """What is expected after a ping at ``now`` (Unix seconds); None while no interval was given, or after one of 0.
 
     Each ping but one with output alone is a sign that the job came.
     """
-    every = ping.every_seconds or (before.every_seconds if before else None)
-    if every is None:
+    every = ping.every_seconds
+    if every is None and before is not None:
+        every = before.every_seconds
+    if not every:
         return None
     grace = ping.grace_seconds
     if grace is None:

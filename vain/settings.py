@@ -16,19 +16,13 @@ from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Generic, TypeVar
-from urllib.parse import urlsplit
 
+from vain import forms
 from vain.errors import Misconfigured
 
 T = TypeVar("T")
 
-DEFAULT_PORT = 5006
 SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS = 0.1, 3600.0
-LARGEST_KEY_BYTES = 256
-FOREVER = "forever"
-UNIT_SECONDS = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
-SMALLEST_HISTORY_BYTES = 8 << 20
-LOG_LEVELS = ("debug", "info", "warning", "error")
 RUN_VARIABLE, TASK_VARIABLE = "VAIN_RUN_ID", "VAIN_TASK_ID"
 """The run that a process belongs to, and the number of its task once the server has given one (else empty)."""
 
@@ -129,152 +123,60 @@ def _home() -> Path:
         return Path(os.sep)
 
 
-def _host(text: str) -> str:
-    if not text or re.search(r"[\s/]", text):
-        raise ValueError("a host name or an address, such as 127.0.0.1")
-    return text
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
-        raise ValueError("a whole number from 0 (any free port) to 65535")
-    return int(text)
-
-
-def _seconds(least: float, most: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = -1.0
-        if not least <= seconds <= most:
-            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
-        return seconds
-
-    return parse
-
-
-def _duration(text: str) -> float | None:
-    """Seconds; None for ever."""
-    if text.strip().lower() == FOREVER:
-        return None
-    found = re.fullmatch(r"(\d{1,9})\s*([hdwy])", text.strip().lower(), re.ASCII)
-    if found is None or int(found[1]) == 0:
-        raise ValueError(f"a time such as 36h, 14d, 8w or 2y, or {FOREVER!r},")
-    return int(found[1]) * UNIT_SECONDS[found[2]]
-
-
-def _size(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,9})\s*(?:([kmgt])i?b?)", text.strip().lower(), re.ASCII)
-    size = 0 if found is None else int(found[1]) << 10 * (1 + "kmgt".index(found[2]))
-    if size < SMALLEST_HISTORY_BYTES:
-        raise ValueError("a size from 8MiB on, such as 512MiB or 2GiB,")
-    return size
-
-
-def _folder(text: str) -> Path:
-    if not text or "\0" in text:
-        raise ValueError("a folder")
-    return Path(text).expanduser().absolute()
-
-
-def _existing_folder(text: str) -> Path:
-    folder = _folder(text)
-    if not folder.is_dir():
-        raise ValueError("a folder that exists")
-    return folder
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    hosts = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not all(re.fullmatch(r"[A-Za-z0-9._\[\]:-]+", host) for host in hosts):
-        raise ValueError("host names such as vain.example.org, without http:// and without patterns")
-    return hosts
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
-        raise ValueError("1 or 0")
-    return text.lower() in ("1", "true", "yes", "on")
-
-
-def _log_level(text: str) -> str:
-    if text.lower() not in LOG_LEVELS:
-        raise ValueError("one of " + ", ".join(LOG_LEVELS))
-    return text.lower()
-
-
-def parse_url(text: str) -> str:
-    """The address of a server without a slash at its end.
-
-    Raises ValueError, with what would be right, for anything but a plain http or https address.
-    """
-    right = f"an address such as http://127.0.0.1:{DEFAULT_PORT}"
-    try:
-        parts = urlsplit(text)
-        port_is_number = parts.port is None or parts.port > 0
-    except ValueError:
-        raise ValueError(right) from None
-    if "@" in parts.netloc:
-        raise ValueError(f"{right}, without a user or password: keys go in VAIN_API_KEY")
-    plain = not (parts.query or parts.fragment) and not re.search(r"[\s\x00-\x1f\x7f]", text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_number or not plain:
-        raise ValueError(right)
-    return text.rstrip("/")
-
-
-def parse_key(text: str) -> str:
-    """An API key as it may stand in a header. Raises ValueError, which never repeats the key."""
-    key = text.strip()
-    if not re.fullmatch(rf"[\x21-\x7e]{{1,{LARGEST_KEY_BYTES}}}", key):
-        raise ValueError("one line as `vain keys create` prints it")
-    return key
-
-
-HOST = Setting("host", "address", "address to listen on", _host, "127.0.0.1")
-PORT = Setting("port", "port", "port to listen on; 0 takes any free one", _port, DEFAULT_PORT)
+HOST = Setting("host", "address", "address to listen on", forms.host, "127.0.0.1")
+PORT = Setting("port", "port", "port to listen on; 0 takes any free one", forms.port, forms.DEFAULT_PORT)
 DATA = Setting(
-    "data", "folder", "folder of the database and the keys", _folder,
+    "data", "folder", "folder of the database and the keys", forms.folder,
     user_folder("data"), "the user's data folder",
 )  # fmt: skip
 INTERVAL = Setting(
     "interval", "seconds", "time between two looks at the machine",
-    _seconds(SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS), 1.0,
+    forms.seconds(SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS), 1.0,
 )  # fmt: skip
-NO_BROWSER = Setting("no-browser", "", "do not open a browser window", _flag, False, flag=True)
+NO_BROWSER = Setting("no-browser", "", "do not open a browser window", forms.flag, False, flag=True)
 ALLOW_HOST: Setting[tuple[str, ...]] = Setting(
-    "allow-host", "host", "another host name that this server answers for (may be repeated)", _hosts, (), "none",
+    "allow-host", "host", "another host name that this server answers for (may be repeated)", forms.hosts, (), "none",
     repeatable=True,
 )  # fmt: skip
 PAGES: Setting[Path | None] = Setting(
-    "pages", "folder", "folder of your own Panel pages", _existing_folder, None, "none"
+    "pages", "folder", "folder of your own Panel pages", forms.existing_folder, None, "none"
 )  # fmt: skip
 KEEP_RAW: Setting[float | None] = Setting(
-    "keep-raw", "time", "how long every sample is kept (36h, 14d, 8w, 2y, forever)", _duration, 14 * 86_400.0, "14d"
+    "keep-raw",
+    "time",
+    "how long every sample is kept (36h, 14d, 8w, 2y, forever)",
+    forms.duration,
+    14 * 86_400.0,
+    "14d",
 )
 KEEP_MINUTES: Setting[float | None] = Setting(
-    "keep-minutes", "time", "how long the mean, min and max of each minute are kept", _duration, 396 * 86_400.0, "396d"
+    "keep-minutes",
+    "time",
+    "how long the mean, min and max of each minute are kept",
+    forms.duration,
+    396 * 86_400.0,
+    "396d",
 )
 KEEP_HOURS: Setting[float | None] = Setting(
-    "keep-hours", "time", "how long the mean, min and max of each hour are kept", _duration, None, FOREVER
+    "keep-hours", "time", "how long the mean, min and max of each hour are kept", forms.duration, None, forms.FOREVER
 )
 HISTORY_SIZE = Setting(
-    "history-size", "size", "how large the history may grow; the oldest makes room", _size, 2 << 30, "2GiB"
+    "history-size", "size", "how large the history may grow; the oldest makes room", forms.size, 2 << 30, "2GiB"
 )
-LOG_LEVEL = Setting("log-level", "level", "one of " + ", ".join(LOG_LEVELS), _log_level, "info")
+LOG_LEVEL = Setting("log-level", "level", "one of " + ", ".join(forms.LOG_LEVELS), forms.log_level, "info")
 URL: Setting[str | None] = Setting(
-    "url", "address", "the vAIn server to talk to", parse_url, None, f"http://127.0.0.1:{DEFAULT_PORT}"
+    "url", "address", "the vAIn server to talk to", forms.url, None, f"http://127.0.0.1:{forms.DEFAULT_PORT}"
 )
-TIMEOUT = Setting("timeout", "seconds", "how long to wait for an answer", _seconds(0.1, 3600.0), 10.0)
-API_KEY: Setting[str | None] = Setting("api-key", "key", "the API key to send", parse_key, None, "none", secret=True)
+TIMEOUT = Setting("timeout", "seconds", "how long to wait for an answer", forms.seconds(0.1, 3600.0), 10.0)
+API_KEY: Setting[str | None] = Setting("api-key", "key", "the API key to send", forms.key, None, "none", secret=True)
 API_KEY_FILE: Setting[Path | None] = Setting(
-    "api-key-file", "file", "a file (mode 0600) that holds the API key", _folder, None, "none", secret=True
+    "api-key-file", "file", "a file (mode 0600) that holds the API key", forms.folder, None, "none", secret=True
 )
 SPOOL = Setting(
-    "spool", "folder", "where reports wait for a server that is away", _folder,
+    "spool", "folder", "where reports wait for a server that is away", forms.folder,
     user_folder("state") / "spool", "the user's state folder",
 )  # fmt: skip
-REPORT = Setting("report", "", "0: tasks run as ever and nothing is reported", _flag, True)
+REPORT = Setting("report", "", "0: tasks run as ever and nothing is reported", forms.flag, True)
 
 HISTORY_SETTINGS = (KEEP_RAW, KEEP_MINUTES, KEEP_HOURS, HISTORY_SIZE)
 SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, *HISTORY_SETTINGS, SPOOL, LOG_LEVEL)
@@ -396,9 +298,9 @@ def _url_of(host: str, port: int) -> str:
     try:
         address = ip_address(host)
     except ValueError:
-        return f"http://{host}:{port or DEFAULT_PORT}"
+        return f"http://{host}:{port or forms.DEFAULT_PORT}"
     name = "localhost" if address.is_unspecified else f"[{host}]" if address.version == 6 else host
-    return f"http://{name}:{port or DEFAULT_PORT}"
+    return f"http://{name}:{port or forms.DEFAULT_PORT}"
 
 
 def _only_key(key: str | None, file: Path | None) -> str | None:
@@ -412,14 +314,14 @@ def _key_in(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
-            body = stream.read(LARGEST_KEY_BYTES + 3)
+            body = stream.read(forms.LARGEST_KEY_BYTES + 3)
     except OSError as exc:
         reason = exc.strerror or exc
         raise Misconfigured(f"VAIN_API_KEY_FILE is {str(file)!r}, which cannot be read ({reason}).") from exc
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Misconfigured(f"VAIN_API_KEY_FILE is {str(file)!r}, which others can read: chmod 600 would be right.")
     try:
-        return parse_key(body.decode("ascii"))
+        return forms.key(body.decode("ascii"))
     except ValueError:
         right = "one line as `vain keys create` prints it would be right"
         raise Misconfigured(f"VAIN_API_KEY_FILE is {str(file)!r}, which holds no API key: {right}.") from None

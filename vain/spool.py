@@ -125,12 +125,15 @@ class Abandoned:
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
         self._path, self._stream = path, stream
-        self._all = list(_records(stream.read()))
-        header = self._all[0] if self._all and "spool" in self._all[0] else {}
+        header = next(_records(stream.readline()), {})
         self.url = str(header.get("url", "")) if header.get("spool") == FORMAT else ""
 
     def records(self) -> list[Record]:
-        return self._all[1:] if self.url else []
+        """Read now, not when it is found: most of what is found again and again is for another server."""
+        if not self.url:
+            return []
+        self._stream.seek(0)
+        return list(_records(self._stream.read()))[1:]
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)

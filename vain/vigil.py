@@ -11,13 +11,13 @@ import logging
 import time
 from collections.abc import Awaitable, Iterable
 
-from vain import liveness, usual
+from vain import lifecycle, liveness, usual
 from vain.clock import Clock, unix
 from vain.errors import VainError
 from vain.liveness import Liveness, Promise
 from vain.marks import EARLIER_RUNS
 from vain.tracker import Tracker
-from vain.types import BEAT_SECONDS, Task
+from vain.types import BEAT_SECONDS, CLIENT_FIELDS, Task
 from vain.watch import ATTACHED, Watch
 
 BEATING_KINDS = frozenset({"run", "python", "cell"})
@@ -27,6 +27,8 @@ STOOD_STILL_SECONDS = 5.0
 SAVE_COSTS_SECONDS = 60.0
 """How often the costs of a running task are stored when nothing else changes."""
 LOOKS_AT_ONCE = 50
+ARRANGED = frozenset({"name", "description", "priority", "tags", "key", "parent_id", "due_at"})
+"""What people change to have order on the board; it says nothing of whether the work goes on."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ class Vigil:
         self._told_longer: set[tuple[int, int]] = set()
         self._saved_at: dict[int, float] = {}
         self._swept_at = monotonic()
+        self._turned: dict[int, bool] = {}
+        """Tasks that fell silent or were heard again, and are not stored as such yet."""
         self._pending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -72,10 +76,10 @@ class Vigil:
         if task.status != "in-progress":
             self.deleted(task.task_id)
             return
-        is_new = task.task_id not in self._running
-        self._follow(task, run_id, stale=task.stale and is_new)
+        before = self._running.get(task.task_id)
+        self._follow(task, run_id, stale=task.stale and before is None)
         self._saved_at[task.task_id] = self._monotonic()
-        if by_client:
+        if by_client and not _is_only_arranged(before, task):
             self._liveness.reported(task.task_id, self._monotonic())
 
     def deleted(self, task_id: int) -> None:
@@ -119,11 +123,13 @@ class Vigil:
         if now - self._swept_at > STOOD_STILL_SECONDS:
             self._liveness.resumed(now - self._swept_at, now)
         self._swept_at = now
-        for task_id, stale in self._liveness.due(now):
+        self._turned |= self._liveness.due(now)
+        for task_id, stale in list(self._turned.items()):
             task = self._running.get(task_id)
             if task is not None and task.stale != stale:
                 notice = liveness.stale_notice(task) if stale else liveness.recovered_notice(task)
                 await self._tracker.mark(task_id, task.attempt, [notice], stale=stale)
+            del self._turned[task_id]  # only now: what the store refuses is tried again
         await self._save_costs(now)
         await self._tell_longer()
 
@@ -141,13 +147,19 @@ class Vigil:
             run = task.task_id, task.attempt
             if run in self._told_longer:
                 continue
-            if task.task_id not in self._durations:
-                self._durations[task.task_id] = await self._tracker.durations(task, EARLIER_RUNS)
-            durations, age = self._durations[task.task_id], now - unix(task.started_at or task.created_at)
+            durations, age = await self._durations_of(task), now - unix(task.started_at or task.created_at)
             if usual.longer_than_usual(age, durations) is not None:
-                self._told_longer.add(run)
                 await self._tracker.mark(*run, [usual.longer_notice(task, age, durations)])
+                self._told_longer.add(run)
         self._told_longer = {run for run in self._told_longer if run[0] in self._running}
+
+    async def _durations_of(self, task: Task) -> list[float]:
+        known = self._durations.get(task.task_id)
+        if known is None:
+            known = await self._tracker.durations(task, EARLIER_RUNS)
+            if task.task_id in self._running:  # it may have ended meanwhile
+                self._durations[task.task_id] = known
+        return known
 
     def _follow(self, task: Task, run_id: str | None, stale: bool = False) -> None:
         known = self._running.get(task.task_id)
@@ -169,3 +181,11 @@ class Vigil:
         task = asyncio.ensure_future(run())
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
+
+
+def _is_only_arranged(before: Task | None, after: Task) -> bool:
+    """Whether a change is no sign of life. A report without anything new changes no field that a client sets."""
+    if before is None:
+        return False
+    changed = {field for field in lifecycle.changed_fields(before, after) if field in CLIENT_FIELDS}
+    return bool(changed) and changed <= ARRANGED

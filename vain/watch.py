@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from vain.accounting import Look, Watched
 from vain.catalog import TASK_METRICS
 from vain.clock import Clock, unix
-from vain.costs import with_look
+from vain.costs import NOW_FIELDS, with_look
 from vain.marks import Cost
 from vain.samples import Attribution, Sample, TaskUse
 from vain.types import Resources, Task
@@ -24,8 +24,11 @@ from vain.types import Resources, Task
 GONE_SECONDS = 5.0
 """A process must be gone for so long, and be looked for twice, before its task counts as crashed: its last words may
 still be on their way."""
+AGAIN_SECONDS = 60.0
+"""After so long it is told again that a process is gone, if its task is still in progress."""
 WHOLE_SECONDS = 5.0
-"""A process that began no earlier than this before its task does nothing but that task."""
+"""A process that began no earlier than this before its first task has done nothing else."""
+MOST_FIRSTS = 4_096
 ATTACHED = "attached"
 
 Used = Mapping[int, Mapping[str, float | None]]
@@ -63,8 +66,9 @@ class Watch:
         self._trees, self._host, self._boot_id = trees, host, boot_id
         self._on_gone, self._monotonic = on_gone, monotonic
         self._followed: Mapping[int, _Followed] = {}
+        self._firsts: dict[tuple[int, float | None], tuple[int, int]] = {}
+        """The first run of each process, of the processes that were followed last."""
         self._gone_since: dict[tuple[int, int], float] = {}
-        self._told: set[tuple[int, int]] = set()
         self._exit_codes: dict[tuple[int, int], int] = {}
         self.costs: dict[int, Cost] = {}
 
@@ -82,7 +86,7 @@ class Watch:
             run_id=run_id or (known.watched.run_id if known else None),
             kind=source.kind or "",
             attempt=task.attempt,
-            whole=started is not None and started >= unix(task.started_at or task.created_at) - WHOLE_SECONDS,
+            whole=self._is_whole(task, source.pid, started),
         )
         earlier = known.earlier if known and known.watched.attempt == task.attempt else task.resources
         self._followed = {**self._followed, task.task_id: _Followed(watched, earlier, task.progress)}
@@ -107,7 +111,7 @@ class Watch:
             if look.alive is not False:
                 used[look.key] = _series(look, each.progress)
                 uses.append(_use(look, cost))
-        self._forget_told(followed)
+        self._forget_gone(followed)
         if attribution is not None:
             attribution = replace(attribution, tasks=uses)
         return replace(sample, attribution=attribution), used
@@ -122,12 +126,26 @@ class Watch:
             return False
         return source.boot_id is None or self._boot_id is None or source.boot_id == self._boot_id
 
+    def _is_whole(self, task: Task, pid: int, started: float | None) -> bool:
+        """Whether all that the process has used is the task's: not what the tasks before it or around it used."""
+        first = self._firsts.setdefault((pid, started), (task.task_id, task.attempt))
+        while len(self._firsts) > MOST_FIRSTS:
+            del self._firsts[next(iter(self._firsts))]
+        if started is None or first != (task.task_id, task.attempt):
+            return False
+        return started >= unix(task.started_at or task.created_at) - WHOLE_SECONDS
+
     def _costed(self, each: _Followed, look: Look, sample: Sample) -> Resources:
         watched = each.watched
         before = self.costs.get(look.key)
         seen = before.resources if before is not None and before.attempt == watched.attempt else None
         if look.alive is False and seen is not None:
             return seen  # what was seen last; a process that is gone tells nothing
+        if look.alive is None and look.cpu_seconds is None and seen is not None:
+            # Of now nothing is known; what was used stays used.
+            cost = replace(seen, **dict.fromkeys(NOW_FIELDS))
+            self.costs[look.key] = Cost(watched.attempt, cost)
+            return cost
         since = None if watched.whole or seen is not None else sample.timestamp
         cost = with_look(seen, look, each.earlier, watched.whole, since)
         self.costs[look.key] = Cost(watched.attempt, cost)
@@ -140,13 +158,13 @@ class Watch:
             return
         if look.exit_code is not None:
             self._exit_codes[run] = look.exit_code
-        since = self._gone_since.setdefault(run, self._monotonic())
-        if run not in self._told and self._monotonic() - since >= GONE_SECONDS:
-            self._told.add(run)
+        now = self._monotonic()
+        if now - self._gone_since.setdefault(run, now) >= GONE_SECONDS:
+            # Told again as long as it is followed: the store may have refused.
+            self._gone_since[run] = now + AGAIN_SECONDS - GONE_SECONDS
             self._on_gone(watched.key, watched.attempt, watched.kind, self._exit_codes.get(run))
 
-    def _forget_told(self, followed: Mapping[int, _Followed]) -> None:
-        self._told = {run for run in self._told if run[0] in followed}
+    def _forget_gone(self, followed: Mapping[int, _Followed]) -> None:
         self._gone_since = {run: since for run, since in self._gone_since.items() if run[0] in followed}
         self._exit_codes = {run: code for run, code in self._exit_codes.items() if run[0] in followed}
 

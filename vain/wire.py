@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from msgspec import Struct
 
+from vain import forms
 from vain.errors import (
     Conflict,
     Flaw,
@@ -42,7 +43,6 @@ from vain.errors import (
     VainError,
     WrongHost,
 )
-from vain.settings import parse_key, parse_url
 
 T = TypeVar("T")
 
@@ -96,11 +96,11 @@ class Wire:
     """
 
     def __init__(self, url: str, api_key: str | None, timeout_seconds: float) -> None:
-        self.url = _checked(parse_url, url, "The address of the server")
+        self.url = _checked(forms.url, url, "The address of the server")
         self.timeout_seconds = timeout_seconds
         self._headers = {"Accept": "application/json"}
         if api_key is not None:
-            self._headers["Authorization"] = f"Bearer {_checked(parse_key, api_key, 'The API key')}"
+            self._headers["Authorization"] = f"Bearer {_checked(forms.key, api_key, 'The API key')}"
         self._parts = urlsplit(self.url)
         self._idle: deque[HTTPConnection] = deque()
         self._busy: set[HTTPConnection] = set()

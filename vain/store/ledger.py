@@ -71,14 +71,15 @@ class Ledger:
 
     def _flush_reports(self) -> None:
         many, waiting = self.connection.executemany, self.waiting
-        if waiting.runs:
-            many(queries.ADD_RUN, [(run_id, *told) for run_id, told in waiting.runs.items()])
+        # What a task that was deleted meanwhile still said is gone with it.
+        runs = [(run, *told) for run, told in waiting.runs.items() if waiting.tasks.get(told[0], self) is not None]
+        if runs:
+            many(queries.ADD_RUN, runs)
         for key, body in waiting.expectations.items():
             if body is None:
                 self.connection.execute(queries.EXPECT_NO_MORE, (key,))
             else:
                 self.connection.execute(queries.EXPECT, (key, body))
-        # What a task that was deleted meanwhile still said is gone with it.
         kept = [part for part in waiting.log_parts if waiting.tasks.get(part[0], self) is not None]
         if kept:
             many(queries.ADD_LOG, kept)

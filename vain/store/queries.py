@@ -32,11 +32,15 @@ TASK_UPDATES_WITH = """
 SELECT body FROM events WHERE seq BETWEEN ? AND ? AND type = 'taskUpdate' AND instr(body, ?) > 0 ORDER BY seq"""
 STARTED = "SELECT body FROM tasks WHERE status = 1 ORDER BY task_id"
 RUN_TASK = "SELECT task_id FROM runs WHERE run_id = ?"
+LAST_OF_KEY = "SELECT task_id FROM attempts WHERE key = ? AND removed_ms IS NULL ORDER BY completed_ms DESC LIMIT 1"
 CHILDREN_OF_RUN = "SELECT task_id FROM runs WHERE parent_run = ?"
 RUNS_OF_STARTED = "SELECT runs.task_id, run_id FROM runs JOIN tasks USING (task_id) WHERE status = 1"
 EXPECTATION = "SELECT body FROM expectations WHERE key = ?"
 EXPECTATIONS = "SELECT body FROM expectations ORDER BY key"
-LOG_END = "SELECT coalesce(max(offset_bytes + length(body)), 0) FROM log_parts WHERE task_id = ?"
+# Parts follow each other, so the last of them has the end.
+LOG_END = """
+SELECT coalesce((SELECT offset_bytes + length(body) FROM log_parts
+                 WHERE task_id = ? ORDER BY offset_bytes DESC LIMIT 1), 0)"""
 LOG = """
 SELECT offset_bytes, body FROM log_parts
 WHERE task_id = ? AND offset_bytes + length(body) > ? ORDER BY offset_bytes"""
@@ -83,7 +87,8 @@ EXPECT_NO_MORE = "DELETE FROM expectations WHERE key = ?"
 ADD_LOG = """
 INSERT INTO log_parts (task_id, offset_bytes, body) VALUES (?, ?, ?)
 ON CONFLICT (task_id, offset_bytes) DO UPDATE SET body = excluded.body"""
-CUT_LOG = "DELETE FROM log_parts WHERE task_id = ? AND offset_bytes + length(body) <= ?"
+# The first comparison is by the index: most parts stay.
+CUT_LOG = "DELETE FROM log_parts WHERE task_id = ?1 AND offset_bytes < ?2 AND offset_bytes + length(body) <= ?2"
 FORGET_LOG = "DELETE FROM log_parts WHERE task_id = ?"
 FREE_KEY = "UPDATE tasks SET key = NULL WHERE task_id = ? AND key IS NOT NULL"
 SAVE_TASK = """

@@ -95,19 +95,20 @@ def expectations(connection: apsw.Connection) -> list[bytes]:
 
 
 def log(connection: apsw.Connection, task_id: int, after: int) -> tuple[int, bytes] | None:
-    """The kept output of a task from an offset on, and where it begins; None if there is no such task."""
+    """The kept output of a task from an offset on, and where it begins; None if there is no such task.
+
+    Where output was lost on its way, the beginning counts back from the end: who asks on from there misses nothing.
+    """
     if connection.execute(queries.TASK, (task_id,)).fetchone() is None:
         return None
-    begin, parts = after, list[bytes]()
-    end = after
+    parts, end = list[bytes](), after
     for offset, body in connection.execute(queries.LOG, (task_id, after)):
-        if not parts:
-            begin = max(offset, after)
-            parts.append(body[begin - offset :])
-        else:
-            parts.append(body[max(0, end - offset) :])
+        parts.append(body[max(0, end - offset) :])
         end = offset + len(body)
-    return (begin, b"".join(parts)) if parts else (int(connection.execute(queries.LOG_END, (task_id,)).get), b"")
+    if not parts:
+        return int(connection.execute(queries.LOG_END, (task_id,)).get), b""
+    output = b"".join(parts)
+    return end - len(output), output
 
 
 def has_due(connection: apsw.Connection, now: Time) -> bool:

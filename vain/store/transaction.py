@@ -51,6 +51,11 @@ class Transaction(Collected):
         found = self._matching(queries.UNFINISHED_WITH_KEY, (key,), lambda t: t.key == key and t.status != "completed")
         return found[0] if found else None
 
+    def last_with_key(self, key: str) -> Task | None:
+        """The task of this key that was completed last, as far as that is committed."""
+        row = self._ledger.connection.execute(queries.LAST_OF_KEY, (key,)).fetchone()
+        return None if row is None else self.task(row[0])
+
     def due(self, now: Time, limit: int) -> list[Task]:
         """Unfinished tasks whose time has passed and that are not marked yet."""
         return [task for (task_id,) in self._rows(queries.DUE, (now, limit)) if (task := self.task(task_id))]

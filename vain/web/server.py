@@ -203,8 +203,9 @@ class Server:
         return store
 
     async def _follow_tasks(self, store: Store, watch: Watch) -> tuple[Tracker, Vigil, Pinging]:
-        tracker = Tracker(store, marks=ServerMarks(watch.costs))
-        vigil, pinging = Vigil(tracker, watch), Pinging(store, tracker)
+        marks = ServerMarks(watch.costs)
+        tracker = Tracker(store, marks=marks)
+        vigil, pinging = Vigil(tracker, watch), Pinging(store, tracker, marks=marks)
         await vigil.start()
         self._ends.append(vigil.close)
         await pinging.start()

@@ -62,11 +62,21 @@ class Forest:
         self.trees = {run: tree for run, tree in self.trees.items() if run in trees}
         new = [run for run in trees if run not in self.trees]
         for run, each in trees.items():
-            if run in self.trees:
-                self.trees[run].watched = each
-            else:
+            known = self.trees.get(run)
+            if known is None:
                 self.trees[run] = Tree(each)
+            elif (known.watched.pid, known.watched.started_at) == (each.pid, each.started_at):
+                known.watched = each
+            else:  # another process goes on with the work; what is left of the old one belongs to it still
+                self.trees[run] = Tree(each)
+                self.trees[run].members = known.members
+                new.append(run)
         return bool(new)
+
+    @property
+    def has_unfound(self) -> bool:
+        """Whether a tree's root is still looked for, so that a start has to be compared with the time of boot."""
+        return any(tree.root is None for tree in self.trees.values())
 
     def refresh(self, look: Look, booted_at: float | None, ticks_per_second: float) -> None:
         """Find the members of all trees."""

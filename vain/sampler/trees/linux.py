@@ -125,7 +125,8 @@ class LinuxTrees:
         has_new = self._forest.follow(watched)
         interesting = {identity.pid for identity in self._members} | {each.pid for each in watched}
         table = self._table.look(interesting, everything=has_new)
-        self._forest.refresh(table, self._machine.booted_at() if has_new else None, self._ticks_per_second)
+        booted_at = self._machine.booted_at() if self._forest.has_unfound else None
+        self._forest.refresh(table, booted_at, self._ticks_per_second)
         self._members = self._read_again(self._forest.members(), interesting, table)
         figures, totals = self._figures(table), self._machine.read()
         self._memory.read_some(self._resident(self._members), now)

@@ -68,6 +68,8 @@ TASKS_WITH_CHUNKS = "SELECT DISTINCT task_id FROM task_chunks WHERE hour BETWEEN
 # A task that runs is in the newest rows: its samples stay.
 FORGET_TASK_CHUNKS = """
 DELETE FROM task_chunks WHERE hour <= ? AND task_id NOT IN (SELECT task_id FROM task_rows)"""
+FORGET_ALL_TASK_CHUNKS = "DELETE FROM task_chunks WHERE hour <= ?"
+FIRST_TASK_HOUR = "SELECT min(hour) FROM task_chunks"
 
 # --- spans -------------------------------------------------------------------------------------------------------
 

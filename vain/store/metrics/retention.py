@@ -73,12 +73,13 @@ def _oldest(connection: apsw.Connection, book: SeriesBook, query: str, period_ms
     return min((period_of(row[0]) * period_ms for row in firsts), default=None)
 
 
-def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int) -> None:
+def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int, running: bool = False) -> None:
+    """``running``: those of tasks that run as well, which no age takes away."""
     _forget_chunks(connection, book, queries.FORGET_RAW, cutoff_ms, HOUR_MS)
     last = cutoff_ms // HOUR_MS - 1
     if last >= 0:
         connection.execute(queries.FORGET_TIMES, (chunk_id(OWN_HOST, 0), chunk_id(OWN_HOST, last)))
-        connection.execute(queries.FORGET_TASK_CHUNKS, (last,))
+        connection.execute(queries.FORGET_ALL_TASK_CHUNKS if running else queries.FORGET_TASK_CHUNKS, (last,))
 
 
 def _forget_chunks(connection: apsw.Connection, book: SeriesBook, query: str, cutoff_ms: int, period_ms: int) -> None:
@@ -102,10 +103,12 @@ def _forget_oldest(connection: apsw.Connection, book: SeriesBook) -> bool:
     """
     first = connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
     last = connection.execute(queries.LAST_TIMES, _all(OWN_HOST)).fetchone()
-    if first is not None and last is not None and period_of(first[0]) < period_of(last[0]):
-        day_later = (period_of(first[0]) + 24) * HOUR_MS
-        _forget_raw(connection, book, min(day_later, period_of(last[0]) * HOUR_MS))
-        return True
+    if first is not None and last is not None:
+        of_tasks = connection.execute(queries.FIRST_TASK_HOUR).get
+        hour = period_of(first[0]) if of_tasks is None else min(period_of(first[0]), of_tasks)
+        if hour < period_of(last[0]):
+            _forget_raw(connection, book, min(hour + 24, period_of(last[0])) * HOUR_MS, running=True)
+            return True
     for query, forget_query, period_ms in (
         (queries.FIRST_MINUTES, queries.FORGET_MINUTES, DAY_MS),
         (queries.FIRST_HOURS, queries.FORGET_HOURS, BLOCK_MS),

@@ -90,9 +90,13 @@ def added(
 def alone(snapshot: Snapshot, asked: Asked, named: set[str], after: float, before: float, points: int) -> MetricWindow:
     """A window of nothing but tasks: their samples as they are, or buckets if they are more than ``points``."""
     begin, end = milliseconds(after), milliseconds(before)
-    found = {number: read(snapshot, number, begin, end) for number in asked.tasks}
+    found: dict[int, Samples] = {}
+    for number in asked.tasks:
+        samples = found[number] = read(snapshot, number, begin, end)
+        if len(samples.t) > points:
+            return _in_buckets(snapshot, asked, named, after, before, points, _period_ms(samples.t))
     t = np.unique(np.concatenate([np.empty(0, np.int64), *(samples.t for samples in found.values())]))
-    period_ms = float(np.median(np.diff(t))) if len(t) > 1 else float(SECOND_MS)
+    period_ms = _period_ms(t)
     series = {
         name: of_values(_spread(samples.t, column, t))
         for number, samples in found.items()
@@ -100,13 +104,32 @@ def alone(snapshot: Snapshot, asked: Asked, named: set[str], after: float, befor
     }
     series = {name: bands for name, bands in series.items() if name in named or bands.count.any()}
     rows = as_they_are(Rows(t, series), period_ms)
-    if len(rows.t) <= points:
-        return MetricWindow(rows.t / SECOND_MS, dict(rows.series), "raw", round(period_ms / SECOND_MS, 3))
+    if len(rows.t) > points:
+        return _in_buckets(snapshot, asked, named, after, before, points, period_ms)
+    return MetricWindow(rows.t / SECOND_MS, dict(rows.series), "raw", round(period_ms / SECOND_MS, 3))
+
+
+def _in_buckets(
+    snapshot: Snapshot, asked: Asked, named: set[str], after: float, before: float, points: int, period_ms: float
+) -> MetricWindow:
+    """One task after the other: a fortnight of one is some hundred megabytes."""
+    begin, end = milliseconds(after), milliseconds(before)
     step_seconds = step_for(after, before, points, period_ms / SECOND_MS)
     step_ms = round(step_seconds * SECOND_MS)
     first, last = begin // step_ms, (end - 1) // step_ms
-    rows = reduced(Rows(t, series), step_ms, first, last - first + 1)
-    return MetricWindow(rows.t / SECOND_MS, dict(rows.series), "raw", step_seconds, is_reduced=True)
+    t = np.arange(first, last + 1, dtype=np.int64) * step_ms
+    series: dict[str, Bands] = {}
+    for number in asked.tasks:
+        samples = read(snapshot, number, begin, end)
+        for name, column in _wanted_columns(samples, number, asked.names):
+            bands = _bucketed(samples.t, column, t, step_ms)
+            if name in named or bands.count.any():
+                series[name] = bands
+    return MetricWindow(t / SECOND_MS, series, "raw", step_seconds, is_reduced=True)
+
+
+def _period_ms(t: Integers) -> float:
+    return float(np.median(np.diff(t))) if len(t) > 1 else float(SECOND_MS)
 
 
 def read(snapshot: Snapshot, task_id: int, begin: int, end: int) -> Samples:

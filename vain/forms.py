@@ -1,0 +1,120 @@
+"""What is written for a setting, as the value that it stands for.
+
+Each function raises ValueError with what would be right, so that the error can name the option or the variable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+DEFAULT_PORT = 5006
+LARGEST_KEY_BYTES = 256
+FOREVER = "forever"
+UNIT_SECONDS = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
+SMALLEST_HISTORY_BYTES = 8 << 20
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def host(text: str) -> str:
+    if not text or re.search(r"[\s/]", text):
+        raise ValueError("a host name or an address, such as 127.0.0.1")
+    return text
+
+
+def port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
+        raise ValueError("a whole number from 0 (any free port) to 65535")
+    return int(text)
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not least <= seconds <= most:
+            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
+        return seconds
+
+    return parse
+
+
+def duration(text: str) -> float | None:
+    """Seconds; None for ever."""
+    if text.strip().lower() == FOREVER:
+        return None
+    found = re.fullmatch(r"(\d{1,9})\s*([hdwy])", text.strip().lower(), re.ASCII)
+    if found is None or int(found[1]) == 0:
+        raise ValueError(f"a time such as 36h, 14d, 8w or 2y, or {FOREVER!r},")
+    return int(found[1]) * UNIT_SECONDS[found[2]]
+
+
+def size(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,9})\s*(?:([kmgt])i?b?)", text.strip().lower(), re.ASCII)
+    size = 0 if found is None else int(found[1]) << 10 * (1 + "kmgt".index(found[2]))
+    if size < SMALLEST_HISTORY_BYTES:
+        raise ValueError("a size from 8MiB on, such as 512MiB or 2GiB,")
+    return size
+
+
+def folder(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError("a folder")
+    return Path(text).expanduser().absolute()
+
+
+def existing_folder(text: str) -> Path:
+    named = folder(text)
+    if not named.is_dir():
+        raise ValueError("a folder that exists")
+    return named
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    named = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[A-Za-z0-9._\[\]:-]+", each) for each in named):
+        raise ValueError("host names such as vain.example.org, without http:// and without patterns")
+    return named
+
+
+def flag(text: str) -> bool:
+    if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
+        raise ValueError("1 or 0")
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def log_level(text: str) -> str:
+    if text.lower() not in LOG_LEVELS:
+        raise ValueError("one of " + ", ".join(LOG_LEVELS))
+    return text.lower()
+
+
+def url(text: str) -> str:
+    """The address of a server without a slash at its end.
+
+    Raises ValueError, with what would be right, for anything but a plain http or https address.
+    """
+    right = f"an address such as http://127.0.0.1:{DEFAULT_PORT}"
+    try:
+        parts = urlsplit(text)
+        port_is_number = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValueError(right) from None
+    if "@" in parts.netloc:
+        raise ValueError(f"{right}, without a user or password: keys go in VAIN_API_KEY")
+    plain = not (parts.query or parts.fragment) and not re.search(r"[\s\x00-\x1f\x7f]", text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_number or not plain:
+        raise ValueError(right)
+    return text.rstrip("/")
+
+
+def key(text: str) -> str:
+    """An API key as it may stand in a header. Raises ValueError, which never repeats the key."""
+    key = text.strip()
+    if not re.fullmatch(rf"[\x21-\x7e]{{1,{LARGEST_KEY_BYTES}}}", key):
+        raise ValueError("one line as `vain keys create` prints it")
+    return key
