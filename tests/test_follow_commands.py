@@ -237,7 +237,7 @@ def test_ping_leaves_standard_input_alone_unless_told(server: SmallServer, monke
     "arguments",
     [
         ["ping", "backup", "ended"], ["ping", "backup", "256"], ["ping", "k" * 65], ["ping", "backup", "start", "0"],
-        ["ping", "backup", "--every", "often"], ["ping", "backup", "--every", "soonish"], ["ping", "backup", "--name", ""],
+        ["ping", "backup", "--every", "often"], ["ping", "backup", "--every", "-1"], ["ping", "backup", "--name", ""],
         ["wait"], ["wait", "x"], ["wait", "7", "--timeout", "soon"], ["log", "0"], ["attach", "me"], ["attach", "0"],
         ["attach", "99999999999"],
     ],

@@ -63,7 +63,8 @@ def _add_ping(commands: Commands) -> None:
         "words", metavar="WORD", nargs="*", help="start, fail, log, or the exit code 0 to 255 [it ended well]; then '-'"
     )
     parser.add_argument("--log-from-stdin", action="store_true", help="standard input is its log, as with '-'")
-    parser.add_argument("--every", metavar="TIME", type=_length, help="the next comes within this time: 90s, 26h, 1d; 0 calls it off")
+    every = "the next comes within this time: 90s, 26h, 1d; 0 calls it off"
+    parser.add_argument("--every", metavar="TIME", type=_length, help=every)
     parser.add_argument("--grace", metavar="TIME", type=_length, help="how late it may be before that is told")
     parser.add_argument("--name", help="what it is called on the board [KEY]")
     add_json(parser)
