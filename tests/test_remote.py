@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from tests.live_server import live_server
 from tests.small_server import TASK
+from vain import identity
 from vain.bands import MetricQuery
 from vain.client import Client
 from vain.errors import NotFound, Unreachable
@@ -249,6 +251,20 @@ def test_any_window_of_the_history_comes_from_the_server(tmp_path: Path) -> None
     assert (window.tier, window.step_seconds, len(window.t)) == ("1m", 60, 120)
     assert window.series["cpu.percent"].max.tolist() == [49.0] * 120
     assert extent is not None and extent[0] == began and charts.window.timezone == "Europe/Berlin"
+
+
+@pytest.mark.slow
+def test_the_series_of_tasks_come_from_the_server(tmp_path: Path) -> None:
+    with live_server(tmp_path / "data") as url, following(url) as source:
+        here = {**identity.this_process(), "kind": "python"}
+        made = [source.client.create(name, status="in-progress", source=here).task_id for name in "ab"]
+        time.sleep(1)
+        names = [f"task.memory_bytes:{number}" for number in made]
+        query = MetricQuery(time.time() - 60, time.time(), ("task.memory_bytes",), tasks=tuple(made))
+        both = asyncio.run(source.window(query))
+        one = asyncio.run(source.window(replace(query, tasks=tuple(made[:1]), metrics=None)))
+    assert list(both.series) == names
+    assert names[0] in one.series and names[1] not in one.series and "cpu.percent" in one.series
 
 
 def test_it_follows_a_server_that_was_restarted(tmp_path: Path) -> None:

@@ -24,11 +24,13 @@ from websockets.sync.client import ClientConnection, connect
 
 from vain import tables
 from vain.bands import MetricQuery, MetricWindow
+from vain.catalog import TASK_METRICS
 from vain.client import Client, MetricHistory, Moment
 from vain.clock import unix, utc
 from vain.errors import Unavailable, VainError
 from vain.flow.figures import Visualizations
 from vain.history import Columns, History
+from vain.patterns import matching
 from vain.samples import Sample, series
 from vain.selection import select
 from vain.steps import bucket_count
@@ -155,7 +157,8 @@ class RemoteSource:
         points = query.points
         if query.step_seconds is not None:
             points = bucket_count(query.after, query.before, query.step_seconds)
-        body = self.client.history_table("arrow", query.after, query.before, query.metrics, points)
+        metrics, task_id = _with_tasks(query)
+        body = self.client.history_table("arrow", query.after, query.before, metrics, points, task_id)
         return tables.decoded(body)
 
     async def create(self, draft: TaskDraft) -> Task:
@@ -312,3 +315,11 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc, InvalidStatus):
         return f"the server answered {exc.response.status_code}"
     return str(exc) or type(exc).__name__
+
+
+def _with_tasks(query: MetricQuery) -> tuple[tuple[str, ...] | None, int | None]:
+    """Metrics and task as the address has them: one task by its number, several by the names of their series."""
+    if len(query.tasks) < 2:
+        return query.metrics, next(iter(query.tasks), None)
+    names = [f"{metric}:{number}" for number in query.tasks for metric in TASK_METRICS]
+    return (*(query.metrics or ("*",)), *matching(names, query.metrics)), None

@@ -285,6 +285,17 @@ def test_without_a_name_a_task_is_called_as_its_function(here: Board) -> None:
     assert {f"{prefix}one", f"{prefix}two"} < outcomes(here).keys() and len(here.tasks) == 3
 
 
+def test_what_cannot_be_reported_is_told_once_and_left_out(here: Board, caplog: pytest.LogCaptureFixture) -> None:
+    for name in "xy":
+        with vain.task(name, priority="urgent", nonsense=1, tags=["t"]):
+            pass
+    outcomes(here)
+    assert here.named("x")["tags"] == ["t"] and "priority" not in here.named("x")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "vain: priority, nonsense cannot be reported as given and is left out"
+    ]
+
+
 def test_what_a_program_says_when_it_exits_is_kept(here: Board) -> None:
     with pytest.raises(SystemExit), vain.task("x"):
         raise SystemExit("no such file")

@@ -21,9 +21,10 @@ from vain.report.usage import Meter
 
 logger = logging.getLogger("vain.report")
 
-EXIT_SECONDS, SLOW_EXIT_SECONDS, STOP_SECONDS = 2.0, 0.5, 0.3
+EXIT_SECONDS, SLOW_EXIT_SECONDS, STOP_SECONDS = 2.0, 0.25, 0.3
 TERMINATION_SECONDS = 1.0
 ABRUPT_END_SECONDS = 0.5
+AGO = "began_ago_seconds"
 
 
 class Reporter:
@@ -41,6 +42,7 @@ class Reporter:
         self._is_guarded = self._is_closed
         """Whether it is settled who takes SIGTERM."""
         self._lock = threading.RLock()
+        self._warned: set[str] = set()
         self._sender = Sender(self._known)
         self._thread: threading.Thread | None = None
 
@@ -61,11 +63,19 @@ class Reporter:
         parent_run_id = None if isinstance(parent, int) else around.run_id if around is not None else self._known.run_id
         given = {"status": "in-progress", **fields, "name": name, "parent_id": parent_id}
         draft = {"name": "task"} | drafts.fields(given) | {"source": {**(source or self._source), "kind": kind}}
+        self._warn_of([label for label, value in fields.items() if value and label not in draft and label != AGO])
         run = Run(draft, around, parent_run_id, self._told, self._ended)
-        run.began_at -= drafts.number(fields.get("began_ago_seconds")) or 0.0
+        run.began_at -= drafts.number(fields.get(AGO)) or 0.0
         self._opened(run, kind)
         self._told(run)
         return run
+
+    def _warn_of(self, labels: list[str]) -> None:
+        """A field that cannot be reported costs the job nothing, but somebody meant it: told once for each."""
+        new = [label for label in labels if label not in self._warned]
+        if new:
+            self._warned.update(new)
+            logger.warning("vain: %s cannot be reported as given and is left out", ", ".join(new))
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the server has everything; False if it has not within this time."""
