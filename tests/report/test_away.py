@@ -46,8 +46,9 @@ def waiting(folder: Path) -> list[spool.RunReport]:
 
 
 def _released(file: spool.Abandoned) -> list[spool.RunReport]:
+    reports = spool.folded(file.records())
     file.release()
-    return spool.folded(file.records())
+    return reports
 
 
 def test_a_job_with_the_server_down_takes_the_same_time_and_ends_the_same(tmp_path: Path) -> None:
