@@ -156,7 +156,7 @@ export function render({model, view}) {
 
   function tellEditor(rows) {
     const row = editor?.id && rows.find((task) => task.id === editor.id)
-    if (row && row.version > editor.version) editor.tellChanged()
+    if (row && row.version > editor.version) editor.tellChanged(row)
   }
 
   function act(name, id, button) {

@@ -96,8 +96,10 @@ function openEditor(root, {title, verb, values, facts, locked, save, closed}) {
   fields[0].control.focus()
   return {
     close: () => dialog.close(),
-    // Somebody else changed the task: say so, and leave what is being typed as it is.
-    tellChanged() {
+    // Somebody else changed what is edited here: say so, and leave what is being typed as it is. That a task that runs
+    // went on is no news.
+    tellChanged(row) {
+      if (["name", "priority", "due_at", "tags"].every((key) => same(values[key], row[key]))) return
       meanwhile.textContent = "This task was changed by someone else meanwhile. Saving sends only the fields that you edited."
       meanwhile.hidden = false
     },
