@@ -18,7 +18,7 @@ from vain.marks import ServerMarks
 from vain.samples import Attribution
 from vain.tracker import Tracker
 from vain.types import Task, TaskDraft, TaskPatch, TaskSource
-from vain.vigil import SAVE_COSTS_SECONDS, Vigil
+from vain.vigil import FIRST_COSTS_SECONDS, SAVE_COSTS_SECONDS, Vigil
 from vain.watch import Watch
 
 T0 = 1_800_000_000.0
@@ -193,7 +193,7 @@ def test_costs_are_stored_now_and_then_and_with_each_change(tmp_path: Path) -> N
     async def work(bench: Bench) -> None:
         number = await bench.make(source=HERE)
         bench.watch.look(SAMPLE)
-        await bench.pass_time(SAVE_COSTS_SECONDS - 1)
+        await bench.pass_time(FIRST_COSTS_SECONDS - 1)
         assert (await bench.task(number)).resources is None
         await bench.pass_time(2)
         task = await bench.task(number)

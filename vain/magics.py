@@ -32,6 +32,8 @@ from vain.report.run import enter, leave
 
 LONGEST_NAME = 60
 """Characters of a cell's first line that name a task."""
+VALUES = re.compile(r"""[(=\[{"'#]""")
+"""Where the values in a line of code begin."""
 DEFAULT_THRESHOLD_SECONDS = 10.0
 LONGEST_THRESHOLD_SECONDS = 30 * 86_400.0
 PRIORITIES = ("low", "medium", "high")
@@ -235,9 +237,13 @@ rewritten.has_side_effects = True  # type: ignore[attr-defined]
 
 
 def first_line(source: str) -> str:
-    """The first line of a cell that is neither a comment nor a magic; what it begins with, if it is long."""
+    """What the first line of a cell that is neither a comment nor a magic begins with, up to its first value.
+
+    As with a command, of which the program's name is stored: what it is given may be nobody's business.
+    """
     lines = (line.strip() for line in source.splitlines())
     named = next((line for line in lines if line and line[0] not in "#%!?"), "")
+    named = VALUES.split(named, maxsplit=1)[0].rstrip(" +-*/%&|^<>!@:,")
     return named if len(named) <= LONGEST_NAME else f"{named[: LONGEST_NAME - 1]}…"
 
 

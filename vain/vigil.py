@@ -26,6 +26,8 @@ STOOD_STILL_SECONDS = 5.0
 """If the sweep did not run for so long, the server was stopped or the machine slept: nobody could be heard."""
 SAVE_COSTS_SECONDS = 60.0
 """How often the costs of a running task are stored when nothing else changes."""
+FIRST_COSTS_SECONDS = 5.0
+"""The first of them, so that a task that has just begun is not without for long."""
 LOOKS_AT_ONCE = 50
 ARRANGED = frozenset({"name", "description", "priority", "tags", "key", "parent_id", "due_at"})
 """What people change to have order on the board; it says nothing of whether the work goes on."""
@@ -134,12 +136,17 @@ class Vigil:
         await self._tell_longer()
 
     async def _save_costs(self, now: float) -> None:
-        due = [number for number, at in self._saved_at.items() if now - at >= SAVE_COSTS_SECONDS]
+        due = [number for number, at in self._saved_at.items() if now - at >= self._patience_seconds(number)]
         for task_id in due[:LOOKS_AT_ONCE]:
             self._saved_at[task_id] = now
             task = self._running.get(task_id)
             if task is not None and task_id in self._watch.costs:
                 await self._tracker.mark(task_id, task.attempt)
+
+    def _patience_seconds(self, task_id: int) -> float:
+        task = self._running.get(task_id)
+        is_first = task is not None and task.resources is None and task_id in self._watch.costs
+        return FIRST_COSTS_SECONDS if is_first else SAVE_COSTS_SECONDS
 
     async def _tell_longer(self) -> None:
         now = self._wall()
