@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,20 @@ def test_a_disk_that_refuses_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="file"):
         Spool(tmp_path / "file", URL).add(began("a", 1.0, None, DRAFT, None))
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_nobody_takes_is_given_up_some_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    for number in range(5):
+        left(tmp_path, began("a", 0.0, None, DRAFT, None))
+        newest = max(tmp_path.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+        os.utime(newest, (now - 100 + number,) * 2)
+    monkeypatch.setattr(spool, "MOST_FILES", 3)
+    spool.give_up(tmp_path, now)
+    ages = sorted(round(now - path.stat().st_mtime) for path in tmp_path.glob("*.jsonl"))
+    assert ages == [96, 97, 98], "the oldest of too many go"
+    living = Spool(tmp_path, URL)
+    living.add(began("b", 0.0, None, DRAFT, None))
+    spool.give_up(tmp_path, now + spool.KEPT_SECONDS + 60)
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1, "its process lives"
+    living.close(delivered=True)

@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ FORMAT = 1
 LARGEST_BYTES = 8 << 20
 """A file that grew beyond this is written anew with what is still wanted of it."""
 LARGEST_LOG_BYTES = 64 << 10
+MOST_FILES = 2_000
+KEPT_SECONDS = 30 * 86_400.0
+"""What nobody took for so long, or what is oldest of too many, is given up: there may never be a server."""
 
 Record = dict[str, Any]
 
@@ -68,6 +72,7 @@ class Spool:
         """Write one record. After this returns, the process may be killed."""
         if self._path is None:
             self._open([])
+            give_up(self.folder, time.time())
         self._size += _write(self._descriptor, _line(record))
         if self._size > self._largest:
             self._compact()
@@ -154,6 +159,17 @@ def abandoned(folder: Path) -> Iterator[Abandoned]:
                 stream.close()
                 continue
             yield Abandoned(path, stream)
+
+
+def give_up(folder: Path, now: float) -> None:
+    """Remove files that nobody took for too long, and the oldest of too many; ``now`` in Unix seconds."""
+    files = sorted((_age(path), path) for path in folder.glob("*.jsonl"))
+    surplus = len(files) - MOST_FILES
+    for number, (at, path) in enumerate(files):
+        if number < surplus or now - at > KEPT_SECONDS:
+            with contextlib.suppress(OSError), path.open("rb") as stream:
+                if _is_ours(path, stream):
+                    path.unlink()
 
 
 def folded(records: Iterable[Record], run_ids: Collection[str] | None = None) -> list[RunReport]:
