@@ -96,6 +96,8 @@ class Bill:
 
     def take(self, members: Mapping[Identity, Reading], older: Callable[[Identity], bool]) -> float:
         """The sum after one more look. ``older`` says of a new member whether it was there before the watch."""
+        if members == self._last and not self._pending:
+            return self._total  # all of them slept
         gone = self._gone(members)
         for identity, reading in members.items():
             if identity not in self._last and older(identity):

@@ -18,7 +18,7 @@ from vain.sampler.trees.table import Look as TableLook
 from vain.sampler.trees.table import ProcessTable, Stat
 from vain.samples import Attribution
 
-IO_TURNS = 5
+IO_TURNS = 10
 """A process that used no CPU since its bytes were read is asked for them again after so many looks only."""
 
 
@@ -91,6 +91,24 @@ class _Io(NamedTuple):
     written: int
 
 
+class _Read(NamedTuple):
+    """The readings of one process, and what they were made of: while that is the same, they are, too."""
+
+    stat: Stat
+    io: _Io | None
+    cpu: Reading
+    read: Reading | None
+    written: Reading | None
+
+
+def _reading(stat: Stat, io: _Io | None, parent: Identity | None) -> _Read:
+    cpu = Reading(parent, stat.own_ticks, stat.inherited_ticks)
+    if io is None:
+        return _Read(stat, io, cpu, None, None)
+    # A process' own bytes and those that it took over are one figure.
+    return _Read(stat, io, cpu, Reading(parent, 0, io.read), Reading(parent, 0, io.written))
+
+
 class LinuxTrees:
     """See ``ProcessTrees``. ``root`` is where /proc is looked for; the clocks are for tests."""
 
@@ -110,6 +128,7 @@ class LinuxTrees:
         self._forest = Forest(self._table.run_of)
         self._members: dict[Identity, Stat] = {}
         self._io: dict[Identity, _Io] = {}
+        self._readings: dict[Identity, _Read] = {}
         self._looks = 0
         self._bills: dict[tuple[int, int], _Bills] = {}
         self._all: _Bills | None = None
@@ -145,7 +164,7 @@ class LinuxTrees:
         self._table.forget()
         self._forest, self._members, self._bills = Forest(self._table.run_of), {}, {}
         self._all = self._totals = None
-        self._io = {}
+        self._io, self._readings = {}, {}
 
     def _read_again(
         self, members: dict[Identity, Stat], interesting: set[int], table: TableLook
@@ -165,13 +184,16 @@ class LinuxTrees:
         for identity, stat in self._members.items():
             known = table.processes.get(stat.parent_pid)
             parent = None if known is None else known.identity
-            figures.cpu[identity] = Reading(parent, stat.own_ticks, stat.inherited_ticks)
             io = self._io_of(stat, before.get(identity))
-            if io is not None:
+            last = self._readings.get(identity)
+            if last is None or last.stat is not stat or last.io is not io or last.cpu.parent != parent:
+                last = self._readings[identity] = _reading(stat, io, parent)
+            figures.cpu[identity] = last.cpu
+            if io is not None and last.read is not None and last.written is not None:
                 self._io[identity] = io
-                # A process' own bytes and those that it took over are one figure.
-                figures.read[identity] = Reading(parent, 0, io.read)
-                figures.written[identity] = Reading(parent, 0, io.written)
+                figures.read[identity], figures.written[identity] = last.read, last.written
+        if len(self._readings) > 2 * len(self._members):
+            self._readings = {identity: self._readings[identity] for identity in self._members}
         return figures
 
     def _io_of(self, stat: Stat, known: _Io | None) -> _Io | None:

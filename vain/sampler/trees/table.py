@@ -52,6 +52,8 @@ class ProcessTable:
         self._most_kept = _most_kept() if most_kept is None else most_kept
         self._kept: dict[int, int] = {}
         """The open ``stat`` of watched processes: when one has ended, reading it fails, whoever has its number now."""
+        self._said: dict[int, tuple[bytes, Stat | None]] = {}
+        """What they said last: of a process that sleeps it is the same, and need not be taken apart again."""
         self._known: dict[int, Stat] = {}
         self._turn = 0
 
@@ -130,14 +132,19 @@ class ProcessTable:
             content = os.pread(descriptor, LARGEST_STAT_BYTES, 0)
         except OSError:
             content = b""
-        if content:
-            return _parsed(pid, content)
-        self._close([pid])
-        return self.read(pid)
+        if not content:
+            self._close([pid])
+            return self.read(pid)
+        said, known = self._said.get(pid, (b"", None))
+        if content != said:
+            known = _parsed(pid, content)
+            self._said[pid] = content, known
+        return known
 
     def _close(self, pids: Iterable[int]) -> None:
         for pid in pids:
             os.close(self._kept.pop(pid))
+            self._said.pop(pid, None)
 
     def _pids(self) -> list[int]:
         return [int(name) for name in os.listdir(self._proc) if name.isdecimal()]
