@@ -1,7 +1,8 @@
 """Programs that use processes as jobs do, and a judge that knows in the end what the kernel says they used.
 
 ``python -m benchmarks.attribution_programs judge NAME SIZE`` becomes the reaper of all that the program NAME starts,
-orphans too, prints the number of the program's process, waits for everything, and prints what was used.
+orphans too, prints the number of the program's process, waits for everything, and prints what was used: by all, and by
+the program itself with the children that it waited for.
 """
 
 from __future__ import annotations
@@ -107,16 +108,18 @@ def judge(name: str, size: str) -> None:
     environment = os.environ | {"VAIN_RUN_ID": RUN_ID}
     program = subprocess.Popen([sys.executable, "-m", __spec__.name, "run", name, size], env=environment)
     print(program.pid, flush=True)
-    failed = 0
+    failed, own = 0, 0.0
     while True:
         try:
-            pid, status = os.wait()
+            pid, status, measured = os.wait4(-1, 0)
         except ChildProcessError:
             break
-        failed |= status if pid == program.pid else 0
+        if pid == program.pid:
+            failed, own = status, measured.ru_utime + measured.ru_stime
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     figures = {
         "cpu_seconds": used.ru_utime + used.ru_stime,
+        "own_cpu_seconds": own,
         "largest_kib": used.ru_maxrss,
         "written_bytes": _written_bytes() - before,
     }
