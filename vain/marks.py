@@ -6,12 +6,13 @@ as whole objects that are replaced.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
-from vain.clock import unix
+from vain.clock import Clock, unix
 from vain.eta import Pace, eta_of, paced
 from vain.store.transaction import Transaction
 from vain.types import Resources, Task, Time
@@ -19,6 +20,8 @@ from vain.types import Resources, Task, Time
 EARLIER_RUNS = 100
 """Of the same name, to tell how long one takes."""
 MOST_KEPT = 2_000
+FRESH_SECONDS = 60.0
+"""What runs of a name took is read again after so long, however many begin."""
 
 
 class Cost(NamedTuple):
@@ -38,9 +41,10 @@ class _Known(NamedTuple):
 class ServerMarks:
     """See ``vain.saving.Marks``. ``costs`` is read only."""
 
-    def __init__(self, costs: Mapping[int, Cost]) -> None:
-        self._costs = costs
+    def __init__(self, costs: Mapping[int, Cost], monotonic: Clock = time.monotonic) -> None:
+        self._costs, self._monotonic = costs, monotonic
         self._known: dict[int, _Known] = {}
+        self._durations: dict[tuple[str | None, str], tuple[float, list[float]]] = {}
 
     def costed(self, task: Task) -> Task:
         """See ``Marks``."""
@@ -53,6 +57,7 @@ class ServerMarks:
         """See ``Marks``."""
         if task.status != "in-progress":
             self._known.pop(task.task_id, None)
+            self._durations.pop((task.key, task.name), None)  # there is one more now
             return task
         known = self._known_of(transaction, task)
         amount = task.progress if task.current is None or not task.total else task.current
@@ -68,8 +73,18 @@ class ServerMarks:
     def _known_of(self, transaction: Transaction, task: Task) -> _Known:
         known = self._known.get(task.task_id)
         if known is None or known.attempt != task.attempt:
-            known = _Known(task.attempt, None, None, transaction.durations(task, EARLIER_RUNS))
+            known = _Known(task.attempt, None, None, self._durations_of(transaction, task))
         return known
+
+    def _durations_of(self, transaction: Transaction, task: Task) -> list[float]:
+        series, now = (task.key, task.name), self._monotonic()
+        read_at, durations = self._durations.get(series, (-FRESH_SECONDS, []))
+        if now - read_at >= FRESH_SECONDS or not durations:
+            durations = transaction.durations(task, EARLIER_RUNS)
+            self._durations[series] = now, durations
+        while len(self._durations) > MOST_KEPT:
+            del self._durations[next(iter(self._durations))]
+        return durations
 
     def _keep(self, task_id: int, known: _Known) -> None:
         self._known.pop(task_id, None)

@@ -17,6 +17,6 @@ CREATE INDEX runs_parent ON runs (parent_run) WHERE parent_run IS NOT NULL;
 -- When the next ping of a recurring job is expected, as JSON.
 CREATE TABLE expectations (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
 
--- How long earlier runs took, the last first.
+-- How long earlier runs took, the last first; a run is written to it only once it has succeeded.
+CREATE INDEX attempts_name ON attempts (name, completed_ms) WHERE outcome = 'succeeded';
 CREATE INDEX attempts_key ON attempts (key, completed_ms) WHERE key IS NOT NULL;
-CREATE INDEX attempts_name ON attempts (name, completed_ms);
