@@ -77,11 +77,24 @@ def test_the_curl_examples_make_and_fail_a_task_and_show_the_machine(root: Path,
     assert '"cpu_usage":' in printed and '"memory.percent":' in printed
 
 
+def wait_for_a_rate(url: str) -> None:
+    """Until the history knows how busy the machine was, which takes two samples."""
+    deadline = time.monotonic() + 20
+    while True:
+        with urlopen(f"{url}/performance/history?after=-60&metrics=cpu.percent") as answer:
+            (series,) = json.load(answer)["series"].values() or ({"mean": []},)
+        if any(value is not None for value in series["mean"]):
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_the_past_is_shown_exported_and_imported(root: Path, url: str, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl here")
     script = blocks(root, "shell", "vain history export").replace("localhost:5006", url.removeprefix("http://"))
     script = script.replace("last-hour.csv", str(tmp_path / "last-hour.csv")).replace("curl ", "curl -fsS ")
+    wait_for_a_rate(url)
     printed = typed(root, script, VAIN_URL=url)
     assert '"tier":' in printed and '"cpu.percent":' in printed
     exported, imported = map(int, printed.rpartition("}")[2].split())
