@@ -21,12 +21,15 @@ MODULES = {
     "sample": "sampling",
     "idle": "idle",
     "page": "page",
+    "opening": "opening",
+    "browsing": "browsing",
     "list": "listing",
     "fanout": "fanout",
     "history": "history",
     "reporting": "reporting",
     "attribution": "attribution",
     "watching": "watching",
+    "spikes": "spikes",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.live_server import live_server
 from tests.small_server import TASK, Answer, SmallServer, answer, small_server
-from vain import client as clients
+from vain import waiting
 from vain import follow_commands, settings
 from vain.cli import main
 from vain.client import Client
@@ -32,7 +32,7 @@ DONE = {**TASK, "status": "completed", "outcome": "succeeded"}
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "SHORTEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "SHORTEST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(follow_commands, "PERIOD_SECONDS", 0.02)
 
 

@@ -56,7 +56,7 @@ class Kept:
         self.dropped = dropped
         self.samples: list[Sample] = []
 
-    def take(self, sample: Sample, tasks: object) -> None:
+    def take(self, sample: Sample, tasks: object, processes: object) -> None:
         self.samples.append(sample)
 
 

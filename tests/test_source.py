@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from vain import source
+from vain.about import About
 from vain.errors import Conflict, Misconfigured, NotFound
 from vain.history import History
 from vain.hub import Hub
@@ -21,8 +22,10 @@ from vain.past import Past
 from vain.recorder import Recorder
 from vain.samples import Sample
 from vain.source import LocalSource
+from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.metrics.store import MetricStore
+from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.types import Event, Notice, TaskCounts, TaskDraft, TaskPatch, TaskQuery
 from vain.visuals import Charts
@@ -37,6 +40,10 @@ class OneSample:
         return replace(SAMPLE, tasks=tasks)
 
 
+async def nothing_known() -> About:
+    return About()
+
+
 class Parts:
     """A source and what it is made of."""
 
@@ -49,8 +56,10 @@ class Parts:
         self.monitor = Monitor(OneSample(), Recorder(self.metrics, history, 1.0), 1.0, TaskCounts, lambda sample: None)
         self.tracker = Tracker(self.store)
         charts = Charts(self.tracker, self.past.window, self.hub)
+        spikes = Spikes(self.store, self.past, lambda: 2)
         self.source = LocalSource(
-            "here", 1.0, self.tracker, self.monitor, history, self.past, self.notifier, self.hub, charts
+            "here", 1.0, self.tracker, self.monitor, history, self.past, self.notifier, self.hub, charts, spikes,
+            Timelines(self.store, self.hub), nothing_known,
         )
 
     def _publish(self, events: list[Event]) -> None:

@@ -29,6 +29,8 @@ class NoTrees:
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]:
         return [Look(key=each.key, alive=True, cpu_seconds=2.0) for each in watched], None
 
+    def busiest(self) -> None: ...
+
     def close(self) -> None: ...
 
 

@@ -32,6 +32,8 @@ class Trees:
         ]
         return looks, Attribution(cpu_share=0.5) if watched else None
 
+    def busiest(self) -> None: ...
+
     def close(self) -> None: ...
 
 

@@ -17,11 +17,14 @@ from functools import partial
 from types import TracebackType
 from typing import Literal, ParamSpec, TypeVar, get_args
 
-from vain.client import Client, Waiting
+from vain.client import Client, Moment
+from vain.explaining import Explanation
 from vain.following import ChartsChange, Event, EventType, Follower, Watch
+from vain.lanes import Lanes
 from vain.samples import Sample
 from vain.seen import TaskChange
 from vain.types import Notification, Outcome, Priority, Status, Task
+from vain.waiting import Waiting
 
 __all__ = ["AsyncClient", "ChartsChange", "Event", "EventType", "TaskChange", "Watch"]
 
@@ -103,6 +106,22 @@ class AsyncClient:
         """The tasks that have all that is given, the oldest first."""
         return await self._call(self._client.tasks, status, priority, outcome, tag, key, parent_id, text, limit)
 
+    async def lanes(
+        self,
+        after: Moment | None = None,
+        before: Moment | None = None,
+        width_pixels: int | None = None,
+        rows: int | None = None,
+        text: str | None = None,
+        status: Status | None = None,
+        outcome: Outcome | None = None,
+        tag: str | None = None,
+        task_id: int | None = None,
+    ) -> Lanes:
+        """The tasks of a window as bars in rows."""
+        call = partial(self._client.lanes, after, before, width_pixels, rows, text, status, outcome, tag, task_id)
+        return await self._call(call)
+
     async def task(self, task_id: int) -> Task:
         """One task."""
         return await self._call(self._client.task, task_id)
@@ -123,9 +142,13 @@ class AsyncClient:
         """Every change of a task, oldest first."""
         return await self._call(self._client.changes, task_id)
 
+    async def runs(self, task_id: int) -> list[Task]:
+        """The runs of the same key or name that succeeded before this one began, the newest first."""
+        return await self._call(self._client.runs, task_id)
+
     async def wait(self, *task_ids: int, timeout_seconds: float | None = None, any_: bool = False) -> list[Task]:
         """The tasks once all of them are completed, or with ``any_`` those that are once one is. Raises TimedOut."""
-        waiting = Waiting(self._client, task_ids, timeout_seconds)
+        waiting = Waiting(self._client._wire, task_ids, timeout_seconds)
         found: dict[int, Task] = {}
         while True:
             found |= {task.task_id: task for task in await self._call(waiting.look)}
@@ -156,6 +179,17 @@ class AsyncClient:
     async def performance(self) -> Sample:
         """The newest look at the machine."""
         return await self._call(self._client.performance)
+
+    async def explain(
+        self,
+        after: Moment | None = None,
+        before: Moment | None = None,
+        metric: str = "cpu.percent",
+        baseline_after: Moment | None = None,
+        baseline_before: Moment | None = None,
+    ) -> Explanation:
+        """Which tasks and processes used what the machine used between two moments."""
+        return await self._call(self._client.explain, after, before, metric, baseline_after, baseline_before)
 
     async def notifications(self, limit: int = 50) -> list[Notification]:
         """The newest notifications, newest first."""

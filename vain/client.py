@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 import uuid
 from array import array
@@ -26,12 +25,15 @@ from msgspec import Struct
 from vain import settings
 from vain.clock import utc
 from vain.codec import convert
-from vain.errors import TimedOut, TooManyRequests, Unavailable, Unreachable
+from vain.errors import Unreachable
+from vain.explaining import Explanation
 from vain.flow.figures import Visualizations
 from vain.history import Columns
+from vain.lanes import Lanes
 from vain.samples import Sample
 from vain.selection import matches
 from vain.types import LARGEST_INTEGER, TABLE_TYPES, Notification, Outcome, Priority, Status, Task, TaskQuery
+from vain.waiting import Waiting
 from vain.wire import Wire, query_text
 
 Moment = float | str | datetime
@@ -42,12 +44,6 @@ Values = list[float | None]
 
 HISTORY = "/performance/history"
 DEFAULT_SECONDS = 3_600
-
-AWAY = (Unreachable, Unavailable, TooManyRequests)
-"""What a server raises that may answer again later."""
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LONGEST_AWAY_SECONDS = 0.1, 1.0, 10.0
-"""Between two looks at a task: at first, later on, and while the server is away."""
-LAST_LOOK_SECONDS = 1.0
 
 
 class SeriesValues(Struct, frozen=True):
@@ -177,6 +173,27 @@ class Client:
         )
         return [task for _, task in zip(range(wanted.limit), found, strict=False)]
 
+    def lanes(
+        self,
+        after: Moment | None = None,
+        before: Moment | None = None,
+        width_pixels: int | None = None,
+        rows: int | None = None,
+        text: str | None = None,
+        status: Status | None = None,
+        outcome: Outcome | None = None,
+        tag: str | None = None,
+        task_id: int | None = None,
+    ) -> Lanes:
+        """The tasks of a window as bars in rows, of the last hour if nothing says when; the server picks and packs.
+
+        ``width_pixels`` is how wide the window is drawn, ``rows`` how many rows there may be; ``task_id`` stands for a
+        task and all below it. What had no room is counted in ``left_out`` and ``crowd``.
+        """
+        asked = {"after": _moment(after), "before": _moment(before), "width": width_pixels, "rows": rows}
+        wanted = {"q": text or None, "status": status, "outcome": outcome, "tag": tag, "task_id": task_id}
+        return self._wire.get(Lanes, "/tasks/lanes", asked | wanted)
+
     def task(self, task_id: int) -> Task:
         """One task."""
         return self._wire.get(Task, f"/tasks/{int(task_id)}")
@@ -200,6 +217,11 @@ class Client:
         """Every change of a task, oldest first, as ``/ws/tasks`` told of it; also of one that was deleted."""
         return self._wire.get(list[dict[str, object]], f"/tasks/{int(task_id)}/history")
 
+    def runs(self, task_id: int) -> list[Task]:
+        """The runs of the same key, or without one of the same name, that succeeded before this one began; the newest
+        first."""
+        return self._wire.get(list[Task], f"/tasks/{int(task_id)}/runs")
+
     def wait(self, *task_ids: int, timeout_seconds: float | None = None, any_: bool = False) -> list[Task]:
         """The tasks once all of them are completed, or with ``any_`` those that are once one is, in the order given.
 
@@ -217,7 +239,7 @@ class Client:
         A restart of the server is waited through. Raises TimedOut if one is not completed in time, NotFound if there is
         none with this number (any more), and Unreachable if nobody answers the first time.
         """
-        waiting = Waiting(self, task_ids, timeout_seconds)
+        waiting = Waiting(self._wire, task_ids, timeout_seconds)
         while True:
             yield from waiting.look()
             if not waiting.left:
@@ -282,6 +304,29 @@ class Client:
         asked = _asked(after, before, metrics, points, task_id) | {"baseline": baseline}
         return self._wire.get(MetricHistory, HISTORY, asked)
 
+    def explain(
+        self,
+        after: Moment | None = None,
+        before: Moment | None = None,
+        metric: str = "cpu.percent",
+        baseline_after: Moment | None = None,
+        baseline_before: Moment | None = None,
+    ) -> Explanation:
+        """What did that? The tasks that ran between two moments by their share of what a metric measures, the busiest
+        processes, and what changed against a window before; of the last ten minutes if nothing says when.
+
+        ``metric`` is one of the machine (``memory.used_bytes``, ``disk.written_bytes_per_second``), or
+        ``memory.growth_bytes`` for who took more memory than before.
+        """
+        asked = {
+            "after": _moment(after),
+            "before": _moment(before),
+            "metric": metric,
+            "baseline_after": _moment(baseline_after),
+            "baseline_before": _moment(baseline_before),
+        }
+        return self._wire.get(Explanation, "/performance/explain", asked)
+
     def history_table(
         self,
         format: TableFormat = "arrow",  # noqa: A002  (what everybody calls it)
@@ -309,9 +354,17 @@ class Client:
         before: Moment | None = None,
         interval: Literal["hour", "day", "week"] | None = None,
         timezone: str | None = None,
+        *,
+        name: str | None = None,
+        tag: str | None = None,
+        priority: Priority | None = None,
     ) -> Visualizations:
-        """The charts, as data: for a window in hours, days or weeks of a time zone (``Europe/Berlin``)."""
-        asked = {"after": _moment(after), "before": _moment(before), "interval": interval, "timezone": timezone}
+        """The charts, as data: for a window in hours, days or weeks of a time zone (``Europe/Berlin``).
+
+        Only of the tasks of a ``name``, a ``tag`` or a ``priority``, where one is given.
+        """
+        window = {"after": _moment(after), "before": _moment(before), "interval": interval, "timezone": timezone}
+        asked = {**window, "name": name, "tag": tag, "priority": priority}
         return self._wire.get(Visualizations, "/visualizations", asked)
 
     def notifications(self, limit: int = 50) -> list[Notification]:
@@ -321,56 +374,6 @@ class Client:
     def read_notification(self, notification_id: int) -> None:
         """Marks a notification as read."""
         self._wire.send("PATCH", f"/notifications/{int(notification_id)}", b'{"read":true}')
-
-
-class Waiting:
-    """Tasks that are waited for: looked at again and again, with pauses that the caller makes. For both clients."""
-
-    def __init__(self, client: Client, task_ids: Sequence[int], timeout_seconds: float | None) -> None:
-        self.left = dict.fromkeys(int(task_id) for task_id in task_ids)
-        """The numbers of those that are not completed."""
-        self._wire = client._wire
-        self._timeout_seconds = timeout_seconds
-        self._deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
-        self._pause_seconds = SHORTEST_PAUSE_SECONDS
-        self._has_answered = self._is_away = False
-
-    def look(self) -> list[Task]:
-        """Those that were completed meanwhile; blocks for one round of questions."""
-        found: list[Task] = []
-        try:
-            for task_id in tuple(self.left):
-                task = self._task(task_id)
-                self._has_answered = True
-                if task.status == "completed":
-                    del self.left[task_id]
-                    found.append(task)
-        except AWAY:
-            if not self._has_answered and time.monotonic() < self._deadline:
-                raise
-            self._is_away = True
-        else:
-            self._is_away = False
-        return found
-
-    def pause_seconds(self) -> float:
-        """How long to wait before the next look. Raises TimedOut."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            named = ", ".join(map(str, self.left))
-            words = f"Task {named} is" if len(self.left) == 1 else f"Tasks {named} are"
-            raise TimedOut(f"{words} not completed after {self._timeout_seconds:g} s.")
-        most = LONGEST_AWAY_SECONDS if self._is_away else LONGEST_PAUSE_SECONDS
-        self._pause_seconds = min(1.5 * self._pause_seconds, most)
-        # While the server is away, all who wait for it must not come back in the same moment.
-        pause = random.uniform(0.1, self._pause_seconds) if self._is_away else self._pause_seconds  # noqa: S311
-        return min(pause, left)
-
-    def _task(self, task_id: int) -> Task:
-        left = max(self._deadline - time.monotonic(), LAST_LOOK_SECONDS)
-        timeout_seconds = min(left, self._wire.timeout_seconds)
-        answer = self._wire.ask("GET", f"/tasks/{task_id}", timeout_seconds=timeout_seconds)
-        return self._wire.decoded(Task, answer.body)
 
 
 def _seconds(length: float | str | None) -> str | None:

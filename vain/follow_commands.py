@@ -14,12 +14,13 @@ from concurrent.futures import Future
 from typing import BinaryIO
 
 from vain import identity
-from vain.client import AWAY, Client
+from vain.client import Client
 from vain.errors import Malformed, Misconfigured, NotFound, TimedOut, Unreachable
 from vain.pings import parse_ping
 from vain.settings import Settings
 from vain.terminal import Screen, safe, safe_json
 from vain.types import LARGEST_LOG_BYTES, Task
+from vain.waiting import AWAY
 
 SUCCESS, FAILURE, TIMED_OUT = 0, 1, 124
 STDIN = "-"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
 from typing import Protocol
 
 from msgspec.structs import replace
 
+from vain.busiest import Process
 from vain.clock import Clock
 from vain.samples import Sample
 from vain.types import TaskCounts
@@ -34,13 +35,15 @@ class Recording(Protocol):
     @property
     def dropped(self) -> int: ...
 
-    def take(self, sample: Sample, tasks: Used) -> None: ...
+    def take(self, sample: Sample, tasks: Used, processes: Sequence[Process] | None) -> None: ...
 
 
 class Watching(Protocol):
     """What the monitor needs of ``vain.watch.Watch``."""
 
     def look(self, sample: Sample) -> tuple[Sample, Used]: ...
+
+    def busiest(self) -> Sequence[Process] | None: ...
 
 
 class WatchesNothing:
@@ -49,6 +52,10 @@ class WatchesNothing:
     def look(self, sample: Sample) -> tuple[Sample, Used]:
         """See ``Watching``."""
         return sample, {}
+
+    def busiest(self) -> Sequence[Process] | None:
+        """See ``Watching``."""
+        return None
 
 
 class Monitor:
@@ -72,6 +79,8 @@ class Monitor:
     ) -> None:
         self.latest: Sample | None = None
         """The newest sample; None before the first."""
+        self.busiest: Sequence[Process] | None = None
+        """The processes of the newest look at all of them; None before the first."""
         self.late_ticks = 0
         self._sampler = sampler
         self._recorder = recorder
@@ -121,7 +130,10 @@ class Monitor:
         dropped = self._recorder.dropped
         if self.late_ticks or dropped:
             sample = replace(sample, own=replace(sample.own, late_ticks=self.late_ticks, dropped_samples=dropped))
-        self._recorder.take(sample, used)
+        processes = self._watch.busiest()
+        self._recorder.take(sample, used, processes)
+        if processes is not None:
+            self.busiest = processes
         self.latest = sample
         self._has_sample.set()
         self._on_sample(sample)

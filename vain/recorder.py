@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isnan
 from types import MappingProxyType
 
 from vain.bands import MetricQuery
+from vain.busiest import Process
 from vain.clock import unix
 from vain.errors import VainError
 from vain.history import History
@@ -50,15 +51,21 @@ class Recorder:
         """How many samples could not be stored."""
         return self._store.dropped
 
-    def take(self, sample: Sample, tasks: Mapping[int, Mapping[str, float | None]] = MappingProxyType({})) -> None:
-        """One sample, just taken, and what each task used, by its number and the metric."""
+    def take(
+        self,
+        sample: Sample,
+        tasks: Mapping[int, Mapping[str, float | None]] = MappingProxyType({}),
+        processes: Sequence[Process] | None = None,
+    ) -> None:
+        """One sample, just taken; what each task used, by its number and the metric; the busiest processes, if they
+        were looked at."""
         t = unix(sample.timestamp)
         moment = Moment(t, self._clocks.monotonic(), self._clocks.since_boot())
         spans = [*self._since(moment), *self._missing.note(t, sample.missing)]
         self._before = moment
         row = list(series(sample))
         self.history.append(t, row)
-        self._store.append(t, row, partial(labels, sample), spans, tasks)
+        self._store.append(t, row, partial(labels, sample), spans, tasks, processes)
 
     def close(self) -> None:
         """Note what is missing to the end, and commit what waits."""

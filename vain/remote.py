@@ -13,23 +13,29 @@ import logging
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from vain import tables
+from vain.about import About
 from vain.bands import MetricQuery, MetricWindow
+from vain.busiest import Process
 from vain.catalog import TASK_METRICS
+from vain.changes import Change, LogPart
 from vain.client import Client, MetricHistory, Moment
 from vain.clock import unix, utc
 from vain.errors import Unavailable, VainError
+from vain.explaining import Explaining, Explanation
+from vain.flow.attempts import EVERY_ATTEMPT, AttemptQuery
 from vain.flow.figures import Visualizations
 from vain.history import Columns, History
+from vain.lanes import LaneQuery, Lanes, checked
 from vain.patterns import matching
 from vain.samples import Sample, series
 from vain.selection import select
@@ -45,6 +51,8 @@ socket_logger.setLevel(logging.INFO)
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 HISTORY_SECONDS = 3600
 MOST_NOTIFICATIONS = 200
+MOST_CHANGES = 200
+"""Of one task, the newest."""
 MOST_DELETED = 1000
 LARGEST_MESSAGE_BYTES = 16 * 2**20
 LATEST_SECONDS = 60.0
@@ -105,6 +113,15 @@ class RemoteSource:
         """The metric rows after ``cursor``; 0: all that are kept."""
         return self._history.since(cursor)
 
+    def busiest(self) -> Sequence[Process] | None:
+        """None: the processes are not told over HTTP."""
+        return None
+
+    async def about(self) -> About:
+        """Since when there is a history; the rest is not told over HTTP."""
+        extent = await self.extent()
+        return About(history_since=extent[0] if extent else None)
+
     def tasks(self) -> list[Task]:
         """All tasks, by number."""
         with self._lock:
@@ -147,11 +164,53 @@ class RemoteSource:
         history = await asyncio.to_thread(partial(self.client.history, -1.0, metrics=["cpu.percent"], points=1))
         return history.extent
 
+    async def lanes(self, query: LaneQuery) -> Lanes:
+        """The tasks of a window as bars in rows, as the server packs them. Raises Invalid."""
+        return await asyncio.to_thread(partial(self.client.lanes, **structs.asdict(checked(query))))
+
+    async def task(self, task_id: int) -> Task:
+        """One task, out of the copy, or else from the server. Raises NotFound."""
+        with self._lock:
+            known = self._tasks.get(task_id)
+        return await asyncio.to_thread(self.client.task, task_id) if known is None else known
+
+    async def changes(self, task_id: int) -> list[Change]:
+        """The newest changes of a task, oldest first. Raises NotFound."""
+        found = await asyncio.to_thread(self.client.changes, task_id)
+        return msgspec.convert(found[-MOST_CHANGES:], list[Change])
+
+    async def log(self, task_id: int, after: int = 0) -> LogPart:
+        """What is kept of a task's output from an offset on. Raises NotFound."""
+        body, end = await asyncio.to_thread(self.client.log, task_id, after)
+        return LogPart(end - len(body), body)
+
+    async def runs(self, task_id: int) -> list[Task]:
+        """The runs of the same key, or else name, that succeeded before this one began. Raises NotFound."""
+        return await asyncio.to_thread(self.client.runs, task_id)
+
+    async def explain(self, asked: Explaining) -> Explanation:
+        """Which tasks and processes used what the machine used in a window, as the server says. Raises Malformed."""
+        return await asyncio.to_thread(
+            self.client.explain,
+            asked.after,
+            asked.before,
+            asked.metric,
+            asked.baseline_after,
+            asked.baseline_before,
+        )
+
     async def visualizations(
-        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+        self,
+        after: float | None = None,
+        before: float | None = None,
+        timezone: str | None = None,
+        tasks: AttemptQuery = EVERY_ATTEMPT,
     ) -> Visualizations:
-        """The charts of a window (Unix seconds; None: the last day), as data."""
-        return await asyncio.to_thread(partial(self.client.visualizations, after, before, timezone=timezone))
+        """The charts of a window (Unix seconds; None: the last day), as data; ``tasks`` by name, tag and priority."""
+        chosen = {"name": tasks.name, "tag": tasks.tag, "priority": tasks.priority}
+        return await asyncio.to_thread(
+            partial(self.client.visualizations, after, before, timezone=timezone, **chosen)  # type: ignore[arg-type]
+        )
 
     def _window(self, query: MetricQuery) -> MetricWindow:
         points = query.points

@@ -21,6 +21,9 @@ class SharedReads(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._reads)
 
+    def __contains__(self, question: K) -> bool:
+        return question in self._reads
+
     async def get(self, question: K, read: Callable[[], Coroutine[Any, Any, V]]) -> V:
         """The answer that is kept, or what ``read`` gives. Raises what it raises; a failure is not kept."""
         task = self._reads.pop(question, None)

@@ -6,24 +6,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from vain.about import About
 from vain.bands import MetricQuery, MetricWindow
+from vain.busiest import Process
+from vain.changes import Change, LogPart
 from vain.clock import utc
 from vain.codec import decode
 from vain.errors import Misconfigured
+from vain.explaining import Explaining, Explanation
+from vain.flow.attempts import EVERY_ATTEMPT, AttemptQuery
 from vain.flow.figures import Visualizations
 from vain.history import Columns, History
 from vain.hub import Hub
+from vain.lanes import LaneQuery, Lanes
 from vain.monitor import Monitor
 from vain.notifier import Notifier
 from vain.past import Past
 from vain.samples import Sample
+from vain.shared import SharedReads
+from vain.spikes import Spikes
+from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.visuals import Asked, Charts
 from vain.windows import window_of
+
+MOST_CHANGES = 200
+"""Of one task, the newest."""
+MOST_SHARED = 32
+FRESH_SECONDS = 1.0
+"""What is shared of a task's output and its earlier runs is no older than this."""
 
 
 class Source(Protocol):
@@ -42,6 +58,12 @@ class Source(Protocol):
     def columns(self, cursor: int) -> Columns:
         """The metric rows after a cursor; 0 asks for all that are kept."""
 
+    def busiest(self) -> Sequence[Process] | None:
+        """The processes that used most; the same object until the next look at them. None: not known."""
+
+    async def about(self) -> About:
+        """What the server is and how it is set."""
+
     async def page(self, query: TaskQuery) -> TaskPage:
         """One page of the tasks that match."""
 
@@ -57,10 +79,32 @@ class Source(Protocol):
     async def extent(self) -> tuple[float, float] | None:
         """When the oldest and the newest stored sample were taken (Unix seconds); None without any."""
 
+    async def explain(self, asked: Explaining) -> Explanation:
+        """Which tasks and processes used what the machine used in a window. Raises Malformed."""
+
     async def visualizations(
-        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+        self,
+        after: float | None = None,
+        before: float | None = None,
+        timezone: str | None = None,
+        tasks: AttemptQuery = EVERY_ATTEMPT,
     ) -> Visualizations:
         """The data of all charts, for a window in Unix seconds; the last day if none is given. Raises Malformed."""
+
+    async def lanes(self, query: LaneQuery) -> Lanes:
+        """The tasks of a window as bars in rows; nobody may change the answer. Raises Invalid."""
+
+    async def task(self, task_id: int) -> Task:
+        """One task. Raises NotFound."""
+
+    async def changes(self, task_id: int) -> list[Change]:
+        """The newest changes of a task, oldest first; also of one that was deleted. Raises NotFound."""
+
+    async def log(self, task_id: int, after: int = 0) -> LogPart:
+        """What is kept of a task's output from an offset on. Raises NotFound."""
+
+    async def runs(self, task_id: int) -> list[Task]:
+        """The runs of the same key, or else name, that succeeded before this one began, newest first. Raises NotFound."""
 
     async def create(self, draft: TaskDraft) -> Task:
         """Make a task. Raises Invalid or Conflict."""
@@ -89,10 +133,16 @@ class LocalSource:
         notifier: Notifier,
         hub: Hub,
         charts: Charts,
+        spikes: Spikes,
+        timelines: Timelines,
+        about: Callable[[], Awaitable[About]],
     ) -> None:
         self.host, self.period_seconds = host, period_seconds
-        self._history, self._past = history, past
+        self._history, self._past, self._spikes = history, past, spikes
+        self._timelines, self._about = timelines, about
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
+        self._logs: SharedReads[tuple[int, int, int], LogPart] = SharedReads(MOST_SHARED)
+        self._runs: SharedReads[tuple[int, int], list[Task]] = SharedReads(MOST_SHARED)
 
     @property
     def seq(self) -> int:
@@ -103,6 +153,12 @@ class LocalSource:
 
     def columns(self, cursor: int) -> Columns:
         return self._history.since(cursor)
+
+    def busiest(self) -> Sequence[Process] | None:
+        return self._monitor.busiest
+
+    async def about(self) -> About:
+        return await self._about()
 
     async def page(self, query: TaskQuery) -> TaskPage:
         return await self._tracker.page(query)
@@ -119,11 +175,40 @@ class LocalSource:
     async def extent(self) -> tuple[float, float] | None:
         return await self._past.run(self._past.store.extent)
 
+    async def explain(self, asked: Explaining) -> Explanation:
+        return await self._spikes.explain(asked)
+
     async def visualizations(
-        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+        self,
+        after: float | None = None,
+        before: float | None = None,
+        timezone: str | None = None,
+        tasks: AttemptQuery = EVERY_ATTEMPT,
     ) -> Visualizations:
         begin, end = (None if t is None else utc(t) for t in (after, before))
-        return await self._charts.get(Asked(window_of(begin, end, None, timezone, time.time())))
+        return await self._charts.get(Asked(window_of(begin, end, None, timezone, time.time()), tasks))
+
+    async def lanes(self, query: LaneQuery) -> Lanes:
+        return await self._timelines.lanes(query)
+
+    async def task(self, task_id: int) -> Task:
+        return decode(Task, (self._tracker.at_hand(task_id) or await self._tracker.get(task_id)).body)
+
+    async def changes(self, task_id: int) -> list[Change]:
+        newest: deque[bytes] = deque(maxlen=MOST_CHANGES)
+        async for bodies in await self._tracker.changes(task_id):
+            newest.extend(bodies)
+        return [decode(Change, body) for body in newest]
+
+    async def log(self, task_id: int, after: int = 0) -> LogPart:
+        async def read() -> LogPart:
+            return LogPart(*await self._tracker.log(task_id, after))
+
+        return await self._logs.get((task_id, after, int(time.monotonic() / FRESH_SECONDS)), read)
+
+    async def runs(self, task_id: int) -> list[Task]:
+        question = task_id, int(time.monotonic() / FRESH_SECONDS)
+        return await self._runs.get(question, lambda: self._tracker.runs(task_id))
 
     async def create(self, draft: TaskDraft) -> Task:
         return decode(Task, (await self._tracker.create(draft)).body)

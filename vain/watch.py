@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from msgspec.structs import replace
 
 from vain.accounting import Look, Watched
+from vain.busiest import Process
 from vain.catalog import TASK_METRICS
 from vain.clock import Clock, unix
 from vain.costs import NOW_FIELDS, with_look
@@ -41,6 +42,8 @@ class Trees(Protocol):
     """What is needed of ``vain.sampler.trees.ProcessTrees``."""
 
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]: ...
+
+    def busiest(self) -> list[Process] | None: ...
 
     def close(self) -> None: ...
 
@@ -115,6 +118,10 @@ class Watch:
         if attribution is not None:
             attribution = replace(attribution, tasks=uses)
         return replace(sample, attribution=attribution), used
+
+    def busiest(self) -> list[Process] | None:
+        """The busiest processes of the machine, every five seconds; None in between. Called after ``look``."""
+        return self._trees.busiest()
 
     def close(self) -> None:
         """Let go of what is open."""

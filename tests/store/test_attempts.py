@@ -19,7 +19,9 @@ from vain.tracker import Tracker
 from vain.types import TaskDraft, TaskPatch
 
 START = unix("2026-01-01T00:00:00Z")
-TIMES = "SELECT task_id, attempt, arrived_ms, started_ms, completed_ms, removed_ms, outcome FROM attempts"
+TIMES = """
+SELECT task_id, attempt, arrived_ms, started_ms, completed_ms, removed_ms, outcome FROM attempts
+ORDER BY task_id, attempt"""
 STARTED, COMPLETED = TaskPatch(status="in-progress"), TaskPatch(status="completed")
 REOPENED = TaskPatch(status="pending")
 
@@ -181,7 +183,8 @@ def taken_back(folder: Path, *statements: str) -> list[tuple[Any, ...]]:
     known = rows(folder, "SELECT * FROM attempts ORDER BY task_id, attempt")
     connection = apsw.Connection(str(folder / "vain.db"))
     later = ("attempts", "log_parts", "runs", "expectations")
-    for statement in (*(f"DROP TABLE {table}" for table in later), "PRAGMA user_version = 1", *statements):
+    undone = (*(f"DROP TABLE {table}" for table in later), "DROP INDEX tasks_in_progress", "PRAGMA user_version = 1")
+    for statement in (*undone, *statements):
         connection.execute(statement)
     connection.close()
     with_store(folder, lambda made: asyncio.sleep(0))

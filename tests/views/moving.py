@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
+from tests.views.explained import explanation_of
+from tests.views.laid_out import lanes_of
 from tests.views.memory import Memory as Remembered
 from vain import clock
+from vain.about import About
 from vain.bands import MetricQuery, MetricWindow
-from vain.flow.attempts import Attempt, attempts_of
+from vain.busiest import Process
+from vain.changes import Change, LogPart, between
+from vain.errors import NotFound
+from vain.explaining import Explaining, Explanation
+from vain.flow.attempts import EVERY_ATTEMPT, Attempt, AttemptQuery, attempts_of
 from vain.flow.figures import Visualizations
 from vain.flow.trends import MOST_POINTS, PATTERNS
 from vain.flow.visualizations import visualizations
 from vain.history import Columns, History
+from vain.lanes import LaneQuery, Lanes
 from vain.lifecycle import created, patched
 from vain.samples import (
     Cpu,
@@ -98,7 +108,12 @@ class MovingSource:
         self.newest: Sample | None = None
         self.memory = Remembered(cores)
         self.queries: list[MetricQuery] = []
+        self.explained: list[Explaining] = []
         self.delay_seconds = 0.0
+        self.processes: Sequence[Process] | None = None
+        self.known = About("0.1.0", 1_799_000_000.0, "127.0.0.1, port 8089", "/data", 2**20, 2**24, 1_790_000_000.0)
+        self.logs: dict[int, LogPart] = {}
+        self.lives: dict[int, list[Change]] = {}
         for back in reversed(range(rows)):
             self.append(until - back)
 
@@ -108,6 +123,8 @@ class MovingSource:
 
     def advance(self, t: float) -> None:
         self.append(t)
+        if self.processes:
+            self.processes = [self.processes[0]._replace(cpu_percent=100 + t % 50), *self.processes[1:]]
         self.tell()
 
     def tell(self) -> None:
@@ -133,22 +150,46 @@ class MovingSource:
         return self.notices[:limit]
 
     async def read_notification(self, notification_id: int) -> None:
-        self.notices = [
-            Notification(
-                n.notification_id,
-                n.timestamp,
-                n.kind,
-                n.level,
-                n.title,
-                n.message,
-                read=n.read or n.notification_id == notification_id,
-            )
-            for n in self.notices
-        ]
+        self.notices = [structs.replace(n, read=n.read or n.notification_id == notification_id) for n in self.notices]
         self.seq += 1
+
+    def busiest(self) -> Sequence[Process] | None:
+        return self.processes
+
+    async def about(self) -> About:
+        return self.known
 
     async def page(self, query: TaskQuery) -> TaskPage:
         return select(self.tasks.values(), query, self.seq)
+
+    async def lanes(self, query: LaneQuery) -> Lanes:
+        await asyncio.sleep(self.delay_seconds)
+        return lanes_of(query, self.tasks, self.seq)
+
+    async def task(self, task_id: int) -> Task:
+        return self._known(task_id)
+
+    async def changes(self, task_id: int) -> list[Change]:
+        self._known(task_id)
+        return list(self.lives.get(task_id, []))
+
+    async def log(self, task_id: int, after: int = 0) -> LogPart:
+        self._known(task_id)
+        kept = self.logs.get(task_id, LogPart(0, b""))
+        begin = max(kept.begin, after)
+        return LogPart(begin, kept.body[begin - kept.begin :])
+
+    async def runs(self, task_id: int) -> list[Task]:
+        task = self._known(task_id)
+        begin = task.started_at or clock.now()
+        alike = [t for t in self.tasks.values() if (t.key or t.name) == (task.key or task.name)]
+        ended = [t for t in alike if t.outcome == "succeeded" and (t.completed_at or "") < begin]
+        return sorted(ended, key=lambda t: t.completed_at or "", reverse=True)
+
+    def _known(self, task_id: int) -> Task:
+        if task_id not in self.tasks:
+            raise NotFound(f"There is no task {task_id}.")
+        return self.tasks[task_id]
 
     async def create(self, draft: TaskDraft) -> Task:
         return self._keep(created(draft, len(self.tasks) + 1, clock.now()))
@@ -169,10 +210,19 @@ class MovingSource:
     async def extent(self) -> tuple[float, float] | None:
         return None if self.newest is None else (self.memory.begins, clock.unix(self.newest.timestamp))
 
+    async def explain(self, asked: Explaining) -> Explanation:
+        self.explained.append(asked)
+        await asyncio.sleep(self.delay_seconds)
+        return await asyncio.to_thread(explanation_of, asked, list(self.tasks.values()), self.memory, self.cores)
+
     async def visualizations(
-        self, after: float | None = None, before: float | None = None, timezone: str | None = None
+        self,
+        after: float | None = None,
+        before: float | None = None,
+        timezone: str | None = None,
+        tasks: AttemptQuery = EVERY_ATTEMPT,
     ) -> Visualizations:
-        attempts = attempts_of(_attempt(task) for task in self.tasks.values())
+        attempts = attempts_of(_attempt(task) for task in self.tasks.values() if _is_asked(task, tasks))
         now = time.time()
         asked = [None if t is None else clock.utc(t) for t in (after, before)]
         window = window_of(*asked, None, timezone, now)
@@ -181,10 +231,21 @@ class MovingSource:
         return visualizations(attempts, metrics, now, window)
 
     def _keep(self, task: Task) -> Task:
+        before = self.tasks.get(task.task_id)
+        created_now = Change(created_at=task.created_at, action="created")
+        self.lives.setdefault(task.task_id, []).append(between(before, task) if before else created_now)
         self.tasks[task.task_id] = task
         self.seq += 1
         self.tell()
         return task
+
+
+def _is_asked(task: Task, query: AttemptQuery) -> bool:
+    return (
+        query.name in (None, task.name)
+        and query.priority in (None, task.priority)
+        and (query.tag is None or query.tag in task.tags)
+    )
 
 
 def _attempt(task: Task) -> Attempt:

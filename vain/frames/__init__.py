@@ -19,6 +19,7 @@ from typing import Protocol
 import pandas as pd
 
 from vain import tables
+from vain.frames.explained import explained
 from vain.frames.joins import during, mean_by_task_name, resampled
 from vain.frames.metric_rows import Statistic, metrics, metrics_window
 from vain.frames.task_rows import changes, runs, tasks
@@ -28,6 +29,7 @@ __all__ = [
     "changes",
     "changes_of",
     "during",
+    "explained",
     "history_of",
     "mean_by_task_name",
     "metrics",

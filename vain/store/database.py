@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DATABASE_NAME = "vain.db"
-MIGRATIONS = ("schema_1.sql", "schema_2.sql", "schema_3.sql")
+MIGRATIONS = ("schema_1.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
 """The file at position n brings a database from version n to n + 1."""
 LARGEST_GROUP = 256
 MOST_WAITING = 10_000

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vain.codec import encode
 from vain.flow.attempts import AttemptQuery
-from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery
+from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery, Trouble
 
 # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -44,6 +44,14 @@ SELECT coalesce((SELECT offset_bytes + length(body) FROM log_parts
 LOG = """
 SELECT offset_bytes, body FROM log_parts
 WHERE task_id = ? AND offset_bytes + length(body) > ? ORDER BY offset_bytes"""
+# What a reopened task has now must have succeeded too, since its body tells of its last attempt alone.
+_EARLIER_RUNS = """
+SELECT body FROM tasks WHERE outcome = 'succeeded' AND task_id IN (
+    SELECT task_id FROM attempts
+    WHERE {column} = ?1 AND completed_ms < ?2 AND started_ms IS NOT NULL AND outcome = 'succeeded' AND task_id <> ?3
+    ORDER BY completed_ms DESC LIMIT ?4)
+ORDER BY completed_at DESC"""
+EARLIER_RUNS_OF_KEY, EARLIER_RUNS_OF_NAME = (_EARLIER_RUNS.format(column=column) for column in ("key", "name"))
 DURATIONS_OF_KEY = """
 SELECT (completed_ms - started_ms) / 1000.0 FROM attempts
 WHERE key = ? AND completed_ms IS NOT NULL AND started_ms IS NOT NULL AND outcome = 'succeeded' AND task_id <> ?
@@ -73,6 +81,17 @@ COUNTS = """
 SELECT coalesce(sum(status = 0), 0), coalesce(sum(status = 1), 0), coalesce(sum(status = 2), 0),
        coalesce(sum(outcome IN ('failed', 'timed-out', 'crashed')), 0), coalesce(sum(overdue), 0)
 FROM tasks"""
+
+# Only a task in progress is stale, and there are few of them.
+_STALE = "(status = 1 AND json_extract(CAST(body AS TEXT), '$.stale'))"
+_FAILED = "outcome IN ('failed', 'timed-out', 'crashed')"
+_TROUBLES: dict[Trouble, str] = {
+    "stale": _STALE,
+    "overdue": "overdue",
+    "late": f"(overdue OR {_STALE})",
+    "failed": _FAILED,
+    "any": f"(overdue OR {_FAILED} OR {_STALE})",
+}
 
 # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -126,11 +145,18 @@ def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tup
         ("status = ?", None if query.status is None else STATUSES.index(query.status)),
         ("priority = ?", None if query.priority is None else rank(query.priority)),
         ("outcome = ?", query.outcome),
+        ("task_id = ?", query.task_id),
+        ("completed_at >= ?", query.completed_after),
         ("instr(searched, ?) > 0", query.text.casefold() or None),
+        # The words that are searched hold the tags: JSON is read of the few rows alone that may have this one.
+        ("instr(searched, ?) > 0", None if query.tag is None else query.tag.casefold()),
+        ("? IN (SELECT value FROM json_each(CAST(body AS TEXT), '$.tags'))", query.tag),
     ):
         if value is not None:
             wheres.append(condition)
             values.append(value)
+    if query.trouble is not None:
+        wheres.append(_TROUBLES[query.trouble])
     where = f"WHERE {' AND '.join(wheres)}" if wheres else ""
     direction = "DESC" if descending else "ASC"
     if column not in SORTS:

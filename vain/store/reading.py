@@ -89,6 +89,13 @@ def durations(connection: apsw.Connection, task: Task, limit: int) -> list[float
     return [seconds for (seconds,) in rows]
 
 
+def earlier_runs(connection: apsw.Connection, task: Task, before_ms: int, limit: int) -> list[Task]:
+    """The tasks of the same key, or without one of the same name, that had succeeded by then; the newest first."""
+    query = queries.EARLIER_RUNS_OF_NAME if task.key is None else queries.EARLIER_RUNS_OF_KEY
+    rows = connection.execute(query, (task.key or task.name, before_ms, task.task_id, limit))
+    return [decode(Task, body) for (body,) in rows]
+
+
 def expectations(connection: apsw.Connection) -> list[bytes]:
     """What is expected of each recurring job, as JSON."""
     return [body for (body,) in connection.execute(queries.EXPECTATIONS)]

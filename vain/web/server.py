@@ -22,6 +22,7 @@ from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 
 from vain import source
+from vain.about import Teller
 from vain.errors import Misconfigured
 from vain.history import History
 from vain.hub import Hub
@@ -38,11 +39,13 @@ from vain.sampler.trees import ProcessTrees
 from vain.samples import Sample
 from vain.settings import Settings
 from vain.source import LocalSource
+from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.folder import private_file
 from vain.store.keys import KeyRing
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
+from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.types import Event
 from vain.vigil import Vigil
@@ -157,6 +160,8 @@ class Server:
         tracker, vigil, pinging = await self._follow_tasks(store, watch)
         inbox = Inbox(settings.spool_dir, tracker, partial(_is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
+        timelines = Timelines(store, self._hub)
+        spikes = Spikes(store, past, lambda: _cores(monitor), settings.interval_seconds)
         gate = Gate((*settings.allow_hosts, settings.host), self.port, keys)
         self._services = Services(
             tracker,
@@ -168,6 +173,8 @@ class Server:
             self._notifier,
             self._hub,
             charts,
+            spikes,
+            timelines,
             keys,
             gate,
             _assets(),
@@ -185,7 +192,20 @@ class Server:
 
         period, host = settings.interval_seconds, socket.gethostname()
         source.use(
-            LocalSource(host, period, tracker, monitor, recorder.history, past, self._notifier, self._hub, charts)
+            LocalSource(
+                host,
+                period,
+                tracker,
+                monitor,
+                recorder.history,
+                past,
+                self._notifier,
+                self._hub,
+                charts,
+                spikes,
+                timelines,
+                Teller(settings, self.port, keys, past).read,
+            )
         )
         self._ends.append(lambda: source.use(None))
         self._ends.append(self._desk.mounts.stop)
@@ -300,6 +320,10 @@ class Front(HTTPServerConnectionDelegate):
 
 def _leave_nodelay(value: bool) -> None:
     """In place of ``IOStream.set_nodelay``: it is set already."""
+
+
+def _cores(monitor: Monitor) -> int | None:
+    return None if monitor.latest is None else monitor.latest.cpu.cores_logical
 
 
 def _open_browser(url: str) -> None:

@@ -14,7 +14,9 @@ from vain.notifier import Notifier
 from vain.past import Past
 from vain.pinging import Pinging
 from vain.samples import Sample
+from vain.spikes import Spikes
 from vain.store.keys import KeyRing
+from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.vigil import Vigil
 from vain.visuals import Charts
@@ -53,6 +55,8 @@ class Services(Struct, frozen=True):
     notifier: Notifier
     hub: Hub
     charts: Charts
+    spikes: Spikes
+    timelines: Timelines
     keys: KeyRing
     gate: Gate
     assets: Mapping[str, Asset]

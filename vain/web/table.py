@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vain.errors import NotFound
 from vain.types import LARGEST_IMPORT_BYTES, LARGEST_LOG_BYTES
-from vain.web import history, login, notifications, performance, pings, tasks, visualizations
+from vain.web import explain, history, lanes, login, notifications, performance, pings, tasks, visualizations
 from vain.web.http import Request, Response
 from vain.web.routes import Endpoint, Routes
 from vain.web.services import Services
@@ -23,10 +23,12 @@ def table() -> Routes:
                 "DELETE": Endpoint(tasks.delete_task, "write"),
             },
             "/tasks/{task_id}/history": {"GET": Endpoint(tasks.show_changes, "read")},
+            "/tasks/{task_id}/runs": {"GET": Endpoint(tasks.show_runs, "read")},
             "/tasks/{task_id}/log": {
                 "GET": Endpoint(tasks.show_log, "read"),
                 "POST": Endpoint(tasks.add_log, "write", pings.TAKES, LARGEST_LOG_BYTES),
             },
+            "/tasks/lanes": {"GET": Endpoint(lanes.show, "read")},
             "/tasks/beats": {"POST": Endpoint(tasks.take_beats, "write")},
             "/ping/{key}": {"POST": Endpoint(pings.take_ping, "write", pings.TAKES)},
             "/ping/{key}/{word}": {"POST": Endpoint(pings.take_ping, "write", pings.TAKES)},
@@ -35,6 +37,7 @@ def table() -> Routes:
                 "GET": Endpoint(history.show, "read"),
                 "POST": Endpoint(history.take, "write", tuple(history.IMPORT_TYPES), LARGEST_IMPORT_BYTES),
             },
+            "/performance/explain": {"GET": Endpoint(explain.show, "read")},
             "/visualizations": {"GET": Endpoint(visualizations.show, "read")},
             "/visualizations/{chart}": {"GET": Endpoint(visualizations.show_chart, "read")},
             "/notifications": {"GET": Endpoint(notifications.list_notifications, "read")},

@@ -119,8 +119,8 @@ def test_a_look_at_many_processes_costs_little() -> None:
         reads: list[int] = []
         trees = ProcessTrees()
         table = trees._trees._table  # type: ignore[attr-defined]
-        before: Callable[[int], object] = table.read
-        table.read = lambda pid: reads.append(pid) or before(pid)  # type: ignore[func-returns-value]
+        before: Callable[[int], object] = table._read_other
+        table._read_other = lambda pid: reads.append(pid) or before(pid)  # type: ignore[func-returns-value]
         watched = Watched(key=1, pid=sleepers[0].pid, started_at=None)
         trees.look([watched])
         first = len(reads)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from vain.accounting import Look, Watched
+from vain.busiest import Process
 from vain.sampler.trees.linux import GpuProcesses, LinuxTrees
 from vain.sampler.trees.portable import PortableTrees
 from vain.samples import Attribution
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 class _Trees(Protocol):
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]: ...
+
+    def busiest(self) -> list[Process] | None: ...
 
     def close(self) -> None: ...
 
@@ -45,6 +48,19 @@ class ProcessTrees:
             return [Look(key=each.key, alive=None) for each in watched], None
         self._is_failing = False
         return found
+
+    def busiest(self) -> list[Process] | None:
+        """The busiest processes of the machine, every five seconds; None in between, and at the first look.
+
+        Called after ``look``. Never raises.
+        """
+        try:
+            return self._trees.busiest()
+        except Exception:
+            if not self._is_failing:
+                self._is_failing = True
+                logger.exception("The busiest processes cannot be read")
+            return None
 
     def close(self) -> None:
         """Let go of what is open."""

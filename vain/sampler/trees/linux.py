@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from vain.accounting import Bill, Identity, Look, Reading, Watched
+from vain.busiest import Process
 from vain.clock import Clock
 from vain.sampler.clocks import seconds_since_boot
+from vain.sampler.trees.busiest import Busiest
 from vain.sampler.trees.forest import Forest, Tree
 from vain.sampler.trees.machine import MachineTotals, Totals
 from vain.sampler.trees.memory import ProportionalMemory
@@ -133,9 +135,13 @@ class LinuxTrees:
         self._bills: dict[tuple[int, int], _Bills] = {}
         self._all: _Bills | None = None
         self._totals: Totals | None = None
+        self._busiest = Busiest(self._ticks_per_second, self._page_bytes, self._known_io)
+        self._newest: TableLook | None = None
+        """What the last look read, if it read all processes."""
 
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]:
         """What each of these uses now. Nothing is read while nothing is watched."""
+        self._newest = None
         if not watched:
             if self._bills:
                 self._forget()
@@ -143,7 +149,9 @@ class LinuxTrees:
         now, ticks = self._monotonic(), self._since_boot() * self._ticks_per_second
         has_new = self._forest.follow(watched)
         interesting = {identity.pid for identity in self._members} | {each.pid for each in watched}
-        table = self._table.look(interesting, everything=has_new)
+        everything = has_new or (self._busiest.has_begun and self._busiest.is_due(now))
+        table = self._table.look(interesting, everything)
+        self._newest = table if everything else None
         booted_at = self._machine.booted_at() if self._forest.has_unfound else None
         self._forest.refresh(table, booted_at, self._ticks_per_second)
         self._members = self._read_again(self._forest.members(), interesting, table)
@@ -154,6 +162,14 @@ class LinuxTrees:
         attribution = self._attribution(figures, totals, now, ticks)
         self._bills = {run: self._bills[run] for run in self._forest.trees}
         return looks, attribution
+
+    def busiest(self) -> list[Process] | None:
+        """The busiest processes of the machine, if it is time for a look; called after ``look``."""
+        now = self._monotonic()
+        if not self._busiest.is_due(now):
+            return None
+        table = self._newest or self._table.look((), everything=True)
+        return self._busiest.take(table.processes.values(), now, self._owners)
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -203,6 +219,18 @@ class LinuxTrees:
             return known
         io = self._table.io(pid)
         return known if io is None else _Io(ticks, *io)
+
+    def _known_io(self, stat: Stat) -> tuple[int, int] | None:
+        known = self._io.get(stat.identity)
+        if known is not None and known.ticks == stat.own_ticks + stat.inherited_ticks:
+            return known.read, known.written
+        return self._table.io(stat.identity.pid)
+
+    def _owners(self, wanted: Iterable[Identity]) -> dict[Identity, int]:
+        """The innermost task of each of these: the tree with the fewest members, and of two such the younger."""
+        trees = sorted(self._forest.trees.values(), key=lambda tree: (-len(tree.members), tree.watched.key))
+        chosen = set(wanted)
+        return {identity: tree.watched.key for tree in trees for identity in chosen & tree.members.keys()}
 
     def _look(self, tree: Tree, figures: _Figures, now: float, ticks: float, gpus: Mapping[int, GpuUse] | None) -> Look:
         watched = tree.watched

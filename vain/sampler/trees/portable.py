@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import psutil
 
 from vain.accounting import Look, Watched
+from vain.busiest import LONGEST_NAME, LOOK_SECONDS, SLACK_SECONDS, Process, busiest
 from vain.clock import Clock
 from vain.samples import Attribution
 
@@ -71,6 +73,9 @@ class PortableTrees:
     def __init__(self, monotonic: Clock = time.monotonic) -> None:
         self._monotonic = monotonic
         self._trees: dict[tuple[int, int], _Tree] = {}
+        self._seen: dict[tuple[int, float], tuple[float, int | None]] = {}
+        """CPU seconds and bytes of each process at the look before at all of them, by number and start."""
+        self._seen_at: float | None = None
 
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]:
         """What each of these uses now; the shares of the machine are not known."""
@@ -79,8 +84,47 @@ class PortableTrees:
         looks = [self._look(each, self._trees.setdefault((each.key, each.attempt), _Tree())) for each in watched]
         return looks, Attribution() if watched else None
 
+    def busiest(self) -> list[Process] | None:
+        """See ``ProcessTrees``."""
+        now, last = self._monotonic(), self._seen_at
+        if last is not None and now - last < LOOK_SECONDS - SLACK_SECONDS:
+            return None
+        before, self._seen, self._seen_at = self._seen, {}, now
+        seen = []
+        for process in psutil.process_iter(_asked_for()):
+            each = self._process(process.info, before, None if last is None else now - last)
+            if each is not None:
+                seen.append(each)
+        if last is None:
+            return None
+        owners = self._owners()
+        return [each._replace(task_id=owners.get(each.pid)) for each in busiest(seen)]
+
     def close(self) -> None:
         """Nothing is kept open."""
+
+    def _process(
+        self, told: dict[str, Any], before: dict[tuple[int, float], tuple[float, int | None]], seconds: float | None
+    ) -> Process | None:
+        times, io, memory = told["cpu_times"], told.get("io_counters"), told["memory_info"]
+        if times is None:
+            return None
+        used = times.user + times.system
+        moved = None if io is None else io.read_bytes + io.write_bytes
+        identity = told["pid"], told["create_time"] or 0.0
+        self._seen[identity] = used, moved
+        if seconds is None:
+            return None
+        used_before, moved_before = before.get(identity, (0.0, 0))
+        rate = None if moved is None or moved_before is None else max(0.0, (moved - moved_before) / seconds)
+        cpu = max(0.0, 100 * (used - used_before) / seconds)
+        name = (told["name"] or "")[:LONGEST_NAME]
+        return Process(told["pid"], name, None, cpu, None if memory is None else memory.rss, rate)
+
+    def _owners(self) -> dict[int, int]:
+        """The innermost task of each process: the tree with the fewest members, and of two such the younger."""
+        trees = sorted(self._trees.items(), key=lambda each: (-len(each[1].members), each[0]))
+        return {pid: task_id for (task_id, _), tree in trees for pid in tree.members}
 
     def _look(self, watched: Watched, tree: _Tree) -> Look:
         alive = self._root(watched, tree)
@@ -138,6 +182,11 @@ class PortableTrees:
                 if child.pid not in tree.members:
                     # What is found later was born later.
                     tree.members[child.pid] = _Member(child, watched.whole or not is_first)
+
+
+def _asked_for() -> list[str]:
+    asked = ["pid", "name", "create_time", "cpu_times", "memory_info"]
+    return [*asked, "io_counters"] if hasattr(psutil.Process, "io_counters") else asked
 
 
 def _added(one: tuple[float, int, int], other: tuple[float, int, int]) -> tuple[float, int, int]:

@@ -35,6 +35,8 @@ class Stat(NamedTuple):
     rss_pages: int
     wait_status: int | None = None
     """How it ended, as its parent will read it; None while it lives, or if it is not told."""
+    name: bytes = b""
+    """The short one, which the process may choose; at most 15 bytes of a program."""
 
 
 class Look(NamedTuple):
@@ -54,6 +56,8 @@ class ProcessTable:
         """The open ``stat`` of watched processes: when one has ended, reading it fails, whoever has its number now."""
         self._said: dict[int, tuple[bytes, Stat | None]] = {}
         """What they said last: of a process that sleeps it is the same, and need not be taken apart again."""
+        self._told: dict[int, tuple[bytes, Stat | None]] = {}
+        """What the others said, of the processes of the last look at all."""
         self._known: dict[int, Stat] = {}
         self._turn = 0
 
@@ -72,17 +76,19 @@ class ProcessTable:
             if known is not None and not everything and pid not in watched and pid % TURNS != self._turn:
                 self._known[pid] = known
                 continue
-            stat = self._read_kept(pid) if pid in watched else self.read(pid)
+            stat = self._read_kept(pid) if pid in watched else self._read_other(pid)
             if stat is None:
                 continue
             self._known[pid] = stat
             if known is None or known.identity != stat.identity:
                 new.append(stat)
+        if everything:
+            self._told = {pid: told for pid, told in self._told.items() if pid in self._known}
         return Look(self._known, new)
 
     def forget(self) -> None:
         """Nobody asks for the time being."""
-        self._known = {}
+        self._known, self._told = {}, {}
         self._close(list(self._kept))
 
     def read(self, pid: int) -> Stat | None:
@@ -118,6 +124,15 @@ class ProcessTable:
         except (PermissionError, OverflowError):
             return False
         return False
+
+    def _read_other(self, pid: int) -> Stat | None:
+        content = _content(f"{self._proc}/{pid}/stat", LARGEST_STAT_BYTES)
+        if not content:
+            return None
+        told = self._told.get(pid)
+        if told is None or told[0] != content:
+            told = self._told[pid] = content, _parsed(pid, content)
+        return told[1]
 
     def _read_kept(self, pid: int) -> Stat | None:
         descriptor = self._kept.get(pid)
@@ -165,7 +180,8 @@ def _in_order_of_birth(pids: list[int], known: dict[int, Stat]) -> Iterator[int]
 
 def _parsed(pid: int, content: bytes) -> Stat | None:
     # The name of the program may hold spaces and brackets, so fields are counted behind its last bracket.
-    fields = content[content.rfind(b")") + 2 :].split()
+    end = content.rfind(b")")
+    fields = content[end + 2 :].split()
     if len(fields) < 22:
         return None
     is_dead = fields[0] in (b"Z", b"X", b"x")
@@ -178,6 +194,7 @@ def _parsed(pid: int, content: bytes) -> Stat | None:
         int(fields[17]),
         int(fields[21]),
         int(fields[49]) if is_dead and len(fields) > 49 else None,
+        content[content.find(b"(") + 1 : end],
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from vain import chunks
 from vain.bands import Bands, Integers
 from vain.errors import StoreDamaged
-from vain.store.metrics import queries, task_series
+from vain.store.metrics import process_looks, queries, task_series
 from vain.store.metrics.periods import BLOCK_HOURS, HOUR_MS, MINUTES_OF_DAY, chunk_id, period_of
 from vain.store.metrics.sealing import HOURS_OF_DAY, MINUTES_OF_HOUR
 
@@ -52,6 +52,8 @@ def _problems(connection: apsw.Connection) -> Iterator[str]:
         yield from _emptied(problems)
     for task_id, hour in task_series.damaged(connection):
         yield f"The samples of task {task_id} in hour {hour} since 1970 cannot be read."
+    for hour in process_looks.damaged(connection):
+        yield f"The busiest processes of hour {hour} since 1970 cannot be read."
     hosts = dict(connection.execute(queries.HOSTS_OF_SERIES))
     yield from _roll_up_problems(connection, queries.MINUTES, "minutes", MINUTES_OF_DAY)
     yield from _roll_up_problems(connection, queries.HOURS, "hours", BLOCK_HOURS)

@@ -35,6 +35,8 @@ class HotRow(NamedTuple):
     names: tuple[str, ...]
     values: bytes
     tasks: tuple[TaskRow, ...] = ()
+    processes: bytes = b""
+    """The look at the busiest processes, if there was one with this sample."""
 
 
 class HotColumns(NamedTuple):
@@ -44,13 +46,15 @@ class HotColumns(NamedTuple):
     values: dict[int, Floats]
 
 
-def hot_row(t: int, values: Iterable[tuple[str, float | None]], tasks: Sequence[TaskRow] = ()) -> HotRow:
+def hot_row(
+    t: int, values: Iterable[tuple[str, float | None]], tasks: Sequence[TaskRow] = (), processes: bytes = b""
+) -> HotRow:
     """A row of values as they are to be stored: rounded to what they mean, NaN for what is unknown."""
     names, column = [], array("d")
     for name, value in values:
         names.append(name)
         column.append(nan if value is None else stored(metric_of(name), value))
-    return HotRow(t, tuple(names), column.tobytes(), tuple(tasks))
+    return HotRow(t, tuple(names), column.tobytes(), tuple(tasks), processes)
 
 
 def task_row(task_id: int, values: Mapping[str, float | None]) -> TaskRow:
@@ -79,6 +83,9 @@ def put(connection: apsw.Connection, book: SeriesBook, rows: Sequence[HotRow], l
         connection.executemany(
             queries.ADD_TASK_ROW, [(task.task_id, row.t, task.values) for row in rows for task in row.tasks]
         )
+    looks = [(row.t, row.processes) for row in rows if row.processes]
+    if looks:
+        connection.executemany(queries.ADD_PROCESS_LOOK, looks)
 
 
 def columns(

@@ -56,6 +56,9 @@ FORGET_HOURS = "DELETE FROM hours WHERE id BETWEEN ? AND ?"
 ADD_TASK_ROW = """
 INSERT INTO task_rows (task_id, t, v) VALUES (?, ?, ?) ON CONFLICT (task_id, t) DO UPDATE SET v = excluded.v"""
 TASK_ROWS = "SELECT t, v FROM task_rows WHERE task_id = ? AND t >= ? AND t < ? ORDER BY t"
+# Rows come a period apart, give or take some milliseconds: of every so many seconds, one.
+TASK_ROWS_OF_EVERY = """
+SELECT t, v FROM task_rows WHERE task_id = ? AND t >= ? AND t < ? AND t / 1000 % ? = 0 ORDER BY t"""
 TASK_ROWS_OUTSIDE = "SELECT task_id, t, v FROM task_rows WHERE t < ? OR t >= ? ORDER BY task_id, t"
 FORGET_TASK_ROWS_OUTSIDE = "DELETE FROM task_rows WHERE t < ? OR t >= ?"
 TASKS_WITH_ROWS = "SELECT DISTINCT task_id FROM task_rows WHERE t >= ? AND t < ?"
@@ -70,6 +73,19 @@ FORGET_TASK_CHUNKS = """
 DELETE FROM task_chunks WHERE hour <= ? AND task_id NOT IN (SELECT task_id FROM task_rows)"""
 FORGET_ALL_TASK_CHUNKS = "DELETE FROM task_chunks WHERE hour <= ?"
 FIRST_TASK_HOUR = "SELECT min(hour) FROM task_chunks"
+
+# --- processes ---------------------------------------------------------------------------------------------------
+
+ADD_PROCESS_LOOK = "INSERT INTO process_looks (t, v) VALUES (?, ?) ON CONFLICT (t) DO UPDATE SET v = excluded.v"
+PROCESS_LOOKS = "SELECT t, v FROM process_looks WHERE t >= ? AND t < ? ORDER BY t"
+PROCESS_LOOKS_OUTSIDE = "SELECT t, v FROM process_looks WHERE t < ? OR t >= ? ORDER BY t"
+FORGET_PROCESS_LOOKS_OUTSIDE = "DELETE FROM process_looks WHERE t < ? OR t >= ?"
+PUT_PROCESS_HOUR = "INSERT INTO process_hours (hour, v) VALUES (?, ?) ON CONFLICT (hour) DO UPDATE SET v = excluded.v"
+PROCESS_HOURS = "SELECT hour FROM process_hours WHERE hour BETWEEN ? AND ? ORDER BY hour"
+PROCESS_HOUR = "SELECT v FROM process_hours WHERE hour = ?"
+ALL_PROCESS_HOURS = "SELECT hour, v FROM process_hours ORDER BY hour"
+PROCESS_HOUR_BOUNDS = "SELECT min(hour), max(hour) FROM process_hours"
+FORGET_PROCESS_HOURS = "DELETE FROM process_hours WHERE hour <= ?"
 
 # --- spans -------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,8 @@
-"""How long the history is kept: whole chunks are deleted by age and, where that is not enough, by size."""
+"""How long the history is kept: whole chunks are deleted by age and, where that is not enough, by size.
+
+By size the looks at processes go first, then samples, then minutes, then hours, the oldest of each: what is told of a
+minute years later is worth more than who was busy in it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Iterator
 import apsw
 from msgspec import Struct
 
-from vain.store.metrics import queries
+from vain.store.metrics import process_looks, queries
 from vain.store.metrics.book import OWN_HOST, SeriesBook, layouts_of
 from vain.store.metrics.periods import BLOCK_MS, DAY_MS, HOUR_MS, chunk_id, milliseconds, period_of
 
@@ -41,6 +45,7 @@ def steps(
         first = connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
         oldest = None if first is None else period_of(first[0]) * HOUR_MS
         _forget_raw(connection, book, _cutoff(now, keep.raw_seconds, oldest, HOUR_MS, most_seconds))
+        _forget_looks(connection, keep, now, most_seconds)
         oldest = _oldest(connection, book, queries.FIRST_MINUTES, DAY_MS)
         cutoff = _cutoff(now, keep.minute_seconds, oldest, DAY_MS, most_seconds)
         _forget_chunks(connection, book, queries.FORGET_MINUTES, cutoff, DAY_MS)
@@ -82,6 +87,15 @@ def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int, r
         connection.execute(queries.FORGET_ALL_TASK_CHUNKS if running else queries.FORGET_TASK_CHUNKS, (last,))
 
 
+def _forget_looks(connection: apsw.Connection, keep: Keep, now: float, most_seconds: float | None) -> None:
+    """Looks at processes are kept as long as samples, and no longer than a fortnight."""
+    first = connection.execute(queries.PROCESS_HOUR_BOUNDS).get[0]
+    seconds = process_looks.KEEP_MS / 1000 if keep.raw_seconds is None else keep.raw_seconds
+    seconds = min(seconds, process_looks.KEEP_MS / 1000)
+    oldest = None if first is None else first * HOUR_MS
+    process_looks.forget(connection, _cutoff(now, seconds, oldest, HOUR_MS, most_seconds) // HOUR_MS - 1)
+
+
 def _forget_chunks(connection: apsw.Connection, book: SeriesBook, query: str, cutoff_ms: int, period_ms: int) -> None:
     """Delete the chunks whose period had ended at the cutoff."""
     last = cutoff_ms // period_ms - 1
@@ -97,10 +111,13 @@ def _forget_series(connection: apsw.Connection) -> None:
 
 
 def _forget_oldest(connection: apsw.Connection, book: SeriesBook) -> bool:
-    """Delete the oldest day of samples, else the oldest days of minutes, else the oldest hours; whether there was one.
+    """Delete the oldest day of looks at processes, else of samples, else the oldest days of minutes, else the oldest
+    hours; whether there was one.
 
     The newest of each tier stays.
     """
+    if process_looks.forget_oldest(connection):
+        return True
     first = connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
     last = connection.execute(queries.LAST_TIMES, _all(OWN_HOST)).fetchone()
     if first is not None and last is not None:

@@ -20,12 +20,14 @@ import apsw
 import numpy as np
 
 from vain.bands import Floats, Integers, MetricQuery, MetricWindow
+from vain.busiest import Looks, Process
 from vain.clock import Clock
 from vain.codec import encode
 from vain.errors import Invalid, Unavailable
+from vain.explaining.use import TaskUse
 from vain.quality import Span
 from vain.store.folder import prepare, private_file
-from vain.store.metrics import queries, reading
+from vain.store.metrics import process_looks, queries, reading, task_use
 from vain.store.metrics.book import Labels
 from vain.store.metrics.extent import newest_of, oldest_of
 from vain.store.metrics.hot import hot_row, task_row
@@ -94,15 +96,18 @@ class MetricStore:
         labels: Callable[[], Labels] = dict,
         spans: Sequence[Span] = (),
         tasks: Mapping[int, Mapping[str, float | None]] = MappingProxyType({}),
+        processes: Sequence[Process] | None = None,
     ) -> None:
         """Store one sample at ``t`` (Unix seconds), and spans, within ``COMMIT_SECONDS``; returns at once.
 
-        ``tasks`` has what each task used, by its number and the metric (of ``catalog.TASK_METRICS``).
+        ``tasks`` has what each task used, by its number and the metric (of ``catalog.TASK_METRICS``); ``processes``
+        the busiest, if they were looked at.
 
         ``labels`` is called when the sample has a series that is new. While too many samples wait, it is dropped,
         counted, and the time noted as a span of the cause ``not-stored``.
         """
-        row = hot_row(milliseconds(t), values, [task_row(task_id, used) for task_id, used in tasks.items()])
+        look = b"" if processes is None else process_looks.packed_look(processes)
+        row = hot_row(milliseconds(t), values, [task_row(task_id, used) for task_id, used in tasks.items()], look)
         is_new = any(name not in self._book.ids for name in row.names)
         self._waiting.add(t, row, labels() if is_new else None, spans)
 
@@ -113,6 +118,17 @@ class MetricStore:
     def window(self, query: MetricQuery) -> MetricWindow:
         """What is asked for. Raises Invalid for a metric that is not there, and for too many points."""
         return self._read(lambda snapshot: reading.window(snapshot, query))
+
+    def looks(self, after: float, before: float) -> tuple[Looks, int]:
+        """The looks at the busiest processes in a window (Unix seconds), and how many of its hours were left out."""
+        begin, end = milliseconds(after), milliseconds(before)
+        return self._read(lambda snapshot: process_looks.read(snapshot, begin, end))
+
+    def use_of(self, tasks: Sequence[int], after: float, before: float) -> tuple[dict[int, TaskUse], float]:
+        """What these tasks used in a window (Unix seconds), sample by sample; of a long one some of its hours, and for
+        how many each of them stands."""
+        begin, end = milliseconds(after), milliseconds(before)
+        return self._read(lambda snapshot: task_use.read(snapshot, tasks, begin, end))
 
     def names(self) -> list[str]:
         """Every series that was ever stored."""

@@ -14,7 +14,7 @@ import apsw
 from vain.bands import Floats, Integers
 from vain.clock import Clock
 from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable
-from vain.store.metrics import hot, queries, retention, sealing, spans, task_series
+from vain.store.metrics import hot, process_looks, queries, retention, sealing, spans, task_series
 from vain.store.metrics.book import OWN_HOST, SeriesBook, layouts_of
 from vain.store.metrics.periods import HOUR_MS
 from vain.store.metrics.retention import Keep
@@ -24,7 +24,7 @@ from vain.store.sqlite import LOG_PAGES, open_for_writing, restart_log
 
 logger = logging.getLogger(__name__)
 
-MIGRATIONS = ("schema_1.sql", "schema_2.sql")
+MIGRATIONS = ("schema_1.sql", "schema_2.sql", "schema_3.sql")
 RETRY_SECONDS = 1.0
 SEAL_RETRY_SECONDS = 60.0
 COMPLAINT_SECONDS = 10.0
@@ -191,12 +191,15 @@ class Writer:
         columns = hot.columns(rows, layouts_of(self._connection))
         made = sealing.chunks_of(self._connection, self.book, columns.t, columns.values)
         of_tasks = task_series.sealed(self._connection, begin, end)
+        of_processes = process_looks.sealed(self._connection, begin, end)
 
         def change(connection: apsw.Connection) -> None:
             made.put(connection)
             connection.execute(queries.FORGET_HOT_OUTSIDE, (begin, end))
             connection.executemany(queries.PUT_TASK_CHUNK, of_tasks)
             connection.execute(queries.FORGET_TASK_ROWS_OUTSIDE, (begin, end))
+            connection.executemany(queries.PUT_PROCESS_HOUR, of_processes)
+            connection.execute(queries.FORGET_PROCESS_LOOKS_OUTSIDE, (begin, end))
             connection.execute(queries.FORGET_LAYOUTS)
 
         self._in_transaction(change)

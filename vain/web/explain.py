@@ -1,0 +1,39 @@
+"""``/performance/explain``: which tasks and processes used what the machine used in a window."""
+
+from __future__ import annotations
+
+import time
+
+from vain.codec import encode
+from vain.errors import Flaw, Malformed
+from vain.explaining import Explaining
+from vain.web.http import Request, Response
+from vain.web.services import Services
+from vain.windows import seconds_of
+
+DEFAULT_SECONDS = 600.0
+DEFAULT_METRIC = "cpu.percent"
+
+
+async def show(services: Services, request: Request) -> Response:
+    """The answer to "what did that?"."""
+    given = request.parameters("after", "before", "metric", "baseline_after", "baseline_before", "format")
+    if given.get("format", "json") != "json":
+        detail = "It is given as json only."
+        raise Malformed(f"format: {detail}", [Flaw(detail, parameter="format")])
+    now = time.time()
+
+    def moment(parameter: str) -> float | None:
+        return seconds_of(given[parameter], now, parameter) if parameter in given else None
+
+    before = moment("before")
+    before = now if before is None else before
+    after = moment("after")
+    asked = Explaining(
+        after=before - DEFAULT_SECONDS if after is None else after,
+        before=before,
+        metric=given.get("metric", DEFAULT_METRIC),
+        baseline_after=moment("baseline_after"),
+        baseline_before=moment("baseline_before"),
+    )
+    return Response(encode(await services.spikes.explain(asked)))
