@@ -1,25 +1,22 @@
-"""The overview: the machine now, its last minutes, the tasks, and what should be known."""
+"""The timeline: tasks above the machine that they run on, on one time axis, and what did what."""
 
-from vain.views.board import Board
-from vain.views.cards import Cards
-from vain.views.charts import Charts
-from vain.views.completion import Completion
-from vain.views.notifications import Notifications
+from vain.views.cards import WORK, Cards
+from vain.views.explainer import Explainer
 from vain.views.page import Section, open_live, show
 from vain.views.range import RangeChoice
+from vain.views.timeline import Timeline
+from vain.views.tracks import tracks
 
 live = open_live()
-charts = Charts(live)
+charts = tracks(live)
 
 show(
     live,
     "/",
-    "Overview",
+    "Timeline",
     [
-        Section("", (Cards(live),), bare=True),
-        Section("Activity", tuple(charts.figures.values()), tools=(RangeChoice(charts),), columns=2),
-        Section("Tasks", (Board(live),)),
-        Section("Completion", (Completion(live, charts.lookback),), "half"),
-        Section("Notifications", (Notifications(live),), "half", anchor="notifications"),
+        Section("", (Cards(live, WORK),), bare=True),
+        Section("Timeline", (Timeline(charts), *charts.figures.values()), tools=(RangeChoice(charts),), tight=True),
+        Section("", (Explainer(live),), anchor="explain"),
     ],
 )

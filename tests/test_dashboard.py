@@ -20,7 +20,7 @@ from vain.types import Role
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 HOSTILE = "<img src=x onerror=\"document.title='run'\">"
-PAGES = ("/", "/board", "/machine")
+PAGES = ("/", "/board", "/flow", "/machine", "/alerts", "/settings", "/task")
 LIVE = "#live[data-state=live]"
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from msgspec import structs
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
@@ -18,12 +19,14 @@ from tornado.routing import Router
 
 from tests.views.moving import MovingSource
 from vain import clock, source
+from vain.busiest import Process
 from vain.quality import Span
+from vain.store.keys import KeyInfo
 from vain.types import Notification, Priority, TaskDraft, TaskPatch
 from vain.views import application
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {"/": "overview.py", "/board": "board.py", "/machine": "machine.py"}
+PAGES = {"/" if file.stem == "timeline" else f"/{file.stem}": file.name for file in (ROOT / "app").glob("*.py")}
 HEADER = "X-Vain-Role"
 NASTY = '<img src=x onerror="window.hacked=1">'
 
@@ -49,6 +52,14 @@ async def fill(moving: MovingSource) -> None:
             await moving.update(task.task_id, TaskPatch(status="in-progress", progress=12.5 * number))
         if number == 5:
             await moving.update(task.task_id, TaskPatch(status="completed"))
+    moving.processes = [
+        Process(4321, "python3", 2, 103.0, 3 * 2**30, 2.0**20),
+        Process(77, NASTY, None, 4.5, 2**20, 0.0),
+        Process(1, "systemd", None, 0.0, 12 * 2**20, None),
+    ]
+    moving.known = structs.replace(
+        moving.known, keys=[KeyInfo("k1a2b3c4", NASTY, "write", "2026-11-23T03:06:00.000Z")]
+    )
     now = time.time()
     moving.notices = [
         Notification(
@@ -80,7 +91,7 @@ async def main() -> None:
     parser.add_argument("--host", default="kestrel")
     parser.add_argument("--days", type=float, default=60.0, help="how far back the history reaches")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that a read of the history takes longer")
-    parser.add_argument("--pages", default="/,/board,/machine")
+    parser.add_argument("--pages", default=",".join(PAGES))
     options = parser.parse_args()
     moving = MovingSource(0, options.cores, host=options.host)
     moving.delay_seconds = options.delay

@@ -21,7 +21,7 @@ from vain.views.zoom import Wanted
 
 NOW = 1_800_000_000.0
 DAY = 86_400
-LAST_DAY = Wanted("last", 1, seconds=DAY)
+LAST_DAY = Wanted("last", 1, seconds=DAY, width_pixels=1000)
 
 
 class SlowSource(MovingSource):
@@ -69,7 +69,7 @@ def run(story: Callable[[Desk], Awaitable[None]]) -> None:
 
 
 def fixed(after: float, before: float, request: int = 1, **more: Any) -> Wanted:
-    return Wanted("fixed", request, after=after, before=before, **more)
+    return Wanted("fixed", request, after=after, before=before, **{"width_pixels": 1000, **more})
 
 
 def test_a_day_is_drawn_in_steps_with_its_band_in_all_charts_at_once() -> None:
@@ -209,7 +209,7 @@ def test_a_failed_read_says_so_leaves_the_charts_and_may_be_tried_again(error: E
         assert (desk.lookback.shown.trouble, desk.lookback.shown.request) == (said, 1)
         assert (desk.live.following, len(desk.live.metrics.data["t"])) == (True, 60)
         desk.source.trouble = None
-        await desk.wants(Wanted("last", 2, seconds=DAY))
+        await desk.wants(Wanted("last", 2, seconds=DAY, width_pixels=1000))
         assert (desk.lookback.shown.trouble, len(desk.live.metrics.data["t"])) == ("", 720)
 
     run(story)

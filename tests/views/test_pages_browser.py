@@ -12,7 +12,7 @@ from vain.web.mounts import STATIC_PREFIXES
 
 pytestmark = pytest.mark.slow
 
-PATHS = ("/", "/board", "/machine")
+PATHS = ("/", "/board", "/flow", "/machine", "/alerts", "/settings", "/task")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def overview(served: str, browser: Browser) -> Iterator[Visit]:
+def timeline(served: str, browser: Browser) -> Iterator[Visit]:
     visit = Visit(browser, served + "/", color_scheme="light").drawn()
     yield visit
     visit.close()
@@ -54,13 +54,13 @@ def test_a_page_asks_for_nothing_but_what_the_gate_lets_through(served: str, bro
     visit.close()
 
 
-def test_the_theme_changes_without_a_new_page_and_is_remembered(overview: Visit) -> None:
-    page, before = overview.page, overview.navigations
+def test_the_theme_changes_without_a_new_page_and_is_remembered(timeline: Visit) -> None:
+    page, before = timeline.page, timeline.navigations
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     page.click("#theme")
     assert page.evaluate(ground) != light
-    assert overview.navigations == before
+    assert timeline.navigations == before
     page.reload()
     assert page.evaluate(ground) != light
 
@@ -71,16 +71,16 @@ def test_the_theme_follows_the_system_at_first(served: str, browser: Browser) ->
     visit.close()
 
 
-def test_names_are_text(overview: Visit) -> None:
-    overview.page.wait_for_timeout(1500)
-    assert overview.page.get_by_text("<img src=x").count() >= 2
-    assert overview.page.evaluate("window.hacked") is None
+def test_names_are_text(timeline: Visit) -> None:
+    timeline.page.wait_for_timeout(1500)
+    assert timeline.page.get_by_text("<img src=x").count() >= 1
+    assert timeline.page.evaluate("window.hacked") is None
 
 
-def test_figures_move_with_each_sample(overview: Visit) -> None:
+def test_figures_move_with_each_sample(timeline: Visit) -> None:
     end = "Bokeh.documents[0].roots().find(root => root.x_range?.follow).x_range.end"
-    before = overview.page.evaluate(end)
-    assert eventually(lambda: overview.page.evaluate(end) >= before + 2000, 8)
+    before = timeline.page.evaluate(end)
+    assert eventually(lambda: timeline.page.evaluate(end) >= before + 2000, 8)
 
 
 def test_a_page_without_charts_stays_live(served: str, browser: Browser) -> None:

@@ -18,11 +18,6 @@ DRAWN = """() => {
   const step = t.length > 1 ? t[1] - t[0] : 0, shared = plots.every((one) => one.x_range === x_range);
   return {start: x_range.start, end: x_range.end, points: t.length, first: t[0], last: t[t.length - 1], step, shared};
 }"""
-BARS = """() => {
-  const ranges = [...Bokeh.documents[0].all_models].filter((one) => one.type === "Figure").map((one) => one.x_range);
-  const {start, end} = ranges.find((one) => one.type === "Range1d");
-  return end - start;
-}"""
 HOUR = 3_600_000
 
 
@@ -58,7 +53,7 @@ class Looker:
     def over_a_chart(self, share: float = 0.6) -> None:
         box = self.page.locator("canvas").first.bounding_box()
         assert box is not None
-        self.place = box["x"] + box["width"] * share, box["y"] + 90
+        self.place = box["x"] + box["width"] * share, box["y"] + 50
         self.page.mouse.move(*self.place, steps=4)
 
     def zoom(self, pixels: int = -400) -> None:
@@ -193,11 +188,6 @@ def test_the_keyboard_alone_is_enough(looker: Looker) -> None:
         looker.page.keyboard.press("Tab")
     looker.page.keyboard.press("Enter")
     assert looker.sees("24 h ·")
-
-
-def test_completion_shows_the_same_time(looker: Looker) -> None:
-    looker.press("The last 7 d")
-    assert eventually(lambda: 7 * 24 * HOUR <= looker.page.evaluate(BARS) <= 7 * 24 * HOUR + 2 * HOUR, 5)
 
 
 def test_a_slow_read_is_told_and_the_newest_wish_wins(browser: Browser) -> None:

@@ -52,7 +52,7 @@ def test_only_offered_lengths_are_taken(kind: str, seconds: float) -> None:
 
 def test_points_follow_the_width_and_have_a_limit() -> None:
     wanted = [Wanted("last", seconds=DAY, width_pixels=width) for width in (270, 600, 610, 50_000)]
-    assert [each.points for each in wanted] == [500, 750, 1000, MOST_POINTS]
+    assert [each.points for each in wanted] == [250, 500, 500, MOST_POINTS]
 
 
 @pytest.mark.parametrize(("days", "step"), [(1, 120), (7, 900), (30, 3_600)])

@@ -80,10 +80,11 @@ def time_formatter() -> CustomJSTickFormatter:
     return CustomJSTickFormatter(code=asset("tick_label.js"))
 
 
-def tickers() -> dict[str, FixedTicker | AdaptiveTicker]:
-    """By unit: quarters for a percentage, powers of two for bytes."""
-    powers = AdaptiveTicker(base=1024, mantissas=[float(2**n) for n in range(10)], desired_num_ticks=4)
-    return {unit: FixedTicker(ticks=[0, 25, 50, 75, 100]) if unit == "%" else powers for unit in UNITS}
+def tickers(few: bool = False) -> dict[str, FixedTicker | AdaptiveTicker]:
+    """By unit: quarters (or halves) for a percentage, powers of two for bytes; ``few`` for a low chart."""
+    parts = FixedTicker(ticks=[0, 50, 100] if few else [0, 25, 50, 75, 100])
+    powers = AdaptiveTicker(base=1024, mantissas=[float(2**n) for n in range(10)], desired_num_ticks=2 if few else 4)
+    return {unit: parts if unit == "%" else powers for unit in UNITS}
 
 
 def tick_formatter(unit: str) -> CustomJSTickFormatter:

@@ -6,7 +6,8 @@ What a card says is plain text that the browser sets as text; its state is a col
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
 import panel as pn
 import param
@@ -47,9 +48,9 @@ class Reading(Struct, frozen=True):
     """Percent of a bar, in place of the line."""
 
 
-def cards(sample: Sample | None) -> list[Reading]:
-    """All cards, always the same ones in the same order."""
-    return [make(sample) for make in (_cpu, _memory, _disk, _disk_io, _network, _load, _uptime)]
+def cards(sample: Sample | None, kinds: Sequence[Kind] | None = None) -> list[Reading]:
+    """A card of each kind (those of the machine if none are named), in their order."""
+    return [kind.make(sample) for kind in (MACHINE if kinds is None else kinds)]
 
 
 def judged(metric: str, value: float | None) -> tuple[str, str]:
@@ -59,6 +60,16 @@ def judged(metric: str, value: float | None) -> tuple[str, str]:
         return "ok", ""
     worst = max(broken, key=lambda rule: rule.above)
     return ("critical" if worst.level == "error" else "warning"), worst.title
+
+
+def _tasks(sample: Sample | None) -> Reading:
+    if sample is None:
+        return _unknown("Tasks", sample)
+    counts = sample.tasks
+    ended = f"{counts.completed:,} done" + (f", {counts.failed:,} not well" if counts.failed else "")
+    aside = f"{counts.overdue:,} overdue" if counts.overdue else ""
+    detail = _joined(f"{counts.pending:,} pending" if counts.pending else "", ended)
+    return Reading("Tasks", f"{counts.in_progress:,}", "running", detail, aside, point=counts.in_progress)
 
 
 def _cpu(sample: Sample | None) -> Reading:
@@ -157,29 +168,37 @@ def _joined(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-_PAST: Final[tuple[tuple[str, ...], ...]] = (
-    ("cpu.percent",),
-    ("memory.percent",),
-    (),
-    ("disk.read_bytes_per_second", "disk.written_bytes_per_second"),
-    ("network.received_bytes_per_second", "network.sent_bytes_per_second"),
-    ("load.1m",),
-    (),
+class Kind(NamedTuple):
+    """What a card shows, and the series whose sum is its small line (none: it has no line, or begins empty)."""
+
+    make: Callable[[Sample | None], Reading]
+    series: tuple[str, ...] = ()
+
+
+_RESOURCES: Final = (
+    Kind(_cpu, ("cpu.percent",)),
+    Kind(_memory, ("memory.percent",)),
+    Kind(_disk),
+    Kind(_disk_io, ("disk.read_bytes_per_second", "disk.written_bytes_per_second")),
+    Kind(_network, ("network.received_bytes_per_second", "network.sent_bytes_per_second")),
+    Kind(_load, ("load.1m",)),
 )
-"""The series whose sum is a card's small line, in the order of the cards."""
+MACHINE: Final = (*_RESOURCES, Kind(_uptime))
+WORK: Final = (Kind(_tasks, ("tasks.in_progress",)), *_RESOURCES)
+"""The tasks first, for the page that is about them."""
 
 
-def past(live: Live) -> list[list[float | None]]:
+def past(live: Live, kinds: Sequence[Kind] = MACHINE) -> list[list[float | None]]:
     """The newest ``POINTS`` values of each card's small line, from the rows that the charts have."""
     drawn = live.metrics.data
     return [
         [
             None if math.isnan(value) else value
-            for value in (sum(row) for row in zip(*(drawn[s][-POINTS:] for s in names), strict=True))
+            for value in (sum(row) for row in zip(*(drawn[s][-POINTS:] for s in kind.series), strict=True))
         ]
-        if all(s in drawn for s in names)
+        if all(s in drawn for s in kind.series)
         else []
-        for names in _PAST
+        for kind in kinds
     ]
 
 
@@ -194,19 +213,22 @@ class CardRow(JSComponent):
 
 
 class Cards(pn.viewable.Viewer):
-    """The row of cards over a ``Live``."""
+    """The row of cards over a ``Live``, one of each of ``kinds``."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, kinds: Sequence[Kind] = MACHINE) -> None:
         super().__init__()
-        self._row = CardRow(now=_plain(live.sample), past=past(live), sizing_mode="stretch_width", margin=0)
+        self._kinds = kinds
+        self._row = CardRow(
+            now=_plain(live.sample, kinds), past=past(live, kinds), sizing_mode="stretch_width", margin=0
+        )
         live.param.watch(self._renew, "sample")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._row
 
     def _renew(self, event: Any) -> None:
-        self._row.now = _plain(event.new)
+        self._row.now = _plain(event.new, self._kinds)
 
 
-def _plain(sample: Sample | None) -> list[dict[str, Any]]:
-    return [to_builtins(card) for card in cards(sample)]
+def _plain(sample: Sample | None, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
+    return [to_builtins(card) for card in cards(sample, kinds)]

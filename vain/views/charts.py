@@ -41,6 +41,11 @@ from vain.views.window import HIGH, LOW
 HEIGHT_PIXELS: Final = 208
 COLLECTING: Final = "collecting the first samples…"
 BAND_ALPHA: Final = 0.22
+BARE_LEFT_PIXELS: Final = 76
+"""The same for all bare figures, so that they and the lanes of tasks above them begin at one line."""
+CAPTION_PIXELS: Final = 20
+TIMES_PIXELS: Final = 24
+FOOT_PIXELS: Final = 6
 
 _FOLLOW = """export default ({plots}, _event, _data, {index}) => {
   for (const plot of plots) index.find_one(plot)?.reset();
@@ -88,21 +93,47 @@ NETWORK: Final = (
 )
 
 
-class Charts:
-    """The four figures over ``live.metrics``, in ``figures`` by name: ``cpu``, ``memory``, ``disk``, ``network``.
+class Plan(Struct, frozen=True):
+    """One chart: what it is called, the unit of its values, and its lines."""
 
-    ``lookback`` fills them with a window of the history when somebody asks for one.
+    name: str
+    title: str
+    unit: str
+    traces: tuple[Trace, ...]
+
+
+def plans(live: Live) -> tuple[Plan, ...]:
+    """The charts of every machine: processor, memory, disk and network."""
+    return (
+        Plan("cpu", "CPU", "%", _cpu(live)),
+        Plan("memory", "Memory", "bytes", MEMORY),
+        Plan("disk", "Disk", "bytes/s", DISK),
+        Plan("network", "Network", "bytes/s", NETWORK),
+    )
+
+
+class Charts:
+    """The figures over ``live.metrics``, in ``figures`` by the name of their plan.
+
+    ``lookback`` fills them with a window of the history when somebody asks for one. ``bare`` figures have neither tools
+    nor legend nor title, and only the last has the times below it: for ``vain.views.timeline``, which brings its own.
     """
 
-    def __init__(self, live: Live, height_pixels: int = HEIGHT_PIXELS) -> None:
+    def __init__(
+        self,
+        live: Live,
+        height_pixels: int = HEIGHT_PIXELS,
+        planned: Sequence[Plan] | None = None,
+        bare: bool = False,
+    ) -> None:
         self.live = live
-        self._height_pixels = height_pixels
+        self.plans = tuple(plans(live) if planned is None else planned)
+        self._height_pixels, self._is_bare = height_pixels, bare
         self.time = axes.time_axis(live.window_seconds)
-        self._moments, self._tickers = axes.time_ticker(), axes.tickers()
+        self._moments, self._tickers = axes.time_ticker(), axes.tickers(few=bare)
         self._tick_formatters = {unit: axes.tick_formatter(unit) for unit in axes.UNITS}
         self._clock_ticks = axes.time_formatter()
-        traces = {"cpu": _cpu(live), "memory": MEMORY, "disk": DISK, "network": NETWORK}
-        shown = [trace for part in traces.values() for trace in part]
+        shown = [trace for plan in self.plans for trace in plan.traces]
         for trace in shown:
             live.add_series(trace.series)
             if trace.filled:
@@ -116,13 +147,9 @@ class Charts:
         self._views = {source: CDSView() for source in (live.metrics, self.lookback.bands, self.lookback.gaps)}
         self._fills: list[Any] = []
         self._empty: list[Label] = []
-        self.figures: dict[str, figure] = {
-            "cpu": self._figure("CPU", Range1d(start=0, end=100), "%", traces["cpu"]),
-            "memory": self._figure("Memory", axes.memory_bounds(live.sample), "bytes", MEMORY),
-            "disk": self._figure("Disk", axes.rate_bounds(), "bytes/s", DISK),
-            "network": self._figure("Network", axes.rate_bounds(), "bytes/s", NETWORK),
-        }
-        self._connect()
+        self.figures: dict[str, figure] = {plan.name: self._figure(plan) for plan in self.plans}
+        if not bare:
+            self._connect()
         live.param.watch(self._set_window, "window_seconds")
         live.param.watch(self._set_fills, "following")
         if self._empty:
@@ -137,28 +164,33 @@ class Charts:
         self.live.attach(display)
         return display
 
-    def _figure(self, title: str, bounds: Range1d | DataRange1d, unit: str, traces: Sequence[Trace]) -> figure:
+    def _figure(self, plan: Plan) -> figure:
+        unit, is_last = plan.unit, plan is self.plans[-1]
         plot = figure(
-            height=self._height_pixels,
+            height=self._height_pixels + (TIMES_PIXELS if self._is_bare and is_last else 0),
             sizing_mode="stretch_width",
             min_width=0,
             x_axis_type="linear",
             x_range=self.time,
-            y_range=bounds,
+            y_range=_bounds(plan, self.live),
             tools=[],
             toolbar_location=None,
-            title=title,
+            title=None if self._is_bare else plan.title,
             output_backend="canvas",
             lod_threshold=None,
-            min_border_left=58,
+            name=plan.title,
+            min_border_left=BARE_LEFT_PIXELS if self._is_bare else 58,
             min_border_right=10,
         )
+        if self._is_bare:
+            plot.min_border_top, plot.min_border_bottom = CAPTION_PIXELS, TIMES_PIXELS if is_last else FOOT_PIXELS
+            plot.xaxis.visible = is_last
         plot.xaxis.formatter, plot.yaxis.formatter = self._clock_ticks, self._tick_formatters[unit]
         # The grids too, or they would keep the tickers that the figure was made with, and send them to the browser.
         plot.xaxis.ticker = plot.xgrid.ticker = self._moments
         plot.yaxis.ticker = plot.ygrid.ticker = self._tickers[unit]
-        plot.xgrid.visible = False
-        self._draw(plot, traces, unit)
+        plot.xgrid.visible = self._is_bare
+        self._draw(plot, plan.traces, unit)
         theme.apply(plot, self.live.theme)
         return plot
 
@@ -171,6 +203,9 @@ class Charts:
         for trace in traces:
             renderer = self._add(plot, self.live.metrics, _line(trace))
             legend.setdefault("Each core" if trace.thin else trace.label, LegendItem(renderers=[renderer]))
+        if self._is_bare:
+            self._mark_empty(plot)
+            return
         for label, item in legend.items():
             item.label = {"value": label}
         plot.add_layout(Legend(items=list(legend.values()), orientation="horizontal", location="right"), "above")
@@ -191,6 +226,8 @@ class Charts:
         strip = VStrip(x0="x0", x1="x1", line_color=None, fill_color=grey, fill_alpha=0.08, hatch_color=grey)
         strip.update(hatch_pattern="right_diagonal_line", hatch_alpha=0.35, hatch_scale=8, hatch_weight=1)
         drawn = self._add(plot, self.lookback.gaps, strip)
+        if self._is_bare:
+            return
         formatters = cast(Formatters, {"@x0": self._moment_hover, "@x1": self._moment_hover})
         plot.add_tools(HoverTool(renderers=[drawn], tooltips=_GAP_TOOLTIP, formatters=formatters))
 
@@ -237,6 +274,12 @@ class Charts:
             for label in self._empty:
                 label.visible = False
             self.live.param.unwatch(self._awaited)
+
+
+def _bounds(plan: Plan, live: Live) -> Range1d | DataRange1d:
+    if plan.unit == "%":
+        return Range1d(start=0, end=100)
+    return axes.memory_bounds(live.sample) if plan.unit == "bytes" else axes.rate_bounds()
 
 
 def _cpu(live: Live) -> tuple[Trace, ...]:

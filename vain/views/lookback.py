@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 SHORTEST_RENEWAL_SECONDS: Final = 5.0
 """A window until now is read again once in a step, but not more often than this."""
 LONGEST_CORE_STEP_SECONDS: Final = 30.0
+LIVE_POINTS: Final = 30
+"""A live window is told in so many steps, so that what is asked for it changes only now and then."""
 WENT_WRONG: Final = "Something went wrong inside vAIn; its log has the details."
 
 
@@ -70,6 +72,7 @@ class Lookback(param.Parameterized):
     """
 
     shown = param.ClassSelector(class_=Shown, default=Shown("live"), doc="What the charts show")
+    asked = param.Integer(default=0, doc="Rises by one with each wish, before it is answered")
 
     def __init__(self, live: Live, series: Iterable[str], banded: Iterable[str], clock: Clock = time.time) -> None:
         super().__init__()
@@ -88,9 +91,19 @@ class Lookback(param.Parameterized):
         """Shows what is wanted, as soon as it is there."""
         if wanted.kind == "live":
             self._go_live(wanted)
-            return
-        self._wanted, self._waits = structs.replace(wanted, timezone=zone_of(wanted.timezone)), True
-        self._read_next()
+        else:
+            self._wanted, self._waits = structs.replace(wanted, timezone=zone_of(wanted.timezone)), True
+            self._read_next()
+        self.asked += 1
+
+    def reach(self) -> tuple[Reach, Wanted]:
+        """The stretch that is wanted now, with a margin where a hand moves it, and the wish itself."""
+        wanted, period_seconds = self._wanted, self.live.source.period_seconds
+        if wanted is None:
+            wanted = Wanted("live", seconds=self.live.window_seconds)
+            now = self._now()
+            return reach_of(now - self.live.window_seconds, now, LIVE_POINTS, period_seconds), wanted
+        return reach_of(*self._bounds(wanted), wanted.points, period_seconds, wanted.by_hand), wanted
 
     def _go_live(self, wanted: Wanted) -> None:
         self._wanted, self._loaded, self._waits = None, None, False

@@ -11,19 +11,36 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import panel as pn
 from bokeh.document import Document
-from bokeh.models import LayoutDOM
+from bokeh.models import LayoutDOM, Plot
+from bokeh.models.annotations import Title
 from bokeh.models.ui import UIElement
 
 from vain import source
 from vain.client import Client
 from vain.remote import RemoteSource
 from vain.views import theme, viewer
+from vain.views.attention import Attention
 from vain.views.live import Live
 from vain.views.notifications import Bell
 from vain.views.own import OwnUse
 from vain.views.text import asset, template
 
-NAVIGATION: Final = (("/", "Overview"), ("/board", "Board"), ("/machine", "Machine"))
+NAVIGATION: Final = (
+    ("/", "Timeline"),
+    ("/board", "Board"),
+    ("/flow", "Flow"),
+    ("/machine", "Machine"),
+    ("/alerts", "Notifications"),
+    ("/settings", "Settings"),
+)
+SCRIPTS: Final = ("theme.js", "renew.js", "header.js", "search.js", "keys.js")
+KEYS: Final = (
+    ("/", "Search"),
+    ("g, letter", "Go to (t) Timeline, (b) Board, (f) Flow, (m) Machine, (n) Notifications, (s) Settings"),
+    ("?", "Show these keys"),
+    ("Esc", "Close"),
+)
+"""The keys of every page. A page adds its own in its script: ``window.vainKeys = [["+", "Nearer"], ...]``."""
 
 Width = Literal["full", "half", "third", "two-thirds"]
 View: TypeAlias = pn.viewable.Viewer | pn.viewable.Viewable | UIElement
@@ -42,6 +59,8 @@ class Section(NamedTuple):
     """Views that stand beside the heading."""
     columns: int = 1
     """How many views stand beside each other, where the page is wide."""
+    tight: bool = False
+    """Without room between the views, which are parts of one picture."""
 
 
 def open_live() -> Live:
@@ -61,11 +80,12 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
     with document.models.freeze():
         frame = [_placed(section, index, document) for index, section in enumerate(sections)]
         bell, own = _add(Bell(live), document, "bell"), _add(OwnUse(live), document, "own")
+        attention = _add(Attention(live), document, "attention")
     document.title = f"{title} · {live.source.host} · vAIn"
     document.template = template("page.html")
     document.template_variables.update(
         style=theme.css() + asset("vain.css"),
-        script=asset("header.js"),
+        script="\n".join(map(asset, SCRIPTS)),
         host=live.source.host,
         period_seconds=live.source.period_seconds,
         path=path,
@@ -75,6 +95,9 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         signed_in_as=viewer.signed_in_as(document),
         bell=bell,
         own=own,
+        attention=attention,
+        keys=KEYS,
+        names=_names(document),
     )
 
 
@@ -82,6 +105,16 @@ def _placed(section: Section, index: int, document: Document) -> dict[str, Any]:
     names = [_add(view, document, f"section-{index}-{number}") for number, view in enumerate(section.views)]
     tools = [_add(view, document, f"tool-{index}-{number}") for number, view in enumerate(section.tools)]
     return {**section._asdict(), "views": names, "tools": tools, "heading": f"heading-{index}"}
+
+
+def _names(document: Document) -> dict[str, str]:
+    """What each figure among the roots shows, by the root's name: a canvas says nothing by itself."""
+    return {root.name: _title(root) for root in document.roots if isinstance(root, Plot) and root.name}
+
+
+def _title(plot: Plot) -> str:
+    """The figure's title; where it has none, the place it stands in speaks for it."""
+    return (plot.title.text if isinstance(plot.title, Title) and isinstance(plot.title.text, str) else "") or "Chart"
 
 
 def _add(view: View, document: Document, name: str) -> str:

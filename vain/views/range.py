@@ -14,15 +14,27 @@ import param
 from panel.custom import JSComponent
 
 from vain.errors import VainError
+from vain.views.address import moment, number
 from vain.views.charts import Charts
 from vain.views.live import WINDOWS_SECONDS
 from vain.views.lookback import facts
 from vain.views.text import asset
-from vain.views.zoom import LAST_SECONDS, read_wanted
+from vain.views.zoom import LAST_SECONDS, Wanted, read_wanted
 
 logger = logging.getLogger(__name__)
 
-LABELS: Final = {300: "5 min", 900: "15 min", 3_600: "1 h", 86_400: "24 h", 7 * 86_400: "7 d", 30 * 86_400: "30 d"}
+LABELS: Final = {
+    300: "5 min",
+    900: "15 min",
+    3_600: "1 h",
+    86_400: "24 h",
+    7 * 86_400: "7 d",
+    30 * 86_400: "30 d",
+    365 * 86_400: "1 y",
+}
+
+FIRST_PIXELS: Final = 1_200
+"""How wide the charts are taken to be before the browser has said it."""
 
 
 class RangeControl(JSComponent):
@@ -33,7 +45,7 @@ class RangeControl(JSComponent):
     axis = param.String(default="", doc="Bokeh's name of the axis that all charts share")
     shown = param.Dict(default={}, doc="What the charts show, as vain.views.lookback tells it")
 
-    _esm = "\n".join(map(asset, ("when.js", "range_words.js", "range_axis.js", "range.js")))
+    _esm = "\n".join(map(asset, ("when.js", "range_words.js", "address.js", "range_axis.js", "range.js")))
     _stylesheets: ClassVar[list[str]] = [asset("range.css")]
 
 
@@ -43,6 +55,9 @@ class RangeChoice(pn.viewable.Viewer):
     def __init__(self, charts: Charts) -> None:
         super().__init__()
         self.lookback = charts.lookback
+        wanted = wanted_by_address()
+        if wanted is not None:
+            self.lookback.want(wanted)
         self._control = RangeControl(
             live=[[seconds, LABELS[seconds]] for seconds in WINDOWS_SECONDS],
             last=[[seconds, LABELS[seconds]] for seconds in LAST_SECONDS],
@@ -67,3 +82,25 @@ class RangeChoice(pn.viewable.Viewer):
 
     def _tell(self, event: Any) -> None:
         self._control.shown = facts(event.new)
+
+
+def wanted_by_address() -> Wanted | None:
+    """The window that the page's address names (``live``, ``last``, or ``after`` and ``before``); None without one.
+
+    An address that names a window that there is not is taken for one that names none.
+    """
+    after, before = moment("after"), moment("before")
+    asked: dict[str, Any] | None = None
+    if after is not None and before is not None:
+        asked = {"kind": "fixed", "after": after, "before": before}
+    for kind in ("live", "last"):
+        seconds = number(kind)
+        if seconds is not None:
+            asked = {"kind": kind, "seconds": seconds}
+    if asked is None:
+        return None
+    try:
+        return read_wanted({**asked, "width_pixels": FIRST_PIXELS})
+    except VainError as error:
+        logger.info("The address asks for a window that there is not: %s", error.detail)
+        return None

@@ -9,7 +9,7 @@ Where the page is not ours, in a notebook, ``apply`` sets the same colours as pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from bokeh.models import Axis, Grid
 from bokeh.models.annotations import Legend, Title
@@ -47,6 +47,30 @@ SERIES: Final[Mapping[str, str]] = {
     "gold": "#a67c00",
 }
 """The colours of data: 3:1 and more on the surface of both modes. A second cue (dash, word, place) goes with each."""
+
+
+class OutcomeLook(NamedTuple):
+    """How a task's state is shown: a colour, and for who cannot tell it a sign, a word and a pattern."""
+
+    color: str
+    sign: str
+    word: str
+    hatch: str = ""
+    """Of Bokeh's patterns; ``""``: none."""
+
+
+OUTCOME: Final[Mapping[str, OutcomeLook]] = {
+    "succeeded": OutcomeLook(SERIES["green"], "✓", "Succeeded"),
+    "failed": OutcomeLook(SERIES["red"], "✗", "Failed", "right_diagonal_line"),
+    "cancelled": OutcomeLook(SERIES["grey"], "⊘", "Cancelled", "dot"),
+    "timed-out": OutcomeLook(SERIES["orange"], "◷", "Timed out", "left_diagonal_line"),
+    "crashed": OutcomeLook(SERIES["purple"], "✹", "Crashed", "cross"),
+    "skipped": OutcomeLook(SERIES["grey"], "↷", "Skipped", "horizontal_line"),
+    "running": OutcomeLook(SERIES["blue"], "▶", "Running"),
+    "pending": OutcomeLook(SERIES["grey"], "○", "Pending", "diagonal_cross"),
+    "stale": OutcomeLook(SERIES["gold"], "?", "Stale", "vertical_line"),
+}
+"""By outcome, and for a task without one: ``running``, ``pending``, or ``stale`` where its promise was broken."""
 
 LIGHT: Final[Mapping[str, str]] = {
     "ground": "#f6f7f9",

@@ -19,8 +19,8 @@ from vain.patterns import exactly
 from vain.steps import bucket_count, step_for
 from vain.views.live import WINDOWS_SECONDS
 
-LAST_SECONDS: Final = (86_400, 7 * 86_400, 30 * 86_400)
-POINTS_PER_PIXEL: Final = 1.25
+LAST_SECONDS: Final = (86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
+POINTS_PER_PIXEL: Final = 0.75
 POINTS_STEP: Final = 250
 """Points are asked for in multiples of this: windows of nearly the same width are then the same question."""
 MOST_POINTS: Final = 2_000

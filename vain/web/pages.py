@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vain.errors import Misconfigured
 
-HOME = "overview"
+HOME = "timeline"
 """The page that is shown at ``/``."""
 
 

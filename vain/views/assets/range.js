@@ -1,6 +1,9 @@
 // Which time the charts show: buttons, a form for any time, and a line that says what is seen.
 const SIGN_MILLISECONDS = 300
 const SHORTEST_SECONDS = 2
+const ADDRESS_MILLISECONDS = 300
+// Of a stretch that is zoomed to, on either side of it.
+const ROOM = 0.15
 
 function element(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties)
@@ -49,7 +52,7 @@ function makeForm(choose) {
 export function render({model, view}) {
   // Bokeh may draw a view again (a changed style sheet is enough): what the drawing before set up has to go first.
   view.range_teardown?.()
-  let request = 0, sign = null, seconds = model.live[0][0]
+  let request = 0, sign = null, address = null, seconds = model.live[0][0]
   const axis = makeAxis(model.axis, () => look(...axis.window, true), renew)
   const isLive = () => model.shown.kind === "live"
 
@@ -106,6 +109,8 @@ export function render({model, view}) {
       note.textContent = noteOf(shown, windows.find((one) => one.length === (shown.seconds ?? seconds)).label)
       note.title = [...new Set(shown.strips.map(({cause, meaning}) => `${cause}: ${meaning}`))].join("\n")
     }
+    clearTimeout(address)
+    address = setTimeout(tellAddress, ADDRESS_MILLISECONDS)
     root.dataset.state = shown.trouble ? "trouble" : shown.kind
     live.textContent = isLive() ? "Live" : "Back to live"
     pressed(live, isLive())
@@ -115,10 +120,34 @@ export function render({model, view}) {
     else if (!shown.trouble && !shown.by_hand && !axis.isMoving && shown.request >= request) axis.show(shown.after, shown.before)
   }
 
-  const follow = () => { if (!isLive() || axis.isMoving) want({kind: "live", seconds}) }
-  addEventListener("vain-follow", follow)
+  function tellAddress() {
+    const {kind, after, before, seconds: length} = model.shown, exact = (t) => before - after > 3600 ? Math.round(t) : t.toFixed(1)
+    putInAddress({
+      live: kind === "live" && length !== model.live[0][0] ? length : "", last: kind === "last" ? length : "",
+      after: kind === "fixed" ? exact(after) : "", before: kind === "fixed" ? exact(before) : "",
+    })
+  }
+
+  function pause() {
+    if (!isLive() || axis.isMoving) want({kind: "live", seconds})
+    else if (axis.window) look(...axis.window, true)
+  }
+
+  const heard = {
+    "vain-follow": () => { if (!isLive() || axis.isMoving) want({kind: "live", seconds}) },
+    "vain-reset": () => want({kind: "live", seconds: model.live[0][0]}),
+    "vain-pause": pause,
+    "vain-window": ({detail: {after, before}}) => look(after - (before - after) * ROOM, before + (before - after) * ROOM),
+  }
+  for (const [name, does] of Object.entries(heard)) addEventListener(name, does)
   model.on("shown", renew)
-  view.range_teardown = () => { axis.remove(); clearTimeout(sign); removeEventListener("vain-follow", follow); model.off("shown", renew) }
+  view.range_teardown = () => {
+    axis.remove()
+    clearTimeout(sign)
+    clearTimeout(address)
+    for (const [name, does] of Object.entries(heard)) removeEventListener(name, does)
+    model.off("shown", renew)
+  }
   model.on("remove", view.range_teardown)
   renew()
   return root

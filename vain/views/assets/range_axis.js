@@ -1,14 +1,19 @@
 // The axis that all charts share. It is Bokeh's model; only the browser moves it.
-const REST_MILLISECONDS = 100
+const REST_MILLISECONDS = 30
+const PAUSE_MILLISECONDS = 120
 const LOOK_MILLISECONDS = 50
 
-// Calls `moved` once a hand that dragged or zoomed has rested. `found` is called when the axis is there.
+// Calls `moved` at once when a hand begins to drag or zoom, now and then while it goes on, and when it rests. `found` is called when the axis is there.
 function makeAxis(name, moved, found) {
-  let axis = null, timer = null, search = null, isOurs = false
+  let axis = null, timer = null, search = null, isOurs = false, told = -PAUSE_MILLISECONDS
+  const tell = () => { timer = null; told = performance.now(); moved() }
   const changed = () => {
     if (isOurs || !axis.have_updated_interactively) return
     clearTimeout(timer)
-    timer = setTimeout(() => { timer = null; moved() }, REST_MILLISECONDS)
+    const since = performance.now() - told
+    // The question travels while the browser still draws what the hand did.
+    if (since >= PAUSE_MILLISECONDS) tell()
+    else timer = setTimeout(tell, Math.min(REST_MILLISECONDS, PAUSE_MILLISECONDS - since))
   }
   const find = () => {
     axis = (window.Bokeh?.documents ?? []).map((one) => one.get_model_by_id(name)).find(Boolean) ?? null
