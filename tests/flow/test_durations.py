@@ -10,6 +10,7 @@ from vain.flow.durations import (
     aging_chart,
     durations,
     durations_chart,
+    outcomes_chart,
     scatter_chart,
 )
 from vain.flow.figures import Chart, Durations
@@ -71,6 +72,33 @@ def test_old_work_that_is_left_lying_does_not_hide_how_long_the_rest_takes() -> 
 def test_a_duration_across_a_step_of_the_clock_is_left_out() -> None:
     assert cycle(done("succeeded", at(0), started=at(0.1))) == Durations(0, None, None, None)
     assert cycle(running(at(0.9))) == Durations(0, None, None, None)
+
+
+def ended(outcome: str, name: str, completed: float = at(-1)) -> Attempt:
+    return attempt(at(-5), at(-4), completed, name=name, outcome=outcome)
+
+
+def outcomes(*attempts: Attempt) -> Chart:
+    known = columns(*attempts)
+    return outcomes_chart(known, (known.completed >= at(-2)) & (known.completed < at(1)))
+
+
+def test_outcomes_by_name_begin_with_the_name_that_ran_most() -> None:
+    many = [ended(outcome, "many") for outcome in ("succeeded", "timed-out", "crashed", "skipped")]
+    chart = outcomes(ended("cancelled", "few"), *many, ended("failed", "earlier", at(-3)))
+    assert chart.data == {
+        "name": ["many", "few"],
+        "succeeded": [1, 0],
+        "failed": [2, 0],
+        "cancelled": [1, 1],
+        "success_percent": [33.33, None],
+    }
+
+
+def test_outcomes_of_many_names_are_cut_and_say_so() -> None:
+    chart = outcomes(*(ended("succeeded", f"job {n:02}") for n in range(MOST_NAMES + 3)))
+    assert (chart.data["name"][0], len(chart.data["name"]), chart.left_out) == ("job 00", MOST_NAMES, 3)
+    assert outcomes().data["name"] == []
 
 
 def by_name(*attempts: Attempt) -> Chart:

@@ -16,7 +16,8 @@ from vain.types import OUTCOMES
 from vain.windows import Window, window_of
 
 IDENTIFIERS = (
-    "status completion cumulative-flow cycle-time aging durations forecast cpu memory disk network disk-io pressure"
+    "status completion cumulative-flow cycle-time aging durations outcomes forecast"
+    " cpu memory disk network disk-io pressure"
 ).split()
 
 

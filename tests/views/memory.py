@@ -26,12 +26,13 @@ class Memory:
         self.formulas = _formulas(cores)
 
     def window(self, query: MetricQuery) -> MetricWindow:
-        names = matching(list(self.formulas), query.metrics)
+        formulas = {**self.formulas, **_of_tasks(query.tasks)}
+        names = matching(list(formulas), query.metrics)
         points = query.points or 10_000
         is_raw = query.before - query.after <= points
         step = 1.0 if is_raw else step_for(query.after, query.before, points, 1.0)
         t = self._seconds(query.after, query.before, max(1, int(step // FEWEST_IN_A_BUCKET)))
-        rows = Rows((t * 1000).astype(np.int64), {name: of_values(self.formulas[name](t)) for name in names})
+        rows = Rows((t * 1000).astype(np.int64), {name: of_values(formulas[name](t)) for name in names})
         if is_raw:
             rows = as_they_are(rows, 1000)
         else:
@@ -52,6 +53,16 @@ def _within(t: Floats, spans: Sequence[Span]) -> np.ndarray[tuple[int], np.dtype
     for span in spans:
         inside |= (t > span.begin) & (t < span.end)
     return inside
+
+
+def _of_tasks(tasks: Sequence[int]) -> dict[str, Callable[[Floats], Floats]]:
+    formulas: dict[str, Callable[[Floats], Floats]] = {
+        "task.cpu_percent": lambda t: 140 + 60 * np.sin(t / 11),
+        "task.memory_bytes": lambda t: (1.5 + np.sin(t / 60)) * GIB,
+        "task.read_bytes_per_second": lambda t: np.abs(2e6 * np.sin(t / 9)),
+        "task.written_bytes_per_second": lambda t: np.abs(5e6 * np.cos(t / 13)),
+    }
+    return {f"{metric}:{number}": formula for number in tasks for metric, formula in formulas.items()}
 
 
 def _formulas(cores: int) -> dict[str, Callable[[Floats], Floats]]:

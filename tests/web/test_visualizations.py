@@ -14,7 +14,8 @@ from tests.web.harness import Running, running
 from tests.web.sockets import client, in_thread, run
 
 CHARTS = (
-    "status completion cumulative-flow cycle-time aging durations forecast cpu memory disk network disk-io pressure"
+    "status completion cumulative-flow cycle-time aging durations outcomes forecast"
+    " cpu memory disk network disk-io pressure"
 ).split()
 TRENDS = {"", "cpu", "memory", "disk", "network", "disk-io", "pressure"}
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vain.flow.attempts import Attempts, Floats, Mask, spans
+from vain.flow.attempts import ENDINGS, Attempts, Floats, Integers, Mask, spans
 from vain.flow.figures import MILLISECONDS, PERCENTILES, Cell, Chart, Durations
 from vain.flow.survival import Observed, kaplan_meier, nearest_rank
 from vain.types import OUTCOMES
@@ -75,6 +75,26 @@ def durations_chart(attempts: Attempts, ended: Mask) -> Chart:
     return Chart("durations", "bar", "Duration by name", "name", y, dict.fromkeys(y, "seconds"), data, left_out)
 
 
+def outcomes_chart(attempts: Attempts, ended: Mask) -> Chart:
+    """How the runs that ``ended`` did, by name: those ``MOST_NAMES`` names with most runs, the most first.
+
+    ``success_percent`` is of those that were not cancelled or skipped; None where all were.
+    """
+    counts = {each: _per_name(attempts, ended & attempts.ended_as(each)) for each in ENDINGS}
+    runs = sum(counts.values(), np.zeros(len(attempts.names), dtype=np.int64))
+    order = sorted(np.flatnonzero(runs).tolist(), key=lambda place: (-runs[place], attempts.names[place]))
+    shown = order[:MOST_NAMES]
+    data: dict[str, list[Cell]] = {"name": [attempts.names[place] for place in shown]}
+    data |= {each: counts[each][shown].tolist() for each in ENDINGS}
+    judged = (counts["succeeded"] + counts["failed"]).tolist()
+    data["success_percent"] = [
+        round(100 * int(counts["succeeded"][place]) / judged[place], 2) if judged[place] else None for place in shown
+    ]
+    y: list[str] = list(ENDINGS)
+    left_out = len(order) - len(shown)
+    return Chart("outcomes", "stacked-bar", "Outcomes by name", "name", y, dict.fromkeys(y, "count"), data, left_out)
+
+
 def aging_chart(attempts: Attempts, now: float) -> Chart:
     """What is in progress, the oldest first, beside how long earlier runs of the same name took.
 
@@ -118,6 +138,11 @@ def scatter_chart(attempts: Attempts, ended: Mask) -> Chart:
     }
     units = {"cycle_seconds": "seconds", "t": MILLISECONDS}
     return Chart("cycle-time", "scatter", "Cycle time", "t", ["cycle_seconds"], units, data, len(known) - len(shown))
+
+
+def _per_name(attempts: Attempts, which: Mask) -> Integers:
+    """How many of ``which`` each of ``attempts.names`` has."""
+    return np.bincount(attempts.named[which], minlength=len(attempts.names))
 
 
 def _percentiles(earlier: _Name | None) -> list[float | None]:

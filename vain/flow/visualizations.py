@@ -13,7 +13,7 @@ import numpy as np
 from vain.bands import MetricWindow
 from vain.clock import utc
 from vain.flow.attempts import ENDINGS, Attempts, Floats, Integers, Mask
-from vain.flow.durations import aging_chart, durations, durations_chart, scatter_chart
+from vain.flow.durations import aging_chart, durations, durations_chart, outcomes_chart, scatter_chart
 from vain.flow.figures import MILLISECONDS, Cell, Chart, Forecast, TaskCompletion, Visualizations
 from vain.flow.forecast import forecast
 from vain.flow.trends import trend_charts, trends
@@ -41,6 +41,7 @@ def visualizations(
         scatter_chart(attempts, ended),
         aging_chart(attempts, now),
         durations_chart(attempts, ended),
+        outcomes_chart(attempts, ended),
         forecast_chart,
         *trend_charts(metrics),
     ]
