@@ -1,4 +1,4 @@
-"""The machine: what it does now, how it went, and what it is made of."""
+"""The machine: what it does now, who does it, how it went, and what it is made of."""
 
 from vain.views.cards import Cards
 from vain.views.charts import Charts
@@ -16,11 +16,15 @@ show(
     "Machine",
     [
         Section("", (Cards(live),), bare=True),
+        Section("Cores", (parts.heat, parts.cores)),
+        Section("Processes", (parts.processes,)),
         Section("Activity", tuple(charts.figures.values()), tools=(RangeChoice(charts),), columns=2),
-        Section("Cores", (parts.cores,)),
-        Section("Disks", (parts.disks,), "half"),
-        Section("Pressure (last 10 s) and limits", (parts.limits,), "half"),
+        Section("Disk space", (parts.disks,), "half"),
+        Section("Disk devices", (parts.devices,), "half"),
         Section("Network interfaces", (parts.interfaces,), "half"),
-        Section("vAIn itself", (parts.own,), "half"),
+        Section("Pressure (last 10 s) and limits", (parts.limits,), "half"),
+        Section("Temperatures", (parts.sensors,), "half"),
+        Section("GPUs", (parts.gpus,), "half"),
+        Section("What vAIn itself costs", (parts.own, parts.stored), columns=2),
     ],
 )

@@ -9,7 +9,8 @@ from tests.views import moving
 from vain.samples import Cpu, Disk, DiskIo, Memory, Sample
 from vain.views.cards import Reading, cards, judged, past
 from vain.views.live import Live
-from vain.views.machine import cores, disks, interfaces, limits
+from vain.views.machine import cores, disks, limits
+from vain.views.machine_traces import interfaces
 from vain.views.own import own_use
 
 NOW = moving.sample(1_800_000_000.0, disks=("/", "/home"))
@@ -69,7 +70,7 @@ def test_lines_of_an_empty_source_are_empty() -> None:
 
 def test_each_core_and_each_interface_has_a_row() -> None:
     assert [meter.label for meter in cores(NOW)] == ["Core 0", "Core 1", "Core 2", "Core 3"]
-    assert [meter.label for meter in interfaces(NOW)] == ["eth0"]
+    assert [row.label for row in interfaces(NOW)] == ["eth0", "Errors, all interfaces"]
 
 
 def test_a_disk_that_does_not_answer_is_critical_and_has_no_bar() -> None:

@@ -92,3 +92,8 @@ def leave(listener: Woken) -> None:
         pusher.remove(listener)
         if not len(pusher):
             del _pushers[id(listener.source)]
+
+
+def open_pages() -> int:
+    """How many sessions of this process are woken, of all sources together."""
+    return sum(map(len, _pushers.values()))

@@ -48,12 +48,13 @@ def window(frame: pd.DataFrame, period_seconds: float, seconds: float) -> Arrays
     begins, ends = frame.index[:-1][gaps] + step, frame.index[1:][gaps] - pd.Timedelta(seconds=EDGE_SECONDS)
     frame = frame.reindex(frame.index.append([begins, ends]).sort_values())
     cores = [name for name in frame.columns if name.startswith(CORE)]
-    if cores:
-        frame = frame.assign(**{BUSIEST: frame[cores].max(axis=1), IDLEST: frame[cores].min(axis=1)})
+    # Beside the frame: pandas warns of a column that is put into a frame of a hundred.
+    extremes = {BUSIEST: frame[cores].max(axis=1), IDLEST: frame[cores].min(axis=1)} if cores else {}
     if len(cores) > CORES_DRAWN:
         frame = frame.drop(columns=cores)
     times = frame.index.as_unit("ms").asi8.astype(np.float64)
-    drawn = {"t": times, **{name: frame[name].to_numpy(np.float64) for name in frame.columns}}
+    columns = {**{name: frame[name] for name in frame.columns}, **extremes}
+    drawn = {"t": times, **{name: column.to_numpy(np.float64) for name, column in columns.items()}}
     return drawn | {FILL + name: np.nan_to_num(drawn[name]) for name in FILLED if name in drawn}
 
 

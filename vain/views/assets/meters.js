@@ -24,12 +24,14 @@ function set(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+const local = (seconds) => new Date(1000 * seconds).toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"});
+
 function show(parts, meter) {
   parts.row.className = meter.state;
   set(parts.label, meter.label);
   parts.label.title = meter.label;
   set(parts.word, meter.word && (SIGNS[meter.state] ?? "") + meter.word);
-  set(parts.value, meter.value);
+  set(parts.value, meter.moment == null ? meter.value : local(meter.moment));
   set(parts.note, meter.note);
   parts.note.title = meter.note;
   parts.track.hidden = meter.percent == null;

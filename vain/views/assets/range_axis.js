@@ -1,6 +1,6 @@
 // The axis that all charts share. It is Bokeh's model; only the browser moves it.
 const REST_MILLISECONDS = 30
-const PAUSE_MILLISECONDS = 120
+const PAUSE_MILLISECONDS = 200
 const LOOK_MILLISECONDS = 50
 
 // Calls `moved` at once when a hand begins to drag or zoom, now and then while it goes on, and when it rests. `found` is called when the axis is there.
