@@ -23,6 +23,8 @@ from vain.store.database import Store
 from vain.store.transaction import Transaction
 from vain.types import Notice, Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
 
+MOST_RUNS = 20
+"""Earlier runs that one answer has."""
 SCANNED_EVENTS = 2_000
 """Of the log at once, in search of the changes of one task: some 2 MB."""
 PART_BYTES = 128 << 10
@@ -317,6 +319,13 @@ class Tracker:
     async def durations(self, task: Task, limit: int) -> list[float]:
         """Seconds that the last runs of the same key or name took to succeed."""
         return await self._store.read(partial(reading.durations, task=task, limit=limit))
+
+    async def runs(self, task_id: int, limit: int = MOST_RUNS) -> list[Task]:
+        """The runs of the same key, or without one of the same name, that succeeded before this one began; the newest
+        first. Raises NotFound."""
+        task = decode(Task, (self.at_hand(task_id) or await self.get(task_id)).body)
+        before_ms = round(unix(task.started_at or self._clock()) * 1000)
+        return await self._store.read(partial(reading.earlier_runs, task=task, before_ms=before_ms, limit=limit))
 
     async def run_before(self, task: Task) -> Task | None:
         """The run before this one, of the same key or name; None if there is none."""

@@ -64,6 +64,12 @@ async def show_changes(services: Services, request: Request, task_id: int) -> Re
     return Response(_joined(await services.tracker.changes(task_id)))
 
 
+async def show_runs(services: Services, request: Request, task_id: int) -> Response:
+    """The runs of the same key or name that succeeded before this one began, the newest first."""
+    request.parameters()
+    return Response(encode(await services.tracker.runs(task_id)))
+
+
 async def update_task(services: Services, request: Request, task_id: int) -> Response:
     """Set the fields that are given; the others stay."""
     request.parameters()
