@@ -28,6 +28,7 @@ TASKS = st.lists(
         due_at=TIMES,
         completed_at=TIMES,
         overdue=st.booleans(),
+        stale=st.booleans(),
     ),
     max_size=12,
     unique_by=lambda task: task.task_id,
@@ -41,6 +42,10 @@ QUERIES = st.builds(
     sort=st.sampled_from([sign + column for column in SORTS for sign in ("", "-")]),
     limit=st.integers(0, 5),
     offset=st.integers(0, 5),
+    tag=st.none() | WORDS,
+    trouble=st.sampled_from([None, None, "stale", "overdue", "late", "failed", "any"]),
+    completed_after=TIMES,
+    task_id=st.none() | st.integers(1, 99),
 )
 
 
@@ -49,6 +54,16 @@ def naive_match(task: Task, query: TaskQuery) -> bool:
         wanted = getattr(query, field)
         if wanted is not None and wanted != getattr(task, field):
             return False
+    if (query.tag is not None and query.tag not in task.tags) or query.task_id not in (None, task.task_id):
+        return False
+    if query.completed_after is not None and (task.completed_at is None or task.completed_at < query.completed_after):
+        return False
+    failed = task.outcome in ("failed", "crashed", "timed-out")
+    signs = {"stale": {"stale"}, "overdue": {"overdue"}, "late": {"stale", "overdue"}, "failed": {"failed"}}
+    wanted_signs = signs.get(query.trouble or "", {"stale", "overdue", "failed"})
+    is_so = {"stale": task.stale, "overdue": task.overdue, "failed": failed}
+    if query.trouble is not None and not any(is_so[sign] for sign in wanted_signs):
+        return False
     fields = [task.name, task.description, task.message, task.key or "", *task.tags]
     return any(query.text.casefold() in field.casefold() for field in fields)
 

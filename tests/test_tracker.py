@@ -225,6 +225,10 @@ def random_query(choice: random.Random) -> TaskQuery:
         sort=choice.choice(["", "-"]) + choice.choice(SORTS),
         limit=choice.choice([0, 1, 7, 50, 500]),
         offset=choice.choice([0, 0, 3, 199, 500]),
+        tag=choice.choice([None, None, None, "a", "b", "B", "gpu", "ß", "ss", "'"]),
+        trouble=choice.choice([None, None, None, "stale", "overdue", "late", "failed", "any"]),
+        completed_after=choice.choice([None, None, None, "2026-01-01T00:00:03.000Z"]),
+        task_id=choice.choice([None, None, None, None, 7, 999]),
     )
 
 
@@ -234,7 +238,10 @@ def test_a_page_from_sql_is_the_page_from_memory(tmp_path: Path) -> None:
     async def work(tracker: Tracker, clock: Hands, made: Opened) -> None:
         for number in range(200):
             clock.time = f"2026-01-01T00:00:0{number % 7}.000Z"
-            await tracker.create(TaskDraft(**random_draft(choice)))
+            task = decode(Task, (await tracker.create(TaskDraft(**random_draft(choice)))).body)
+            if task.status == "in-progress" and number % 2:
+                await tracker.mark(task.task_id, task.attempt, [], stale=True)
+        assert (await tracker.page(TaskQuery(trouble="stale"))).total > 5
         tasks = [decode(Task, body) for (body,) in rows(tmp_path, "SELECT body FROM tasks")]
         choice.shuffle(tasks)
         for _ in range(300):

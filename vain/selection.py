@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from vain.errors import Flaw, Malformed
-from vain.types import FAILURES, PRIORITIES, SORTS, STATUSES, Task, TaskCounts, TaskPage, TaskQuery
+from vain.types import FAILURES, PRIORITIES, SORTS, STATUSES, Task, TaskCounts, TaskPage, TaskQuery, Trouble
 
 _RANK_COLUMNS: dict[str, Callable[[Task], Any]] = {
     "status": lambda task: STATUSES.index(task.status),
@@ -48,6 +48,10 @@ def matches(task: Task, query: TaskQuery) -> bool:
         and query.priority in (None, task.priority)
         and query.outcome in (None, task.outcome)
         and (not query.text or _holds(task, query.text.casefold()))
+        and (query.tag is None or query.tag in task.tags)
+        and (query.trouble is None or _is_in_trouble(task, query.trouble))
+        and (query.completed_after is None or (task.completed_at or "") >= query.completed_after)
+        and query.task_id in (None, task.task_id)
     )
 
 
@@ -70,6 +74,12 @@ def parse_sort(sort: str) -> tuple[str, bool]:
         detail = f"'sort' is one of {', '.join(SORTS)}, with '-' in front for the other direction."
         raise Malformed(detail, [Flaw(detail, parameter="sort")])
     return column, sort.startswith("-")
+
+
+def _is_in_trouble(task: Task, trouble: Trouble) -> bool:
+    is_late, has_failed = task.stale or task.overdue, task.outcome in FAILURES
+    known = {"stale": task.stale, "overdue": task.overdue, "late": is_late, "failed": has_failed}
+    return known.get(trouble, is_late or has_failed)
 
 
 def _holds(task: Task, text: str) -> bool:

@@ -255,6 +255,10 @@ class Event(Struct, frozen=True):
     body: bytes
 
 
+Trouble = Literal["stale", "overdue", "late", "failed", "any"]
+"""``late``: stale or overdue; ``failed``: an outcome of ``FAILURES``; ``any``: one of all these."""
+
+
 class TaskQuery(Struct, frozen=True):
     """Which tasks, in which order, which part of them. ``None`` and ``""`` mean "any"."""
 
@@ -267,6 +271,11 @@ class TaskQuery(Struct, frozen=True):
     """A column of ``SORTS``, with ``-`` in front for the other direction."""
     limit: int = 50
     offset: int = 0
+    tag: str | None = None
+    trouble: Trouble | None = None
+    completed_after: Time | None = None
+    """Completed at this time or later."""
+    task_id: int | None = None
 
 
 SORTS = ("created_at", "updated_at", "completed_at", "due_at", "name", "status", "priority", "progress", "task_id")

@@ -18,7 +18,7 @@ from tornado.routing import Router
 
 from tests.views.moving import MovingSource
 from vain import clock, source
-from vain.errors import NotFound
+from vain.errors import Conflict, NotFound
 from vain.lifecycle import created
 from vain.types import Role, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.views import application
@@ -31,6 +31,8 @@ class BoardSource(MovingSource):
     """Refuses as the tracker does, and counts how often a page is read."""
 
     reads = 0
+    refused = ""
+    """The sentence that refuses the changes that come; empty: none is refused."""
 
     def fill(self, count: int) -> None:
         for number in range(1, count + 1):
@@ -46,6 +48,8 @@ class BoardSource(MovingSource):
 
     async def update(self, task_id: int, patch: TaskPatch) -> Task:
         self._refuse_unknown(task_id)
+        if self.refused:
+            raise Conflict(self.refused)
         return await super().update(task_id, patch)
 
     async def delete(self, task_id: int) -> None:

@@ -226,7 +226,7 @@ def test_a_read_only_viewer_changes_nothing(intent: str) -> None:
     run(story)
 
 
-def test_the_editor_gets_the_values_of_a_task_on_the_page_only() -> None:
+def test_the_editor_gets_the_values_of_a_task_and_its_version() -> None:
     async def story() -> None:
         browser = Browser(CountingSource(1))
         await browser.say("query")

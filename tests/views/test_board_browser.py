@@ -67,7 +67,7 @@ def test_an_empty_board_says_how_to_begin(page: Page, site: Site) -> None:
     site.reset()
     opened(page, site)
     expect(page.get_by_text("No tasks yet")).to_be_visible()
-    expect(page.locator(".command code").first).to_have_text('vain add "my first task"')
+    expect(page.locator(".command code").first).to_have_text("vain run -- python train.py")
     expect(page.locator(".command code").last).to_contain_text(f"curl {site.address}/tasks")
 
 
@@ -108,7 +108,7 @@ def test_an_edit_sends_only_what_was_edited(page: Page, site: Site) -> None:
     expect(page.locator(".meanwhile")).to_be_visible()
     expect(page.get_by_label("Name")).to_have_value("Job 00001")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator(".board dialog")).to_have_count(0)
     task = site.source.tasks[1]
     assert (task.name, task.priority, task.description) == ("Renamed elsewhere", "high", "mine")
 
@@ -160,7 +160,7 @@ def test_filters_search_and_order_find_a_task_and_stay_in_the_address(page: Page
     page.reload()
     expect(page.locator("tbody .name")).to_have_text(["Job 00007"])
     page.get_by_label("Outcome").select_option("")
-    page.get_by_label("Search tasks").fill("job 0003")
+    page.get_by_label("Search tasks", exact=True).fill("job 0003")
     expect(page.locator("tbody tr")).to_have_count(10)
 
 
@@ -184,7 +184,7 @@ def test_ten_thousand_tasks_are_paged_and_none_is_cut(page: Page, site: Site) ->
     expect(page.locator("tbody .name").last).to_have_text("Job 00001")
     page.get_by_role("button", name="Previous page").click()
     expect(page.locator(".range")).to_have_text("9,901–9,950 of 10,000")
-    page.get_by_label("Search tasks").fill("09999")
+    page.get_by_label("Search tasks", exact=True).fill("09999")
     expect(page.locator(".range")).to_have_text("1–1 of 1")
 
 
@@ -243,7 +243,7 @@ def test_a_keyboard_is_enough(page: Page, site: Site) -> None:
     page.keyboard.type("typed")
     page.keyboard.press("Control+Enter")
     expect(page.locator("tbody .name").first).to_have_text("typed")
-    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.locator(".board dialog[open]")).to_have_count(0)
     page.keyboard.press("/")
     assert focused(page) == "Search tasks"
     page.keyboard.type("typed")

@@ -46,3 +46,11 @@ def test_the_editor_shows_when_a_task_ends_and_what_it_cost() -> None:
     assert known["Judged by"]["text"] == "progress" and known["CPU time"]["text"] == "12 min 34 s"
     assert known["Memory, at most"]["text"] == "3.0 GiB" and known["Written to disk"]["text"] == "0 B"
     assert "Read from disk" not in known, "what is not known is not shown"
+
+
+def test_a_stale_task_says_since_when_nothing_was_heard() -> None:
+    silent = Task(
+        7, "x", "in-progress", "medium", NOW, updated_at="2026-01-01T09:00:00.000Z", heartbeat_at=NOW, stale=True
+    )
+    assert row(silent)["silent_since"] == NOW and dict(facts(silent))["Stale: no word since"] == {"time": NOW}
+    assert row(created(TaskDraft(name="x"), 1, NOW))["silent_since"] is None

@@ -19,14 +19,25 @@ from vain.clock import now
 from vain.errors import VainError
 from vain.types import Task, TaskPage, TaskQuery
 from vain.views.board_intents import Intent, carry_out, read_intent, refusal
-from vain.views.board_pages import pages_of
+from vain.views.board_pages import columns, pages_of
 from vain.views.board_rows import changed, row
 from vain.views.live import Live
 from vain.views.text import asset
 
 logger = logging.getLogger(__name__)
 
-SCRIPTS: Final = ("board_dom.js", "board_rows.js", "board_menu.js", "board_dialog.js", "board_frame.js", "board.js")
+SCRIPTS: Final = (
+    "board_dom.js",
+    "board_rows.js",
+    "board_cards.js",
+    "board_menu.js",
+    "board_dialog.js",
+    "board_address.js",
+    "board_filters.js",
+    "board_frame.js",
+    "board_choice.js",
+    "board.js",
+)
 """Joined into one module: a component's script is loaded from a blob, which cannot import from our server."""
 
 
@@ -56,6 +67,8 @@ class Board(pn.viewable.Viewer):
         self.table = TaskTable(may_write=live.may_write, linked=linked, sizing_mode="stretch_width")
         self.table.on_msg(lambda event: self.receive(event.data))
         self._query = TaskQuery()
+        self._columns = False
+        self._totals: dict[str, int] | None = None
         self._request = 0
         self._shown: TaskPage | None = None
         self._shown_query: TaskQuery | None = None
@@ -85,6 +98,7 @@ class Board(pn.viewable.Viewer):
         if intent.intent == "query":
             # The browser asks when it has drawn itself, and then holds no rows: it is sent all of them.
             self._query, self._request, self._shown_query = intent.query, intent.request, None
+            self._columns = intent.columns
             self.refresh()
         else:
             self._start(self._act(intent))
@@ -128,9 +142,15 @@ class Board(pn.viewable.Viewer):
         pages = pages_of(self.live.source)
         while True:
             query, request, seq = self._query, self._request, self.live.source.seq
-            page = await pages.page(query)
+            if self._columns:
+                page, totals = await columns(pages, query)
+            else:
+                page, totals = await pages.page(query), None
             if (self._query, self._request) != (query, request):
                 continue
+            self._totals = totals
+            if totals is not None:
+                return query, seq, page
             last_offset = max(0, page.total - 1) // query.limit * query.limit
             if page.tasks or query.offset <= last_offset:
                 return query, seq, page
@@ -152,6 +172,7 @@ class Board(pn.viewable.Viewer):
                 "request": self._request,
                 "rows": rows,
                 "total": page.total,
+                "totals": self._totals,
                 "offset": query.offset,
                 "counts": structs.asdict(page.counts),
                 "now": now(),

@@ -11,12 +11,13 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, structs
 
 from vain.codec import decode, encode
 from vain.errors import Flaw, Invalid, Malformed, NotFound, VainError
 from vain.selection import parse_sort
 from vain.types import Task, TaskDraft, TaskPatch, TaskQuery
+from vain.views.board_bulk import LARGEST_BULK, Action, act_on_all
 from vain.views.board_rows import facts, values
 
 if TYPE_CHECKING:
@@ -27,15 +28,23 @@ logger = logging.getLogger(__name__)
 LARGEST_PAGE: Final = 200
 LONGEST_SEARCH: Final = 200
 
+TaskId = Annotated[int, Meta(ge=1)]
+
 
 class Intent(Struct, frozen=True, forbid_unknown_fields=True):
     """One message of the browser; ``request`` comes back in its answer."""
 
-    intent: Literal["query", "open", "create", "set", "delete"]
+    intent: Literal["query", "open", "create", "set", "delete", "many"]
     request: Annotated[int, Meta(ge=0)]
-    task_id: Annotated[int, Meta(ge=1)] | None = None
+    task_id: TaskId | None = None
     fields: Raw = Raw(b"{}")
     query: TaskQuery = TaskQuery()
+    columns: bool = False
+    """One page for each status, each of ``query.limit`` tasks."""
+    action: Action = "set"
+    tasks: Annotated[list[TaskId], Meta(max_length=LARGEST_BULK)] = []
+    matching: bool = False
+    """Not ``tasks`` but all that match ``query``, as many as one action may change."""
 
 
 def read_intent(message: Any) -> Intent:
@@ -49,7 +58,7 @@ def read_intent(message: Any) -> Intent:
     parse_sort(query.sort)
     if not 1 <= query.limit <= LARGEST_PAGE or query.offset < 0:
         raise Invalid(f"A page has 1 to {LARGEST_PAGE} rows and begins at row 0 or later.")
-    if len(query.text) > LONGEST_SEARCH:
+    if max(map(len, (query.text, query.tag or "", query.completed_after or ""))) > LONGEST_SEARCH:
         raise Invalid(f"A search is at most {LONGEST_SEARCH} characters long.")
     return intent
 
@@ -78,12 +87,14 @@ def refusal(request: int, detail: str, flaws: Iterable[Flaw] = ()) -> dict[str, 
 
 async def _done(intent: Intent, live: Live, shown: Iterable[Task]) -> dict[str, Any]:
     if intent.intent == "open":
-        task = _among(shown, _number(intent))
+        task = await _task(_number(intent), live, shown)
         return {"values": values(task), "facts": facts(task), "version": task.version}
     live.require_write()
     match intent.intent:
         case "create":
             task = await live.source.create(decode(TaskDraft, bytes(intent.fields)))
+        case "many":
+            return await _many(intent, live, shown)
         case "set":
             task = await live.source.update(_number(intent), decode(TaskPatch, bytes(intent.fields)))
         case _:
@@ -102,8 +113,21 @@ def _number(intent: Intent) -> int:
     return intent.task_id
 
 
-def _among(shown: Iterable[Task], task_id: int) -> Task:
+async def _task(task_id: int, live: Live, shown: Iterable[Task]) -> Task:
     for task in shown:
         if task.task_id == task_id:
             return task
-    raise NotFound(f"Task {task_id} is no longer on this page: it was deleted, or no longer matches the filter.")
+    page = await live.source.page(TaskQuery(task_id=task_id, limit=1))
+    if not page.tasks:
+        raise NotFound(f"There is no task {task_id}.")
+    return page.tasks[0]
+
+
+async def _many(intent: Intent, live: Live, shown: Iterable[Task]) -> dict[str, Any]:
+    patch = decode(TaskPatch, bytes(intent.fields))
+    if not intent.matching:
+        known = {task.task_id: task for task in shown}
+        return await act_on_all(live.source, intent.tasks, intent.action, patch, known)
+    page = await live.source.page(structs.replace(intent.query, limit=LARGEST_BULK, offset=0))
+    known = {task.task_id: task for task in page.tasks}
+    return await act_on_all(live.source, known, intent.action, patch, known, page.total - len(page.tasks))

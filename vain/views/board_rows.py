@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from vain import words
-from vain.types import FAILURES, Resources, Task
+from vain.types import FAILURES, Resources, Task, Time
 
 NOTE_LENGTH: Final = 240
 """Characters of a message or description that a row shows; the editor shows all of it."""
@@ -31,6 +31,10 @@ def row(task: Task) -> dict[str, Any]:
         "due_at": task.due_at,
         "overdue": task.overdue,
         "stale": task.stale,
+        "silent_since": silent_since(task),
+        "ends_at": task.eta.at if task.eta is not None else None,
+        "started_at": task.started_at,
+        "completed_at": task.completed_at,
         "attempt": task.attempt,
         "version": task.version,
         "updated_at": task.updated_at,
@@ -43,6 +47,11 @@ def changed(shown: Sequence[Task], fresh: Sequence[Task]) -> list[Task] | None:
     if [task.task_id for task in shown] != [task.task_id for task in fresh]:
         return None
     return [new for old, new in zip(shown, fresh, strict=True) if new is not old and new != old]
+
+
+def silent_since(task: Task) -> Time | None:
+    """When a stale task was last heard of; None for one that is not stale."""
+    return (task.heartbeat_at or task.updated_at) if task.stale else None
 
 
 def amount(task: Task) -> str | None:
@@ -73,6 +82,7 @@ def facts(task: Task) -> list[tuple[str, Fact]]:
     """What else is known of a task, as (label, ``{"time"}`` or ``{"text"}``) pairs, for the editor to show beneath."""
     error = task.error
     moments = [("Created", task.created_at), ("Started", task.started_at), ("Completed", task.completed_at)]
+    moments += [("Stale: no word since", silent_since(task))]
     if task.eta is not None:
         moments += [("Ends, at the earliest", task.eta.low), ("Ends, at the latest", task.eta.high)]
     texts = (

@@ -2,20 +2,23 @@
 // To Python go intents ({intent, request, ...}); from Python come "page", "patch", "answer" and "trouble".
 
 const ANSWER_SECONDS = 15
+const BULK_SECONDS = 60
+const FORM_KEY = "vain-board-form"
+const FIRST_CARDS = 25
+// The page's list of keys shows these.
+const KEYS = [["n", "New task"], ["x", "Select the task with the focus"], ["Esc", "Select nothing"], ["Arrows", "Go from card to card"], ["Shift ←→", "Move the card to the next column"], ["m", "Menu of the card"]]
 const REDRAW_TIMES_SECONDS = 10
-const FIRST_QUERY = {status: null, priority: null, outcome: null, text: "", sort: "-created_at", limit: 50, offset: 0}
-
 // Requests that wait for their answer, by number.
 function makeConversation(model) {
   const waiting = new Map()
   let number = 0
   return {
     tell(message) { model.send_msg({...message, request: ++number}); return number },
-    ask(message) {
+    ask(message, patience = ANSWER_SECONDS) {
       const request = this.tell(message)
       return new Promise((resolve) => {
-        const silence = {ok: false, flaws: [], detail: `vAIn has not answered for ${ANSWER_SECONDS} s. The change may or may not have been made.`}
-        const timer = setTimeout(() => { waiting.delete(request); resolve(silence) }, ANSWER_SECONDS * 1000)
+        const nothing = {ok: false, flaws: [], detail: `vAIn has not answered for ${patience} s. The change may or may not have been made.`}
+        const timer = setTimeout(() => { waiting.delete(request); resolve(nothing) }, patience * 1000)
         waiting.set(request, (answer) => { clearTimeout(timer); waiting.delete(request); resolve(answer) })
       })
     },
@@ -23,67 +26,86 @@ function makeConversation(model) {
   }
 }
 
-// The filters, the order and the page in the address, so that a link and the back button keep them.
-function queryFromAddress() {
-  const words = new URLSearchParams(location.search), query = {...FIRST_QUERY}
-  const oneOf = (name, known) => { const word = words.get(name); if (word in known) query[name] = word }
-  oneOf("status", STATUS_WORDS); oneOf("priority", PRIORITY_WORDS); oneOf("outcome", OUTCOME_WORDS)
-  query.text = (words.get("q") ?? "").slice(0, 200)
-  if (COLUMNS.some((column) => column.sort.replace("-", "") === (words.get("sort") ?? "").replace("-", ""))) query.sort = words.get("sort")
-  const page = Number(words.get("page"))
-  if (Number.isInteger(page) && page > 1 && page < 1e9) query.offset = (page - 1) * query.limit
-  return query
-}
-
-function queryToAddress(query) {
-  const address = new URL(location.href), page = Math.floor(query.offset / query.limit) + 1
-  const words = {status: query.status, priority: query.priority, outcome: query.outcome, q: query.text,
-    sort: query.sort === FIRST_QUERY.sort ? null : query.sort, page: page > 1 ? page : null}
-  for (const [name, word] of Object.entries(words)) word ? address.searchParams.set(name, word) : address.searchParams.delete(name)
-  if (address.href !== location.href) history.replaceState(history.state, "", address)
-}
-
 export function render({model, view}) {
   // Bokeh may draw a view again (a changed style sheet is enough): what the drawing before set up has to go first.
   view.board_teardown?.()
   const locked = !model.may_write, linked = model.linked
   const talk = makeConversation(model)
-  let query = linked ? queryFromAddress() : {...FIRST_QUERY}
+  const words = new URLSearchParams(linked ? location.search : "")
+  let query = queryFromWords(words), isColumns = (words.get("as") ?? remembered(FORM_KEY)) === "columns", cards = FIRST_CARDS, totals = null
+  let asked = Number(words.get("id")) || null
   let request = 0, order = [], total = 0, counts = null, skew = 0, held = false, editor = null, drawn = new Map()
   const serverNow = () => Date.now() + skew
 
-  const toolbar = makeToolbar(ask, openNew, locked)
-  const head = makeHead((sort) => ask({offset: 0, sort: query.sort === sort ? opposite(sort) : sort}))
+  const menu = makeMenu((anchor) => { if (held) { held = false; drawOrder() } restoreFocus(anchor.closest(".card") ?? anchor) })
+  const root = h("section", {class: "board", "aria-label": "Task board"})
+  const notice = makeNotice()
+  const send = (intent) => talk.ask({intent: "many", query: sentQuery(query), ...intent}, BULK_SECONDS)
+  const choice = makeChoice({order: () => order, total: () => total, entry: (id) => drawn.get(id), send, menu, root, tell: notice.tell})
+  const views = makeViews(menu, () => query, (next) => ask(next), root), toggle = makeToggle(showAs)
+  const toolbar = makeToolbar(ask, openNew, locked, views, toggle)
+  const head = makeHead((sort) => ask({offset: 0, sort: query.sort === sort ? opposite(sort) : sort}), locked ? null : choice.head)
+  const columns = makeColumns({move, more: () => { cards = Math.min(200, cards + 50); ask({}) }, locked})
+  const tools = {act, choose: choice.toggle, grab: columns.grab, linked, locked}
   const pager = makePager(ask)
   const empty = makeEmpty(openNew, clearFilters, {locked, linked})
   const body = h("tbody", {role: "rowgroup"})
   const table = h("table", {role: "table", "aria-label": "Tasks"}, head.root, body)
   const trouble = h("p", {class: "trouble", role: "alert", hidden: true})
   const spoken = h("p", {class: "unseen", role: "status"})
-  const menu = makeMenu((anchor) => { if (held) { held = false; drawOrder() } restoreFocus(anchor) })
-  const root = h("section", {class: "board", "aria-label": "Task board"}, toolbar.root, trouble, table, empty.none, empty.unmatched, pager.root, spoken, menu.list)
+  root.append(toolbar.root, trouble, choice.bar, table, columns.root, empty.none, empty.unmatched, pager.root, spoken, notice.root, menu.list)
 
-  function ask(change) {
+  // Typing is no step that the back button goes back to; the rest is.
+  function ask(change, isStep = !("text" in change && Object.keys(change).length === 2)) {
     query = {...query, ...change}
-    if (linked) queryToAddress(query)
+    if (linked) queryToAddress(query, isColumns, isStep)
+    askNow()
+  }
+
+  function askNow() {
     toolbar.show(query)
+    toggle.show(isColumns ? "columns" : "table")
     head.show(query.sort)
     table.setAttribute("aria-busy", "true")
-    request = talk.tell({intent: "query", query})
+    request = talk.tell({intent: "query", columns: isColumns, query: sentQuery(isColumns ? {...query, limit: cards, offset: 0} : query)})
+  }
+
+  function showAs(form) {
+    remember(FORM_KEY, form)
+    turnTo(form === "columns")
+    ask({offset: 0})
+  }
+
+  function turnTo(next) {
+    if (isColumns === next) return
+    isColumns = next
+    for (const entry of drawn.values()) entry.row.remove()
+    drawn = new Map()
+    order = []
+    choice.clear()
+  }
+
+  function goneBack() {
+    const words = new URLSearchParams(location.search)
+    query = queryFromWords(words)
+    turnTo(words.get("as") === "columns")
+    askNow()
   }
 
   function clearFilters() {
-    ask({status: null, priority: null, outcome: null, text: "", offset: 0})
+    ask(NO_FILTERS)
     toolbar.search.value = ""
     toolbar.search.focus()
   }
 
-  const focusedRow = () => root.getRootNode().activeElement?.closest?.("tr[data-id]") ?? null
+  const focusedRow = () => root.getRootNode().activeElement?.closest?.("[data-id]") ?? null
+  const rowsShown = () => isColumns ? columns.cards() : [...body.children]
 
   // Gives the focus back to a control; when its row has gone, to the same control of the row now in its place.
   function restoreFocus(control, place = 0) {
-    if (control.isConnected) return control.focus({preventScroll: true})
-    const row = body.children[Math.min(place, body.children.length - 1)]
+    if (control.isConnected && control.checkVisibility()) return control.focus({preventScroll: true})
+    const rows = rowsShown(), row = rows[Math.min(place, rows.length - 1)]
+    if (row && control.matches(".card")) return row.focus({preventScroll: true})
     const next = row?.querySelector(`[data-act="${control.dataset.act}"]:not(.gone)`) ?? row?.querySelector(".name") ?? toolbar.create ?? toolbar.search
     next.focus({preventScroll: true})
   }
@@ -91,30 +113,36 @@ export function render({model, view}) {
   function drawRow(task) {
     const known = drawn.get(task.id)
     if (known) known.update(task, serverNow())
-    else drawn.set(task.id, makeRow(task, act, locked, serverNow()))
+    else drawn.set(task.id, (isColumns ? makeCard : makeRow)(task, tools, serverNow()))
   }
 
   function drawOrder() {
-    const active = root.getRootNode().activeElement, row = focusedRow(), place = row ? [...body.children].indexOf(row) : 0
+    const active = root.getRootNode().activeElement, row = focusedRow(), place = row ? rowsShown().indexOf(row) : 0
     const keep = new Set(order)
     for (const id of drawn.keys()) if (!keep.has(id)) drawn.delete(id)
-    arrange(body, order.map((id) => drawn.get(id).row), row)
+    const entries = order.map((id) => drawn.get(id))
+    if (isColumns) columns.draw(entries, totals, row, cards)
+    else arrange(body, entries.map((entry) => entry.row), row)
+    choice.keep()
     if (row && root.getRootNode().activeElement !== active) restoreFocus(active, place)
   }
 
   function drawRest(message) {
     total = message.total
+    totals = message.totals
     counts = message.counts
-    if (query.offset !== message.offset) {
+    if (!isColumns && query.offset !== message.offset) {
       query.offset = message.offset
-      if (linked) queryToAddress(query)
+      if (linked) queryToAddress(query, isColumns, false)
     }
     skew = Date.parse(message.now) - Date.now()
     const all = counts.pending + counts.in_progress + counts.completed
     toolbar.showCounts(counts)
-    pager.show(query, order.length, total)
+    pager.show(query, order.length, total, isColumns)
+    empty.show(query)
     root.dataset.state = total ? "full" : all ? "unmatched" : "empty"
-    table.hidden = !total
+    table.hidden = !total || isColumns
+    columns.root.hidden = !total || !isColumns
     empty.none.hidden = all > 0
     empty.unmatched.hidden = total > 0 || !all
     trouble.hidden = true
@@ -132,13 +160,22 @@ export function render({model, view}) {
     const words = total === 1 ? "1 task" : `${wholeNumber(total)} tasks`
     if (spoken.textContent !== words) spoken.textContent = words
     tellEditor(message.rows)
+    if (asked) openAsked()
   }
 
   function receivePatch(message) {
     table.removeAttribute("aria-busy")
     message.rows.forEach(drawRow)
     drawRest(message)
+    if (menu.isOpen()) held = true
+    else if (isColumns) drawOrder()
     tellEditor(message.rows)
+  }
+
+  function openAsked() {
+    const id = asked
+    asked = null
+    openExisting(toolbar.search, id, () => { const address = new URL(location.href); address.searchParams.delete("id"); history.replaceState(history.state, "", address) })
   }
 
   function receive(message) {
@@ -167,6 +204,30 @@ export function render({model, view}) {
     else openExisting(button, id)
   }
 
+  // A card stands where it was put until the server has answered; what it refuses goes back, and says why.
+  async function move(id, status, isDropped) {
+    const entry = drawn.get(id), before = entry?.task()
+    if (locked || !before || before.status === status) return
+    const hadFocus = focusedRow() === entry.row || isDropped
+    columns.of(status).list.prepend(entry.row)
+    entry.row.toggleAttribute("data-moving", true)
+    if (hadFocus) entry.row.focus()
+    const answer = await set(id, status === "completed" ? {status, outcome: "succeeded"} : {status})
+    entry.row.removeAttribute("data-moving")
+    const title = `#${id} “${before.name}”`
+    if (answer.ok) return notice.tell(`${title} is now ${status === "completed" ? "completed: succeeded" : STATUS_WORDS[status].toLowerCase()}.`, false, offers(id, status, before))
+    drawOrder()
+    if (hadFocus && entry.row.isConnected) entry.row.focus()
+    notice.tell(`${title} stays ${STATUS_WORDS[before.status].toLowerCase()}: ${sentenceOf(answer)}`, true)
+  }
+
+  function offers(id, status, before) {
+    const put = (fields) => async () => { const answer = await set(id, fields); if (!answer.ok) notice.tell(sentenceOf(answer), true) }
+    const others = status === "completed" ? ["failed", "cancelled"].map((outcome) => ({word: `${OUTCOME_WORDS[outcome]} instead`, run: put({status, outcome})})) : []
+    const undo = before.status === "completed" ? {status: "completed", outcome: standing(before)} : {status: before.status}
+    return [...others, {word: "Undo", run: put(undo)}]
+  }
+
   const set = (id, fields) => talk.ask({intent: "set", task_id: id, fields})
   const outcomes = (id, state) => Object.entries(OUTCOME_WORDS).map(([outcome, word]) =>
     ({word, icon: outcome, checked: outcome === state, run: () => set(id, {status: "completed", outcome})}))
@@ -185,7 +246,7 @@ export function render({model, view}) {
     menu.open(button, "Priority", [{items: Object.entries(PRIORITY_WORDS).map(([priority, word]) => ({word, icon: priority, checked: priority === rank, run: () => set(id, {priority})}))}])
   }
 
-  const placeOf = (button) => [...body.children].indexOf(button.closest("tr"))
+  const placeOf = (button) => rowsShown().indexOf(button.closest("[data-id]"))
 
   function openDelete(button, id) {
     const place = placeOf(button)
@@ -193,12 +254,12 @@ export function render({model, view}) {
       run: () => talk.ask({intent: "delete", task_id: id}), closed: () => restoreFocus(button, place)})
   }
 
-  async function openExisting(button, id) {
+  async function openExisting(button, id, after = () => {}) {
     const place = placeOf(button), answer = await talk.ask({intent: "open", task_id: id})
     if (editor) return
     if (!answer.ok) return tellTrouble(answer.detail)
     const opened = openEditor(root, {title: `Task #${id}`, verb: "Save", ...answer, locked,
-      save: (fields) => set(id, fields), closed: () => { editor = null; restoreFocus(button, place) }})
+      save: (fields) => set(id, fields), closed: () => { editor = null; after(); restoreFocus(isColumns ? drawn.get(id)?.row ?? button : button, place) }})
     editor = {...opened, id, version: answer.version}
   }
 
@@ -211,10 +272,12 @@ export function render({model, view}) {
 
   function shortcut(event) {
     const target = event.composedPath()[0]
-    const typing = target.matches?.("input, textarea, select, [contenteditable]") || root.querySelector("dialog[open]") || menu.isOpen()
+    const typing = target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]") || root.querySelector("dialog[open]") || document.querySelector("dialog[open]") || menu.isOpen()
     if (typing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
     if (event.key === "/") toolbar.search.focus()
     else if (event.key === "n") openNew()
+    else if (event.key === "x" && !locked && focusedRow()) choice.toggle(Number(focusedRow().dataset.id), false)
+    else if (event.key === "Escape" && choice.isAny()) choice.clear()
     else return
     event.preventDefault()
   }
@@ -227,15 +290,19 @@ export function render({model, view}) {
 
   const clock = setInterval(() => { for (const row of drawn.values()) row.paintTimes(serverNow()) }, REDRAW_TIMES_SECONDS * 1000)
   document.addEventListener("keydown", shortcut)
+  if (linked) window.addEventListener("popstate", goneBack)
   model.on("msg:custom", receive)
   view.board_teardown = () => {
     clearInterval(clock)
     menu.close()
     document.removeEventListener("keydown", shortcut)
+    window.removeEventListener("popstate", goneBack)
+    notice.close()
     model.off("msg:custom", receive)
   }
   model.on("remove", () => view.board_teardown())
-  for (const part of [table, empty.none, empty.unmatched, pager.root]) part.hidden = true
-  ask({})
+  for (const part of [table, columns.root, empty.none, empty.unmatched, pager.root]) part.hidden = true
+  window.vainKeys = locked ? KEYS.filter(([key]) => key === "Arrows") : KEYS
+  ask({}, false)
   return root
 }

@@ -106,6 +106,25 @@ function openEditor(root, {title, verb, values, facts, locked, save, closed}) {
   }
 }
 
+// One question with one line as its answer; `run(text)` resolves to what the server says.
+function openQuestion(root, {title, label, hint, verb, run, closed}) {
+  const input = h("input", {id: "question", type: "text", maxlength: 64, autocomplete: "off"}), refusal = h("p", {class: "refusal", role: "alert", hidden: true})
+  const dialog = h("dialog", {class: "confirmation", "aria-labelledby": "question-title"},
+    h("form", {method: "dialog", onsubmit: (event) => { event.preventDefault(); send() }}, h("h2", {id: "question-title", text: title}),
+      h("div", {class: "field asked"}, h("label", {for: "question"}, h("span", {text: label}), hint ? h("span", {class: "hint", text: hint}) : null), input), refusal,
+      h("footer", {}, h("button", {type: "button", text: "Cancel", onclick: () => dialog.close()}), h("button", {type: "submit", class: "primary", text: verb}))))
+
+  async function send() {
+    const answer = await run(input.value)
+    if (answer.ok) return dialog.close()
+    refusal.textContent = sentenceOf(answer)
+    refusal.hidden = false
+    input.focus()
+  }
+  openModal(dialog, root, closed)
+  input.focus()
+}
+
 function openConfirmation(root, {title, text, verb, run, closed}) {
   const refusal = h("p", {class: "refusal", role: "alert", hidden: true})
   const cancel = h("button", {type: "button", text: "Cancel", onclick: () => dialog.close()})

@@ -50,6 +50,10 @@ const ICONS = {
   "unfold": [line("M5 6.5L8 9.5l3-3")],
   "clock": [RING, line("M8 4.6V8l2.2 1.4")],
   "close": [line("M4 4l8 8m0-8l-8 8")],
+  "more": [3, 8, 13].map((cx) => ["circle", {cx, cy: 8, r: 1.4, class: "solid"}]),
+  "view": [line("M2.5 4h11M4.5 8h7M6.5 12h3")],
+  "table": [line("M2.5 4h11M2.5 8h11M2.5 12h11")],
+  "columns": [["rect", {x: 2.5, y: 3, width: 4.5, height: 10, rx: 1}], ["rect", {x: 9, y: 3, width: 4.5, height: 6.5, rx: 1}]],
   "copy": [["rect", {x: 5.5, y: 5.5, width: 8, height: 8, rx: 1.5}], line("M10.5 5.3V4A1.5 1.5 0 0 0 9 2.5H4A1.5 1.5 0 0 0 2.5 4v5A1.5 1.5 0 0 0 4 10.5h1.3")],
 }
 
@@ -71,11 +75,17 @@ const MINUTE = 60, HOUR = 3600, DAY = 86400
 const EXACT = {year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short"}
 const exactTime = (time) => new Date(time).toLocaleString(undefined, EXACT)
 
+function lengthWords(size) {
+  const [amount, unit] = size < MINUTE ? [size, "s"] : size < HOUR ? [size / MINUTE, "min"] : size < 2 * DAY ? [size / HOUR, "h"] : [size / DAY, "d"]
+  return `${Math.floor(amount)} ${unit}`
+}
+
+// Of a stale task: for how long nothing has been heard of it.
+const silence = (since, now) => since ? `No word for ${lengthWords(Math.max(0, now - Date.parse(since)) / 1000)}` : "No word"
+
 function relativeTime(time, now, overdue = false) {
   const seconds = (now - Date.parse(time)) / 1000
-  const size = Math.abs(seconds)
-  const [amount, unit] = size < MINUTE ? [size, "s"] : size < HOUR ? [size / MINUTE, "min"] : size < 2 * DAY ? [size / HOUR, "h"] : [size / DAY, "d"]
-  const text = `${Math.floor(amount)} ${unit}`
+  const size = Math.abs(seconds), text = lengthWords(size)
   if (overdue) return `${text} overdue`
   if (size < 10) return "just now"
   if (size >= 30 * DAY) return new Date(time).toLocaleDateString(undefined, {year: "numeric", month: "short", day: "numeric"})

@@ -10,7 +10,7 @@ function makeSelect(label, options, change, kind = "") {
   return {select, root: h("span", {class: `select ${kind}`}, select, icon("unfold"))}
 }
 
-function makeToolbar(ask, openNew, locked) {
+function makeToolbar(ask, openNew, locked, views, toggle) {
   const search = h("input", {type: "search", placeholder: "Search tasks", "aria-label": "Search tasks", "aria-keyshortcuts": "/", maxlength: 200})
   let pause = null
   search.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(() => ask({text: search.value, offset: 0}), 200) })
@@ -25,12 +25,15 @@ function makeToolbar(ask, openNew, locked) {
   const priority = makeSelect("Priority", [["", "Any priority"], ...Object.entries(PRIORITY_WORDS)], (value) => ask({priority: value, offset: 0}))
   const outcome = makeSelect("Outcome", [["", "Any outcome"], ...Object.entries(OUTCOME_WORDS)],
     (value) => ask({outcome: value, offset: 0, ...(value ? {status: null} : {})}))
+  const trouble = makeSelect("Trouble", [["", "Any state"], ...Object.entries(TROUBLE_WORDS)], (value) => ask({trouble: value, offset: 0}))
+  const since = makeSelect("Completed", [["", "Any day"], ...Object.entries(SINCE_WORDS)], (value) => ask({since: value, offset: 0}))
+  const tag = h("input", {type: "text", class: "tag-filter", placeholder: "Any tag", "aria-label": "Tag", maxlength: 64, onchange: () => ask({tag: tag.value.trim() || null, offset: 0})})
   const orders = COLUMNS.flatMap(({title, sort}) => [[sort, `Sort: ${title}`], [opposite(sort), `Sort: ${title}, reversed`]])
   const order = makeSelect("Order", orders, (sort) => ask({sort, offset: 0}), "order")
   const create = locked ? null : h("button", {type: "button", class: "primary new", "aria-keyshortcuts": "n", onclick: openNew}, icon("plus"), h("span", {text: "New task"}), h("kbd", {text: "n", "aria-hidden": "true"}))
   const root = h("div", {class: "toolbar"},
     h("div", {class: "tabs", role: "group", "aria-label": "Status"}, ...tabs), notes,
-    h("div", {class: "tools"}, h("label", {class: "search"}, icon("search"), search, h("kbd", {text: "/", "aria-hidden": "true"})), priority.root, outcome.root, order.root, create))
+    h("div", {class: "tools"}, views.button, h("label", {class: "search"}, icon("search"), search, h("kbd", {text: "/", "aria-hidden": "true"})), priority.root, outcome.root, trouble.root, since.root, tag, order.root, toggle.root, create))
 
   function show(query) {
     for (const tab of tabs) tab.setAttribute("aria-pressed", String((tab.dataset.status || null) === query.status))
@@ -38,7 +41,12 @@ function makeToolbar(ask, openNew, locked) {
     priority.select.value = query.priority ?? ""
     outcome.select.value = query.outcome ?? ""
     order.select.value = query.sort
-    for (const {select} of [priority, outcome]) select.classList.toggle("chosen", Boolean(select.value))
+    trouble.select.value = query.trouble ?? ""
+    since.select.value = query.since ?? ""
+    if (tag.getRootNode().activeElement !== tag) tag.value = query.tag ?? ""
+    tag.classList.toggle("chosen", Boolean(query.tag))
+    views.show()
+    for (const {select} of [priority, outcome, trouble, since]) select.classList.toggle("chosen", Boolean(select.value))
   }
 
   function showCounts(found) {
@@ -52,10 +60,18 @@ function makeToolbar(ask, openNew, locked) {
   return {root, search, create, show, showCounts}
 }
 
-function makeHead(sortBy) {
+// Table or columns: two buttons, of which one is pressed.
+function makeToggle(choose) {
+  const button = (form, text) => h("button", {type: "button", "data-form": form, "aria-label": text, title: text, onclick: () => choose(form)}, icon(form))
+  const buttons = [button("table", "As a table"), button("columns", "As columns by status")]
+  return {root: h("span", {class: "forms", role: "group", "aria-label": "Form"}, ...buttons),
+    show(form) { for (const one of buttons) one.setAttribute("aria-pressed", String(one.dataset.form === form)) }}
+}
+
+function makeHead(sortBy, box) {
   const cells = COLUMNS.map(({key, title, sort}) => h("th", {role: "columnheader", class: `cell ${key}`, "data-sort": sort.replace("-", "")},
     h("button", {type: "button", onclick: () => sortBy(sort)}, h("span", {text: title}), h("span", {class: "arrow"}))))
-  const root = h("thead", {role: "rowgroup"}, h("tr", {role: "row"}, ...cells, h("th", {role: "columnheader", class: "cell actions"}, h("span", {class: "unseen", text: "Actions"}))))
+  const root = h("thead", {role: "rowgroup"}, h("tr", {role: "row"}, box ? h("th", {role: "columnheader", class: "cell choose"}, box) : null, ...cells, h("th", {role: "columnheader", class: "cell actions"}, h("span", {class: "unseen", text: "Actions"}))))
   function show(sort) {
     for (const cell of cells) {
       const chosen = cell.dataset.sort === sort.replace("-", ""), falling = sort.startsWith("-")
@@ -76,14 +92,14 @@ function makePager(ask) {
   const forth = [go("next", "Next page", () => query.offset + query.limit), go("last", "Last page", lastOffset)]
   const size = makeSelect("Rows on a page", PAGE_SIZES.map((rows) => [rows, `${rows} rows`]), (rows) => ask({limit: Number(rows), offset: 0}))
   const root = h("nav", {class: "pager", "aria-label": "Pages"}, range, size.root, h("span", {class: "pages"}, ...back, ...forth))
-  function show(next, rows, all) {
+  function show(next, rows, all, isColumns) {
     query = next
     total = all
     range.textContent = rows ? `${wholeNumber(query.offset + 1)}–${wholeNumber(query.offset + rows)} of ${wholeNumber(total)}` : "0 of 0"
     for (const button of back) button.disabled = query.offset === 0
     for (const button of forth) button.disabled = query.offset >= lastOffset()
     size.select.value = String(query.limit)
-    root.hidden = !total
+    root.hidden = !total || Boolean(isColumns)
   }
   return {root, show}
 }
@@ -101,9 +117,11 @@ function makeEmpty(openNew, clear, {locked, linked}) {
   const curl = `curl ${location.origin}/tasks -H 'Content-Type: application/json' -d '{"name": "my first task"}'`
   const none = h("div", {class: "empty"}, h("h2", {text: "No tasks yet"}),
     h("p", {text: locked ? "What programs and other people report appears here at once." : "Make one here, or from any terminal or program; it appears at once."}),
-    makeCommand('vain add "my first task"'), linked ? makeCommand(curl) : null,
+    makeCommand("vain run -- python train.py"), linked ? makeCommand(curl) : null,
     locked ? null : h("button", {type: "button", class: "primary", onclick: openNew}, icon("plus"), h("span", {text: "New task"})))
-  const unmatched = h("div", {class: "empty"}, h("h2", {text: "No task matches"}), h("p", {text: "Other words or fewer filters may find it."}),
+  const which = h("p", {})
+  const unmatched = h("div", {class: "empty"}, h("h2", {text: "No task matches"}), which,
     h("button", {type: "button", onclick: clear, text: "Clear search and filters"}))
-  return {none, unmatched}
+  const show = (query) => { which.textContent = `What is asked for: ${filterWords(query).join(", ")}.` }
+  return {none, unmatched, show}
 }

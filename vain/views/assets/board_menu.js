@@ -61,7 +61,7 @@ function makeMenu(closed) {
       title ? h("div", {class: "heading", role: "presentation", text: title}) : null,
       ...items.map(({word, icon: name, checked, run}) => {
         const choice = h("button", {type: "button", role: "menuitemradio", "aria-checked": String(checked), tabindex: "-1",
-          "data-state": name, onclick: () => choose(run, choice)}, icon(name), h("span", {text: word}), checked ? icon("check") : null)
+          "data-state": name, onclick: () => choose(run, choice)}, name ? icon(name) : null, h("span", {text: word}), checked ? icon("check") : null)
         return choice
       })]).filter((node) => node !== null))
     list.showPopover()

@@ -27,7 +27,7 @@ function paintPriority(button, task, locked) {
   button.setAttribute("aria-label", locked ? `Priority: ${word}` : `Priority: ${word}. Change`)
 }
 
-function paintTask(cell, task) {
+function paintTask(cell, task, now) {
   cell.name.textContent = task.name
   cell.name.title = task.name
   cell.note.textContent = task.note
@@ -36,7 +36,7 @@ function paintTask(cell, task) {
   cell.tags.replaceChildren(...task.tags.map((tag) => h("span", {class: "tag", text: tag})))
   cell.tags.hidden = !task.tags.length
   cell.flags.replaceChildren(
-    ...(task.stale ? [h("span", {class: "flag stale", title: "No report came in the time that was promised", text: "No news"})] : []),
+    ...(task.stale ? [h("span", {class: "flag stale", title: "No report came in the time that was promised", text: silence(task.silent_since, now)})] : []),
     ...(task.attempt > 1 ? [h("span", {class: "flag", text: `Attempt ${task.attempt}`})] : []))
 }
 
@@ -53,11 +53,19 @@ function paintProgress(cell, task) {
   else cell.track.removeAttribute("aria-valuenow")
 }
 
+// The number is the way to the task's own page, where there is one.
+const makeNumber = (id, linked) => linked
+  ? h("a", {class: "number", href: `/task?id=${id}`, title: "Open the task's page", "aria-label": `Open the page of task ${id}`, text: `#${id}`})
+  : h("span", {class: "number", text: `#${id}`})
+
+const makeBox = (id, name, {choose}) => h("input", {type: "checkbox", class: "box", "data-act": "choose", tabindex: "0", "aria-label": `Select #${id} ${name}`, title: "Select (x)",
+  onclick: (event) => choose(id, event.shiftKey)})
+
 const makeCell = (key, ...children) => h("td", {role: "cell", class: `cell ${key}`}, ...children)
 
-// `act(name, id, button)` is called for what a person does to a row: status, priority, complete, open, delete.
-function makeRow(task, act, locked, now) {
-  const id = task.id
+// `tools`: {act, choose, linked, locked}; `act(name, id, button)` is called for what a person does to a row: status, priority, complete, open, delete.
+function makeRow(task, tools, now) {
+  const {act, locked} = tools, id = task.id, box = makeBox(id, task.name, tools)
   const button = (name, attributes, ...children) => h("button", {
     type: "button", "data-act": name, onclick: (event) => act(name, id, event.currentTarget), ...attributes}, ...children)
   const pop = {"aria-haspopup": "menu", disabled: locked}
@@ -74,14 +82,17 @@ function makeRow(task, act, locked, now) {
     button("edit", {class: "quiet", title: "Edit", "aria-label": "Edit"}, icon("edit")),
     button("delete", {class: "quiet danger", title: "Delete", "aria-label": "Delete"}, icon("delete"))]))
   const row = h("tr", {role: "row", "data-id": id},
-    makeCell("status", status),
-    makeCell("task", h("div", {class: "line"}, text.name, h("span", {class: "number", text: `#${id}`}), text.flags, text.tags), text.note),
+    locked ? null : makeCell("choose", box), makeCell("status", status),
+    makeCell("task", h("div", {class: "line"}, text.name, makeNumber(id, tools.linked), text.flags, text.tags), text.note),
     makeCell("priority", priority), progress.root, dueCell,
     makeCell("updated", updated), makeCell("created", created), actions)
 
   function paintTimes(now) {
     paintTime(due, shown.due_at, now, shown.overdue)
-    paintTime(updated, shown.updated_at, now)
+    // That a task fell silent is a change as well, and no news of it.
+    paintTime(updated, shown.silent_since ?? shown.updated_at, now)
+    const flag = text.flags.querySelector(".stale")
+    if (flag) flag.textContent = silence(shown.silent_since, now)
     paintTime(created, shown.created_at, now)
   }
 
@@ -90,7 +101,7 @@ function makeRow(task, act, locked, now) {
   function update(next, now) {
     if (changed(next, "status", "outcome")) { paintStanding(status, next, locked); complete.classList.toggle("gone", next.status === "completed") }
     if (changed(next, "priority")) paintPriority(priority, next, locked)
-    if (changed(next, "name", "note", "note_is_error", "tags", "stale", "attempt")) paintTask(text, next)
+    if (changed(next, "name", "note", "note_is_error", "tags", "stale", "attempt")) paintTask(text, next, now)
     if (changed(next, "status", "outcome", "progress", "amount")) paintProgress(progress, next)
     row.dataset.state = standing(next)
     dueCell.classList.toggle("overdue", next.overdue)
@@ -98,7 +109,7 @@ function makeRow(task, act, locked, now) {
     paintTimes(now)
   }
   update(task, now)
-  return {row, update, paintTimes, task: () => shown}
+  return {row, box, update, paintTimes, task: () => shown}
 }
 
 // Brings `body` to hold exactly `wanted`, in order, moving as few rows as it can and never the one that has the focus.
