@@ -19,8 +19,7 @@ import pytest
 
 from tests.live_server import live_server
 from tests.small_server import TASK, Answer, SmallServer, answer, small_server
-from vain import waiting
-from vain import follow_commands, settings
+from vain import follow_commands, settings, waiting
 from vain.cli import main
 from vain.client import Client
 from vain.terminal import Screen

@@ -25,7 +25,9 @@ from tests.small_server import TASK
 from vain import identity
 from vain.bands import MetricQuery
 from vain.client import Client
-from vain.errors import NotFound, Unreachable
+from vain.errors import Invalid, NotFound, Unreachable
+from vain.flow.attempts import AttemptQuery
+from vain.lanes import LaneQuery
 from vain.remote import MOST_NOTIFICATIONS, RemoteSource
 from vain.source import Source
 from vain.store.keys import KeyRing
@@ -251,6 +253,28 @@ def test_any_window_of_the_history_comes_from_the_server(tmp_path: Path) -> None
     assert (window.tier, window.step_seconds, len(window.t)) == ("1m", 60, 120)
     assert window.series["cpu.percent"].max.tolist() == [49.0] * 120
     assert extent is not None and extent[0] == began and charts.window.timezone == "Europe/Berlin"
+
+
+def test_the_charts_of_some_tasks_come_from_the_server(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, following(url) as source:
+        source.client.create("train", tags=["gpu"], priority="high")
+        source.client.create("train")
+        asked = AttemptQuery("train", None, "gpu", "high")
+        charts = asyncio.run(source.visualizations(None, None, "UTC", asked))
+        assert charts.task_completion.total == 1
+
+
+def test_the_lanes_of_tasks_come_from_the_server(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, following(url) as source:
+        now = time.time()
+        task = source.client.create("train", tags=["gpu"], status="in-progress")
+        source.client.create("other")
+        query = LaneQuery(now - 60, now + 60, 500, 5)
+        found, tagged = asyncio.run(source.lanes(query)), asyncio.run(source.lanes(replace(query, tag="gpu")))
+        assert (found.total, found.left_out) == (2, 0) and found.after <= now - 60 < now + 60 <= found.before
+        assert [bar.task_id for bar in tagged.bars] == [task.task_id]
+        with pytest.raises(Invalid):
+            asyncio.run(source.lanes(LaneQuery(now, now)))
 
 
 @pytest.mark.slow

@@ -58,8 +58,18 @@ class Parts:
         charts = Charts(self.tracker, self.past.window, self.hub)
         spikes = Spikes(self.store, self.past, lambda: 2)
         self.source = LocalSource(
-            "here", 1.0, self.tracker, self.monitor, history, self.past, self.notifier, self.hub, charts, spikes,
-            Timelines(self.store, self.hub), nothing_known,
+            "here",
+            1.0,
+            self.tracker,
+            self.monitor,
+            history,
+            self.past,
+            self.notifier,
+            self.hub,
+            charts,
+            spikes,
+            Timelines(self.store, self.hub),
+            nothing_known,
         )
 
     def _publish(self, events: list[Event]) -> None:

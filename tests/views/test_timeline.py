@@ -144,8 +144,9 @@ def test_trouble_is_told_and_the_next_tick_asks_again() -> None:
 def test_a_stretch_is_explained_and_the_answer_names_its_question() -> None:
     async def story(desk: Desk) -> None:
         desk.explainer.receive({"after": NOW - 60, "before": NOW - 30, "metric": "memory.used_bytes", "request": 4})
-        while not desk.explainer._control.told:
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(10):
+            while not desk.explainer._control.told:  # noqa: ASYNC110  # an answer of a thread
+                await asyncio.sleep(0.001)
         assert desk.source.questions == [Explaining(NOW - 60, NOW - 30, "memory.used_bytes")]
         told = desk.explainer._control.told
         assert (told["request"], told["metric"]) == (4, "memory.used_bytes")

@@ -66,8 +66,8 @@ def _tasks(sample: Sample | None) -> Reading:
     if sample is None:
         return _unknown("Tasks", sample)
     counts = sample.tasks
-    ended = f"{counts.completed:,} done" + (f", {counts.failed:,} not well" if counts.failed else "")
     aside = f"{counts.overdue:,} overdue" if counts.overdue else ""
+    ended = f"{counts.failed:,} failed" if counts.failed else f"{counts.completed:,} done"
     detail = _joined(f"{counts.pending:,} pending" if counts.pending else "", ended)
     return Reading("Tasks", f"{counts.in_progress:,}", "running", detail, aside, point=counts.in_progress)
 

@@ -68,6 +68,7 @@ class Live(param.Parameterized):
         self._displays: list[pn.viewable.Viewable] = []
         self._fetches: set[asyncio.Task[None]] = set()
         self._tick_waits = False
+        self._attended = True
         self._cursor = 0
         self._newest: float | None = None
         self._fill()
@@ -96,6 +97,17 @@ class Live(param.Parameterized):
             self._loop = asyncio.get_running_loop()
         pusher.join(self)
         return self
+
+    def attend(self, is_watched: bool) -> None:
+        """Whether anybody looks at the page: while nobody does it is not woken; then one tick brings what it missed."""
+        if is_watched == self._attended or (self._document is None and self._loop is None):
+            return
+        self._attended = is_watched
+        if is_watched:
+            pusher.join(self)
+            self.wake()
+        else:
+            pusher.leave(self)
 
     def stop(self) -> None:
         """Follows the source no more. Twice is once."""
@@ -156,7 +168,7 @@ class Live(param.Parameterized):
 
     def _advance(self) -> None:
         self._tick_waits = False
-        if self._document is None and self._loop is None:
+        if not self._attended or (self._document is None and self._loop is None):
             return
         with pn.io.hold(self._document):
             if self.following:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 SHORTEST_RENEWAL_SECONDS: Final = 5.0
 """A window until now is read again once in a step, but not more often than this."""
 LONGEST_CORE_STEP_SECONDS: Final = 30.0
+SHORTEST_LIVE_SECONDS: Final = 30.0
 LIVE_POINTS: Final = 30
 """A live window is told in so many steps, so that what is asked for it changes only now and then."""
 WENT_WRONG: Final = "Something went wrong inside vAIn; its log has the details."
@@ -101,8 +102,10 @@ class Lookback(param.Parameterized):
         wanted, period_seconds = self._wanted, self.live.source.period_seconds
         if wanted is None:
             wanted = Wanted("live", seconds=self.live.window_seconds)
-            now = self._now()
-            return reach_of(now - self.live.window_seconds, now, LIVE_POINTS, period_seconds), wanted
+            now, drawn = self._now(), self.live.metrics.data["t"]
+            # A live axis begins where its rows do.
+            begin = max(now - self.live.window_seconds, drawn[0] / 1000 if len(drawn) else 0.0)
+            return reach_of(min(begin, now - SHORTEST_LIVE_SECONDS), now, LIVE_POINTS, period_seconds), wanted
         return reach_of(*self._bounds(wanted), wanted.points, period_seconds, wanted.by_hand), wanted
 
     def _go_live(self, wanted: Wanted) -> None:

@@ -1,20 +1,6 @@
-// The parts of the page that live without the server: the theme, and whether the connection stands.
+// The state of the connection: whether it stands, and how it comes back; and the bar for what takes long.
 (() => {
-  const html = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
-  const remembered = () => { try { return localStorage.getItem("vain-theme"); } catch { return null; } };
-  if (["light", "dark"].includes(remembered())) html.dataset.theme = remembered();
-
-  function repaint() {
-    // Figures read their colours from CSS when they paint; nothing else tells them that it changed.
-    for (const view of window.Bokeh?.index?.roots ?? []) (view.request_paint ?? view.request_repaint)?.call(view);
-  }
-
-  function toggle() {
-    const now = html.dataset.theme ?? (dark.matches ? "dark" : "light");
-    html.dataset.theme = now === "dark" ? "light" : "dark";
-    try { localStorage.setItem("vain-theme", html.dataset.theme); } catch { /* private window: it lasts for this page */ }
-    repaint();
-  }
+  const html = document.documentElement;
 
   const WORDS = {waiting: "connecting", live: "live", late: "no news", lost: "connection lost – reconnecting", kept: "connection lost – close the dialog to reconnect"};
   const RETRY_MILLISECONDS = 2000, LATE_MILLISECONDS = 5000 + 4000 * Number(html.dataset.period);
@@ -27,19 +13,23 @@
     sign.querySelector(".word").textContent = sign.title = WORDS[state];
   }
 
-  async function reloadOnceItAnswers() {
-    // Bokeh 3.9 cannot fill a page again whose document has binary data, so a fresh page is the way back; but not while
-    // somebody is writing in a dialog, whose text would be gone.
+  async function returnOnceItAnswers() {
+    // Not while somebody is writing in a dialog, whose text would be gone.
     if (html.dataset.editing) {
       say("kept");
-      return setTimeout(reloadOnceItAnswers, RETRY_MILLISECONDS);
+      return setTimeout(returnOnceItAnswers, RETRY_MILLISECONDS);
     }
     say("lost");
     try {
       const answer = await fetch("/healthz", {cache: "no-store"});
-      if (answer.status < 500) return location.reload();
+      if (answer.status < 500) return await comeBack();
     } catch { /* still away */ }
-    setTimeout(reloadOnceItAnswers, RETRY_MILLISECONDS);
+    setTimeout(returnOnceItAnswers, RETRY_MILLISECONDS);
+  }
+
+  async function comeBack() {
+    if (await window.vainRenew()) return awaitBokeh();
+    location.reload();
   }
 
   function heard() {
@@ -50,30 +40,43 @@
   function follow(bokehDocument) {
     heard();
     bokehDocument.on_change(heard);
-    const watch = setInterval(() => { if (Date.now() - heardAt > LATE_MILLISECONDS) say("late"); }, 1000);
+    const watch = setInterval(() => { if (!document.hidden && Date.now() - heardAt > LATE_MILLISECONDS) say("late"); }, 1000);
     bokehDocument.on_event("connection_lost", () => {
       clearInterval(watch);
       say("lost");
-      setTimeout(reloadOnceItAnswers, RETRY_MILLISECONDS);
+      setTimeout(returnOnceItAnswers, RETRY_MILLISECONDS);
     });
   }
 
   function awaitBokeh() {
-    const found = window.Bokeh?.documents?.[0];
-    if (found && found.roots().length) follow(found); else setTimeout(awaitBokeh, 100);
+    window.vainBusy(new Promise((drawn) => (function look() {
+      const found = window.Bokeh?.documents?.[0];
+      if (!found?.roots().length) return setTimeout(look, 100);
+      follow(found);
+      drawn();
+    })()));
   }
+
+  // Shows that the server is waited for, once that takes longer than a second: until what is given has ended.
+  let waiting = 0;
+  window.vainBusy = async (promise) => {
+    waiting += 1;
+    const later = setTimeout(() => { document.getElementById("busy").hidden = false; }, 1000);
+    try { return await promise; } finally {
+      clearTimeout(later);
+      waiting -= 1;
+      if (!waiting) document.getElementById("busy").hidden = true;
+    }
+  };
 
   async function signOut() {
     await fetch("/logout", {method: "POST"});
     location.assign("/login");
   }
 
-  dark.addEventListener("change", repaint);
-  addEventListener("storage", (event) => {
-    if (event.key === "vain-theme" && event.newValue) { html.dataset.theme = event.newValue; repaint(); }
-  });
+  // A hidden page gets no news, so silence says nothing until it had the time to catch up.
+  document.addEventListener("visibilitychange", () => { heardAt = Date.now(); });
   addEventListener("DOMContentLoaded", () => {
-    document.getElementById("theme").addEventListener("click", toggle);
     document.getElementById("sign-out")?.addEventListener("click", signOut);
     awaitBokeh();
   });

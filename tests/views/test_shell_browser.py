@@ -1,0 +1,109 @@
+"""The frame of the pages in a real browser: hidden tabs, a server that comes back, search and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import Visit, chromium, eventually, free_port, pages_served
+
+pytestmark = pytest.mark.slow
+
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with pages_served() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with chromium(chromium_path) as started:
+        yield started
+
+
+@pytest.fixture
+def machine(served: str, browser: Browser) -> Iterator[Visit]:
+    visit = Visit(browser, served + "/machine")
+    visit.page.wait_for_selector("#live[data-state=live]")
+    yield visit
+    visit.close()
+
+
+def test_a_hidden_page_gets_nothing_and_comes_back_alive(served: str, browser: Browser) -> None:
+    visit = Visit(browser, served + "/settings")
+    frames: list[object] = []
+
+    def has_come(many: int) -> bool:
+        visit.page.wait_for_timeout(50)  # Playwright tells of frames only while it is spoken to
+        return len(frames) > many
+
+    def note(frame: object) -> None:
+        frames.append(frame)
+
+    visit.page.on("websocket", lambda opened: opened.on("framereceived", note))
+    visit.page.goto(served + "/machine")
+    visit.page.wait_for_selector("#live[data-state=live]")
+    assert eventually(lambda: has_come(12))
+    visit.page.evaluate(HIDE, True)
+    visit.page.wait_for_timeout(1500)
+    quiet = len(frames)
+    visit.page.wait_for_timeout(3000)
+    assert len(frames) == quiet
+    visit.page.evaluate(HIDE, False)
+    assert eventually(lambda: has_come(quiet + 3))
+    visit.close()
+
+
+def test_search_finds_a_task_and_opens_it(machine: Visit) -> None:
+    page = machine.page
+    page.keyboard.press("/")
+    page.keyboard.type("nightly")
+    page.wait_for_selector("#found [role=option]")
+    assert page.inner_text("#found [role=option] .name") == "#1 Nightly backup"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/task?id=1")
+
+
+def test_search_shows_names_as_text_and_closes(machine: Visit) -> None:
+    page = machine.page
+    page.keyboard.press("/")
+    page.keyboard.type("img src")
+    page.wait_for_selector("#found [role=option]")
+    assert page.inner_text("#found [role=option] .name").endswith('<img src=x onerror="window.hacked=1">')
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#found")
+
+
+def test_keys_are_listed_and_lead_to_pages(machine: Visit) -> None:
+    page = machine.page
+    page.evaluate("window.vainKeys = [['+', 'Nearer']]")
+    page.keyboard.press("?")
+    assert page.locator("#keys").get_by_text("Nearer").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    page.wait_for_url("**/settings")
+
+
+@pytest.mark.parametrize("path", ["/machine", "/"])
+def test_an_open_page_is_live_again_after_a_restart_without_a_new_page(browser: Browser, path: str) -> None:
+    port = free_port()
+    with pages_served("--pages", path, port=port) as url:
+        visit = Visit(browser, url + path).drawn()
+        visit.page.fill("#search", "kept")
+    assert eventually(lambda: visit.page.locator("#live[data-state=lost]").count() == 1)
+    with pages_served("--pages", path, port=port):
+        visit.page.wait_for_selector("#live[data-state=live]", timeout=25_000)
+        visit.page.wait_for_selector("canvas")
+        assert visit.navigations == 1
+        assert visit.page.input_value("#search") == "kept"
+        assert visit.page.evaluate("Bokeh.documents.length") == 1
+    visit.close()
