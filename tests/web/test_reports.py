@@ -84,6 +84,15 @@ def test_beats_change_nothing_and_name_what_is_not_in_progress(server: Running) 
     assert server.call("POST", "/tasks/beats", {"tasks": ["x"]}).pointers == ["/tasks/0"]
 
 
+def test_output_is_a_sign_of_life(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[list[int]] = []
+    number = made(server)["task_id"]
+    monkeypatch.setattr(server.server._services.vigil, "beat", heard.append)
+    assert server.call("POST", f"/tasks/{number}/log", b"epoch 1\n", TEXT).status == 204
+    assert server.call("POST", "/tasks/999999/log", b"x", TEXT).status == 404
+    assert heard == [[number]]
+
+
 def logged(server: Running, task_id: int, after: int = 0) -> tuple[bytes, int, int]:
     reply = server.call("GET", f"/tasks/{task_id}/log?after={after}")
     assert reply.status == 200 and reply.headers["Content-Type"] == "text/plain; charset=utf-8"

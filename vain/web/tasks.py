@@ -120,6 +120,8 @@ async def add_log(services: Services, request: Request, task_id: int) -> Respons
         None if given is None else whole_number({"Vain-Log-Offset": given}, "Vain-Log-Offset", 0, 0, LARGEST_INTEGER)
     )
     await services.tracker.add_log(task_id, request.body, offset)
+    # Who writes lives: a reporter that has just sent output sends no beat.
+    services.vigil.beat([task_id])
     return Response(status=204)
 
 
