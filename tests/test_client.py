@@ -17,7 +17,8 @@ import pytest
 from tests.live_server import live_server
 from tests.small_server import TASK, Answer, SmallServer, answer, problem, small_server
 from vain import errors
-from vain.client import Client, QualitySpan
+from vain.answers import QualitySpan
+from vain.client import Client
 from vain.errors import Flaw, VainError
 from vain.store.keys import KeyRing
 from vain.types import Task

@@ -17,7 +17,8 @@ from functools import partial
 from types import TracebackType
 from typing import Literal, ParamSpec, TypeVar, get_args
 
-from vain.client import Client, Moment
+from vain.answers import Moment
+from vain.client import Client
 from vain.explaining import Explanation
 from vain.following import ChartsChange, Event, EventType, Follower, Watch
 from vain.lanes import Lanes

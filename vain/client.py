@@ -9,26 +9,21 @@
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
-from array import array
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
 
 from vain import settings
-from vain.clock import utc
+from vain.answers import Imported, MetricHistory, Moment, written
 from vain.codec import convert
 from vain.errors import Unreachable
 from vain.explaining import Explanation
 from vain.flow.figures import Visualizations
-from vain.history import Columns
 from vain.lanes import Lanes
 from vain.samples import Sample
 from vain.selection import matches
@@ -36,68 +31,10 @@ from vain.types import LARGEST_INTEGER, TABLE_TYPES, Notification, Outcome, Prio
 from vain.waiting import Waiting
 from vain.wire import Wire, query_text
 
-Moment = float | str | datetime
-"""Negative seconds before now, Unix seconds, an RFC 3339 time, or a datetime with a time zone."""
-Statistic = Literal["mean", "min", "max"]
 TableFormat = Literal["csv", "arrow", "parquet"]
-Values = list[float | None]
 
 HISTORY = "/performance/history"
 DEFAULT_SECONDS = 3_600
-
-
-class SeriesValues(Struct, frozen=True):
-    """One series of a history: for each time the mean, least and largest value; None where nothing is known."""
-
-    mean: Values
-    min: Values
-    max: Values
-
-
-class QualitySpan(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
-    """Why values are missing or doubtful from one moment to another (Unix seconds); ``series`` None: all of them."""
-
-    cause: str
-    begin: float
-    end: float
-    series: str | None = None
-
-
-class MetricSpan(Struct, frozen=True):
-    """The metrics between two moments (Unix seconds). ``t`` in Unix seconds, ``step`` in seconds.
-
-    ``tier`` is the stored resolution that the points came from: ``raw``, ``1m`` or ``1h``.
-    """
-
-    t: list[float]
-    series: dict[str, SeriesValues]
-    tier: str = "raw"
-    step: float | None = None
-    quality: list[QualitySpan] = []
-    after: float | None = None
-    before: float | None = None
-
-    def columns(self, statistic: Statistic = "mean") -> Columns:
-        """One statistic of each series as ``Columns``: arrays of equal length, NaN where nothing is known."""
-        values = {name: _array(getattr(series, statistic)) for name, series in self.series.items()}
-        return Columns(len(self.t), array("d", self.t), values)
-
-
-class MetricHistory(MetricSpan, frozen=True):
-    """The answer of ``GET /performance/history``; ``labels`` is what is known of a series (``{"core": "3"}``),
-    ``baseline`` the window that it is compared with, if one was asked for, ``extent`` when the oldest and the newest
-    sample of all were taken (Unix seconds)."""
-
-    labels: dict[str, dict[str, str]] = {}
-    baseline: MetricSpan | None = None
-    extent: tuple[float, float] | None = None
-
-
-class Imported(Struct, frozen=True):
-    """What an import brought: how many rows, of how many series."""
-
-    rows: int
-    series: int
 
 
 class Client:
@@ -190,7 +127,7 @@ class Client:
         ``width_pixels`` is how wide the window is drawn, ``rows`` how many rows there may be; ``task_id`` stands for a
         task and all below it. What had no room is counted in ``left_out`` and ``crowd``.
         """
-        asked = {"after": _moment(after), "before": _moment(before), "width": width_pixels, "rows": rows}
+        asked = {"after": written(after), "before": written(before), "width": width_pixels, "rows": rows}
         wanted = {"q": text or None, "status": status, "outcome": outcome, "tag": tag, "task_id": task_id}
         return self._wire.get(Lanes, "/tasks/lanes", asked | wanted)
 
@@ -319,11 +256,11 @@ class Client:
         ``memory.growth_bytes`` for who took more memory than before.
         """
         asked = {
-            "after": _moment(after),
-            "before": _moment(before),
+            "after": written(after),
+            "before": written(before),
             "metric": metric,
-            "baseline_after": _moment(baseline_after),
-            "baseline_before": _moment(baseline_before),
+            "baseline_after": written(baseline_after),
+            "baseline_before": written(baseline_before),
         }
         return self._wire.get(Explanation, "/performance/explain", asked)
 
@@ -363,7 +300,7 @@ class Client:
 
         Only of the tasks of a ``name``, a ``tag`` or a ``priority``, where one is given.
         """
-        window = {"after": _moment(after), "before": _moment(before), "interval": interval, "timezone": timezone}
+        window = {"after": written(after), "before": written(before), "interval": interval, "timezone": timezone}
         asked = {**window, "name": name, "tag": tag, "priority": priority}
         return self._wire.get(Visualizations, "/visualizations", asked)
 
@@ -380,10 +317,6 @@ def _seconds(length: float | str | None) -> str | None:
     return length if length is None or isinstance(length, str) else f"{length:.3f}"
 
 
-def _array(values: Values) -> array[float]:
-    return array("d", [math.nan if value is None else value for value in values])
-
-
 def _asked(
     after: Moment | None, before: Moment | None, metrics: Sequence[str] | None, points: int | None, task_id: int | None
 ) -> dict[str, object]:
@@ -392,23 +325,9 @@ def _asked(
         after = -DEFAULT_SECONDS
     wanted = ",".join(metrics) if metrics is not None else None
     return {
-        "after": _moment(after),
-        "before": _moment(before),
+        "after": written(after),
+        "before": written(before),
         "points": points,
         "metrics": wanted,
         "task_id": task_id,
     }
-
-
-def _moment(moment: Moment | None) -> str | None:
-    if moment is None or isinstance(moment, str):
-        return moment
-    if isinstance(moment, datetime):
-        return _canonical(moment)
-    return f"{moment:.3f}" if moment < 0 else utc(moment)
-
-
-def _canonical(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone: datetime.now(UTC) would be right")
-    return utc(moment.astimezone(UTC).timestamp())

@@ -24,11 +24,12 @@ from websockets.sync.client import ClientConnection, connect
 
 from vain import tables
 from vain.about import About
+from vain.answers import MetricHistory, Moment
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
 from vain.catalog import TASK_METRICS
 from vain.changes import Change, LogPart
-from vain.client import Client, MetricHistory, Moment
+from vain.client import Client
 from vain.clock import unix, utc
 from vain.errors import Unavailable, VainError
 from vain.explaining import Explaining, Explanation

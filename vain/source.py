@@ -104,7 +104,7 @@ class Source(Protocol):
         """What is kept of a task's output from an offset on. Raises NotFound."""
 
     async def runs(self, task_id: int) -> list[Task]:
-        """The runs of the same key, or else name, that succeeded before this one began, newest first. Raises NotFound."""
+        """The runs of the same key, or else name, that succeeded before this one, newest first. Raises NotFound."""
 
     async def create(self, draft: TaskDraft) -> Task:
         """Make a task. Raises Invalid or Conflict."""
