@@ -27,13 +27,18 @@ def train() -> None:
     held = bytearray(700 << 20)
     held[::4096] = b"x" * len(held[::4096])
     with vain.task(
-        "train resnet50 on imagenet", tags=["gpu", "train"], priority="high", key="train-resnet50", total=EPOCHS, unit="epochs"
+        "train resnet50 on imagenet",
+        tags=["gpu", "train"],
+        priority="high",
+        key="train-resnet50",
+        total=EPOCHS,
+        unit="epochs",
     ) as task:
         for epoch in range(30, EPOCHS):
             loss, top = 1.9 / (1 + epoch / 20), 52 + epoch / 4
             task.update(epoch, message=f"loss {loss:.3f}, top-1 {top:.1f} %")
             task.log(f"epoch {epoch:3d}  loss {loss:.4f}  top-1 {top:.2f} %  lr {0.1 * 0.97**epoch:.5f}")
-            burn(4, 0.5)
+            burn(9, 0.5)
 
 
 def etl() -> None:
@@ -47,12 +52,15 @@ def etl() -> None:
         burn(25)
         del rows
         task.update(81.5, message="writing partitions")
-        burn(120, 0.1)
+        burn(600, 0.1)
 
 
 def backup() -> None:
     """Writes and syncs."""
-    with vain.task("backup photos", tags=["backup", "nightly"], priority="low", key="backup-photos") as task, tempfile.TemporaryFile() as file:
+    with (
+        vain.task("backup photos", tags=["backup", "nightly"], priority="low", key="backup-photos") as task,
+        tempfile.TemporaryFile() as file,
+    ):
         block = os.urandom(8 << 20)
         for number in range(1, 400):
             task.update(number, total=400, unit="albums")
@@ -60,7 +68,7 @@ def backup() -> None:
             file.write(block)
             file.flush()
             os.fsync(file.fileno())
-            time.sleep(0.5)
+            time.sleep(1.5)
 
 
 def sweep() -> None:
@@ -74,7 +82,7 @@ def sweep() -> None:
                         raise FloatingPointError("loss is NaN after 412 steps")
             except FloatingPointError:
                 continue
-        burn(200, 0.05)
+        burn(600, 0.05)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from benchmarks import history_data
 from vain.clock import utc
@@ -19,7 +19,7 @@ from vain.store.transaction import Transaction
 from vain.types import Outcome, Priority, Resources, Task, TaskError
 
 DAYS, TASK_DAYS = 1, 28
-GAP_BEGAN_SECONDS, GAP_ENDED_SECONDS = 560, 470
+GAP_BEGAN_SECONDS, GAP_ENDED_SECONDS = 200, 155
 """Before the pictures: vAIn was stopped in between."""
 MEBIBYTE = 1 << 20
 
@@ -67,7 +67,7 @@ def _calm(columns: dict[str, history_data.Floats], ages: np.ndarray) -> None:
     """The last half hour belongs to the tasks of the pictures: their load is theirs, and no other is."""
     for name in [name for name in columns if name.startswith("cpu.")]:
         columns[name] = np.where(ages < 1_800, np.minimum(columns[name], 9 + 3 * np.sin(ages / 7)), columns[name])
-    for begin, end, percent in ((1_150, 800, 52.0), (760, 690, 97.0), (420, 330, 64.0)):
+    for begin, end, percent in ((760, 690, 97.0), (330, 220, 52.0), (130, 40, 64.0)):
         busy = (ages < begin) & (ages > end)
         columns["cpu.percent"] = np.where(busy, percent + 2 * np.sin(ages * 1.7), columns["cpu.percent"])
 
@@ -86,8 +86,6 @@ def _save_all(transaction: Transaction, tasks: list[Task]) -> None:
 
 
 def _numbered(task: Task, task_id: int) -> Task:
-    from msgspec.structs import replace
-
     return replace(task, task_id=task_id)
 
 
@@ -100,9 +98,9 @@ def _tasks(now: float) -> Iterator[Task]:
             began += job.every_hours * 3_600 + chance.uniform(0, 900)
     by_key = {job.key: job for job in JOBS}
     for key, age, seconds in (
-        ("build-docs", 1_150, 350.0),
+        ("build-docs", 330, 110.0),
         ("etl-orders", 760, 70.0),
-        ("evaluate-resnet50", 420, 90.0),
+        ("evaluate-resnet50", 130, 90.0),
         ("backup-photos", 1_700, 640.0),
     ):
         yield _run(chance, by_key[key]._replace(bad=0), now - age, seconds)

@@ -98,7 +98,7 @@ def test_the_wheel_gets_finer_points_from_a_month_down_to_every_sample(looker: L
     steps = [looker.drawn().step]
     looker.over_a_chart()
     for _ in range(9):
-        looker.zoom()
+        looker.zoom(-600)
         looker.page.wait_for_timeout(600)
         steps.append(looker.drawn().step)
     assert steps == sorted(steps, reverse=True)
@@ -197,9 +197,9 @@ def test_a_slow_read_is_told_and_the_newest_wish_wins(browser: Browser) -> None:
         looker.press("The last 7 d")
         looker.press("The last 30 d")
         assert looker.sees("Reading the history")
-        assert looker.sees("30 d · a point is 1 h")
+        assert looker.sees("30 d · a point is 2 h")
         looker.page.wait_for_timeout(1000)
-        assert (looker.sees("30 d ·"), looker.drawn().step) == (True, HOUR)
+        assert (looker.sees("30 d ·"), looker.drawn().step) == (True, 2 * HOUR)
         looker.visit.close()
 
 
@@ -210,7 +210,7 @@ def test_it_fits_a_telephone_and_a_reader_may_use_it(browser: Browser, scheme: s
         looker = Looker(visit)
         looker.press("The last 30 d")
         looker.press("Any time")
-        assert looker.sees("a point is 2 h")
+        assert looker.sees("a point is 3 h")
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
         assert (visit.complaints, visit.foreign) == ([], [])
         visit.close()

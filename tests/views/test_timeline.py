@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 from tests.views.moving import MovingSource
@@ -52,8 +53,8 @@ class Desk:
         self.timeline, self.explainer = Timeline(self.charts), Explainer(self.live)
 
     @property
-    def lanes(self) -> dict[str, object]:
-        return self.timeline._control.lanes
+    def lanes(self) -> str:
+        return str(self.timeline._control.lanes)
 
     async def settled(self) -> None:
         for _ in range(12):
@@ -148,7 +149,7 @@ def test_a_stretch_is_explained_and_the_answer_names_its_question() -> None:
             while not desk.explainer._control.told:  # noqa: ASYNC110  # an answer of a thread
                 await asyncio.sleep(0.001)
         assert desk.source.questions == [Explaining(NOW - 60, NOW - 30, "memory.used_bytes")]
-        told = desk.explainer._control.told
+        told = json.loads(desk.explainer._control.told)
         assert (told["request"], told["metric"]) == (4, "memory.used_bytes")
 
     run(story)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 import panel as pn
 import param
-from msgspec import Meta, Struct, to_builtins
+from msgspec import Meta, Struct, structs
 from panel.custom import JSComponent
 
 from vain.codec import decode, encode
@@ -51,12 +51,12 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
 class ExplainerControl(JSComponent):
     """The browser's side."""
 
-    told = param.Dict(default={}, doc="The explanation, with the request that it answers")
+    told = param.String(default="", doc="The explanation as JSON, with the request that it answers")
     trouble = param.Dict(default={}, doc="Why there is none: request and detail")
     asked = param.Dict(default={}, doc="What the page's address asked for when it was opened")
     metrics = param.List(default=[list(pair) for pair in METRICS.items()])
 
-    _esm = "\n".join(map(asset, ("when.js", "range_words.js", "address.js", "timeline_units.js", "explainer.js")))
+    _esm = "\n".join(map(asset, ("when.js", "range_words.js", "address.js", "busy.js", "timeline_units.js", "explainer.js")))
     _stylesheets: ClassVar[list[str]] = [asset("explainer.css")]
 
 
@@ -107,5 +107,5 @@ class Explainer(pn.viewable.Viewer):
         if isinstance(found, str):
             self._control.trouble = {"request": question.request, "detail": found}
         else:
-            self._control.told = {**to_builtins(found), "request": question.request}
+            self._control.told = encode({**structs.asdict(found), "request": question.request}).decode()
         self._read_next()

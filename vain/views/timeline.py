@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 import panel as pn
 import param
-from msgspec import Meta, Struct, structs, to_builtins
+from msgspec import Meta, Struct, structs
 from panel.custom import JSComponent
 
 from vain.codec import decode, encode
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 ROWS: Final = 12
 LONGEST_TEXT: Final = 200
+LIVE_PART: Final = 3
+"""A window that moves is asked for anew no sooner than in two to the power of this seconds, if nothing happens."""
 ALIGN_PARTS: Final = 30
 """A window is asked for in parts of this of its length, so that pages which look at the same time share one answer."""
 SCRIPTS: Final = (
@@ -74,7 +76,9 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
 class TimelineControl(JSComponent):
     """The browser's side of the lanes, the crosshair over all tracks, and the hand."""
 
-    lanes = param.Dict(default={}, doc="vain.lanes.Lanes as plain values; empty before the first")
+    lanes = param.String(
+        default="", doc="vain.lanes.Lanes as JSON, which Bokeh would walk through; empty before the first"
+    )
     trouble = param.String(default="", doc="Why there are no newer lanes")
     shown = param.Dict(default={}, doc="Where the axis was asked to be: live or not, and the names of gaps")
     tracks = param.List(default=[], item_type=dict, doc="Of each chart: its Bokeh name, title, unit and lines")
@@ -141,13 +145,14 @@ class Timeline(pn.viewable.Viewer):
         if self._reads or question == self._asked:
             return
         self._reads, self._asked = True, question
-        self.live.fetch(lambda: self._read(question[1]), self._show)
+        self.live.fetch(lambda: self._read(question[1]), lambda found: self._show(question[1], found))
 
     def query(self) -> LaneQuery:
         """What is looked at, in whole parts of its length; windows of one length have as many."""
         reach, wanted = self.lookback.reach()
         length = reach.before - reach.after
-        part = 2.0 ** max(0, ceil(log2(length / ALIGN_PARTS)))
+        finest = LIVE_PART if wanted.kind == "live" else 0
+        part = 2.0 ** max(finest, ceil(log2(length / ALIGN_PARTS)))
         after = floor(reach.after / part) * part
         margin = 1 + 2 * MARGIN if wanted.by_hand else 1.0
         chosen = self.filter
@@ -170,14 +175,16 @@ class Timeline(pn.viewable.Viewer):
             logger.exception("The lanes could not be read")
             return WENT_WRONG
 
-    def _show(self, found: Lanes | str) -> None:
+    def _show(self, query: LaneQuery, found: Lanes | str) -> None:
         self._reads = False
-        if isinstance(found, str):
+        if query != self.query():
+            self.refresh()  # somebody looks elsewhere by now
+        elif isinstance(found, str):
             # The next tick asks again.
             self._control.trouble, self._asked = found, None
-            return
-        self._control.param.update(lanes=to_builtins(found), trouble="")
-        self.refresh()
+        else:
+            self._control.param.update(lanes=encode(found).decode(), trouble="")
+            self.refresh()
 
     def _tell(self, _event: object) -> None:
         self._control.shown = _shown(self.lookback)

@@ -26,6 +26,9 @@ function table(caption, columns, rows, none) {
   }
   for (const row of rows) body.append(make("tr", "", ...columns.map(([, tell, isNumber]) => make("td", isNumber ? "number" : "", tell(row)))))
   const box = make("div", "scroll", make("table", "", make("thead", "", head), body))
+  box.tabIndex = 0
+  box.setAttribute("role", "region")
+  box.setAttribute("aria-label", caption)
   section.append(box)
   return section
 }
@@ -60,7 +63,7 @@ function headlineOf(told, metrics) {
 export function render({model, view, el}) {
   view.explainer_teardown?.()
   const open = (is) => el.getRootNode().host?.closest("section")?.toggleAttribute("data-open", is)
-  let request = 0, waits = null, chosen = null, metric = model.metrics[0][0]
+  let request = 0, waits = null, read = null, chosen = null, metric = model.metrics[0][0]
   const span = make("strong"), value = make("span", "value"), who = make("span", "who"), hint = make("p", "hint", HINT), body = make("div", "body"), notes = make("p", "notes")
   const close = Object.assign(make("button", "", "Close"), {type: "button", onclick: () => leave()})
   const zoom = Object.assign(make("button", "", "Zoom to it"), {type: "button", onclick: () => dispatchEvent(new CustomEvent("vain-window", {detail: chosen}))})
@@ -72,9 +75,17 @@ export function render({model, view, el}) {
   const title = make("h2", "", "What did that?"), head = make("div", "head", line, make("div", "tools", kinds, zoom, close)), panel = make("div", "panel", head, notes, body), root = make("div", "explainer", make("div", "lead", title, hint), panel)
   panel.hidden = true
 
+  function haveRead() {
+    clearTimeout(waits)
+    delete root.dataset.waits
+    read?.()
+    read = null
+  }
+
   function ask() {
     request += 1
     clearTimeout(waits)
+    read ??= showBusy()
     waits = setTimeout(() => { root.dataset.waits = "" }, READING_MILLISECONDS)
     model.send_msg({...chosen, metric, request})
     for (const [index, [name]] of model.metrics.entries()) kinds.children[index].setAttribute("aria-pressed", String(name === metric))
@@ -94,8 +105,7 @@ export function render({model, view, el}) {
   function leave() {
     chosen = null
     request += 1
-    clearTimeout(waits)
-    delete root.dataset.waits
+    haveRead()
     panel.hidden = true
     hint.parentElement.hidden = false
     open(false)
@@ -104,10 +114,9 @@ export function render({model, view, el}) {
   }
 
   function renew() {
-    const told = model.told
+    const told = JSON.parse(model.told || "{}")
     if (!chosen || told.request !== request) return
-    clearTimeout(waits)
-    delete root.dataset.waits
+    haveRead()
     panel.hidden = false
     const [amount, words] = headlineOf(told, model.metrics)
     setText(value, amount)
@@ -126,8 +135,7 @@ export function render({model, view, el}) {
 
   function fail() {
     if (model.trouble.request !== request) return
-    clearTimeout(waits)
-    delete root.dataset.waits
+    haveRead()
     notes.replaceChildren(make("span", "trouble", model.trouble.detail))
     setText(value, "")
     setText(who, "")
@@ -139,7 +147,7 @@ export function render({model, view, el}) {
   model.on("told", renew)
   model.on("trouble", fail)
   view.explainer_teardown = () => {
-    clearTimeout(waits)
+    haveRead()
     removeEventListener("vain-explain", choose)
     removeEventListener("vain-unexplain", leave)
     model.off("told", renew)

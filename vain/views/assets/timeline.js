@@ -2,6 +2,8 @@
 const TYPE_MILLISECONDS = 250, CLOCK_MILLISECONDS = 1000
 const SHOWS = [["", "All tasks"], ["in-progress", "Running"], ["pending", "Pending"], ["completed", "Completed"], ["succeeded", "Succeeded"], ["failed", "Failed"],
   ["crashed", "Crashed"], ["timed-out", "Timed out"], ["cancelled", "Cancelled"]]
+const KEYS = [["← →", "Move the window; with Shift by all of it"], ["+ −", "Zoom in and out"], ["Space", "Stop the moving charts, or follow again"], ["0", "Back to the live start"],
+  [", .", "Move the crosshair"], ["Enter", "What did that, at the crosshair"], ["Shift, drag", "What did that, in a stretch"], ["Ctrl, wheel", "Zoom at the pointer"]]
 
 function makeTools(model, choose) {
   const text = make("input"), show = make("select"), note = make("span", "note"), brush = make("button", "brush", "Select"), tools = make("div", "tools")
@@ -26,8 +28,9 @@ export function render({model, view, el}) {
   // Bokeh may draw a view again: what the drawing before set up has to go first.
   view.timeline_teardown?.()
   const host = el.getRootNode().host ?? el
+  const told = {lanes: {}, get looks() { return model.looks }, get chosen() { return model.chosen }, get shown() { return model.shown }}
   const stage = makeStage(model, host, begin, () => { lanes.place(); cross.place() })
-  const lanes = makeLanes(model, stage), cross = makeCross(model, stage, lanes)
+  const lanes = makeLanes(told, stage), cross = makeCross(model, stage, lanes)
   const bar = makeTools(model, (chosen) => {
     model.chosen = chosen
     putInAddress({q: chosen.text, show: chosen.show})
@@ -50,8 +53,9 @@ export function render({model, view, el}) {
   }
 
   function renew() {
+    told.lanes = model.lanes ? JSON.parse(model.lanes) : {}
     lanes.fill()
-    const {total, left_out: out} = model.lanes, drawn = total - out
+    const {total, left_out: out} = told.lanes, drawn = total - out
     setText(bar.note, model.trouble || (total == null ? "" : out ? `${drawn.toLocaleString()} of ${total.toLocaleString()} tasks drawn` : `${total.toLocaleString()} task${total === 1 ? "" : "s"}`))
     bar.note.dataset.state = model.trouble ? "trouble" : ""
   }
@@ -74,6 +78,7 @@ export function render({model, view, el}) {
     stage.remove()
   }
   model.on("remove", view.timeline_teardown)
+  window.vainKeys = KEYS
   renew()
   return make("div", "timeline", bar.tools, lanes.root)
 }
