@@ -56,9 +56,10 @@ def pins(lock: Path) -> dict[str, list[Pin]]:
 
 
 def conda(root: Path) -> dict[str, SpecifierSet]:
-    """conda's ranges by conda's names, Python and pip left out."""
-    environment = yaml.safe_load((root / "environment.yml").read_text("utf-8"))
-    entries = [Requirement(line) for line in environment["dependencies"]]
+    """conda's ranges by conda's names, Python and pip left out; what pip adds to them among them."""
+    listed = yaml.safe_load((root / "environment.yml").read_text("utf-8"))["dependencies"]
+    lines = [line for entry in listed for line in (entry["pip"] if isinstance(entry, dict) else [entry])]
+    entries = [Requirement(line) for line in lines]
     return {entry.name: entry.specifier for entry in entries if entry.name not in {"python", "pip"}}
 
 

@@ -81,19 +81,23 @@ def _time(task: Task, seconds: float, durations: Sequence[float]) -> str:
 def _cpu(task: Task, used: Resources, seconds: float, beside: Beside) -> str:
     if task.status == "in-progress" and beside.cpu_percent is not None:
         peak = max(beside.cpu_percent, used.cpu_percent_peak or 0.0)
-        return f"uses {_cores(beside.cpu_percent / 100, beside.cores)} on average, at most {peak / 100:.1f}"
+        return f"uses {_cores(beside.cpu_percent / 100, beside.cores)} on average, at most {_count(peak / 100)}"
     watched = seconds
     if used.since is not None and task.started_at is not None:
         watched -= max(0.0, unix(used.since) - unix(task.started_at))
     if used.cpu_seconds is None or watched < SHORTEST_SECONDS:
         return ""
-    peak_told = "" if used.cpu_percent_peak is None else f", at most {used.cpu_percent_peak / 100:.1f}"
+    peak_told = "" if used.cpu_percent_peak is None else f", at most {_count(used.cpu_percent_peak / 100)}"
     told = f"used {_cores(used.cpu_seconds / watched, beside.cores)}{peak_told}"
     return f"{told}; {words.duration(used.cpu_seconds)} of CPU time"
 
 
+def _count(cores: float) -> str:
+    return f"{cores:.2f}" if cores < 0.095 else f"{cores:.1f}"
+
+
 def _cores(mean: float, cores: int | None) -> str:
-    count = f"{mean:.2f}" if mean < 0.095 else f"{mean:.1f}"
+    count = _count(mean)
     if cores is None:
         return f"{count} cores"
     return f"{count} of {cores} {'core' if cores == 1 else 'cores'}"

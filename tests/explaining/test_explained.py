@@ -8,8 +8,12 @@ import pytest
 from tests.explaining.worlds import MIB, SECONDS, T0, explained, machine, ran, use, used
 from vain.bands import MetricWindow
 from vain.explaining import GROWTH, Explaining
+from vain.explaining.explained import LONG_SECONDS, is_by_totals
+from vain.explaining.question import Windows
+from vain.explaining.use import Ran
 from vain.frames import explained as frame_of
 from vain.quality import Span
+from vain.types import Resources
 
 
 def shares(answer: object) -> dict[int, float | None]:
@@ -154,3 +158,11 @@ def test_an_answer_without_tasks_is_a_frame_with_its_columns() -> None:
     for part, key in (("tasks", "task_id"), ("processes", "pid"), ("changed", "metric")):
         frame = frame_of(answer, part)  # type: ignore[arg-type]  # one of the parts
         assert len(frame) == 0 and frame.index.name == key and len(frame.columns) >= 5
+
+
+@pytest.mark.parametrize(("attempt", "is_enough"), [(1, True), (2, False)])
+def test_totals_do_not_speak_for_attempts_before_the_newest(attempt: int, is_enough: bool) -> None:
+    task = Ran(
+        7, "train", "completed", "succeeded", 100.0, 200.0, resources=Resources(cpu_seconds=1.0), attempt=attempt
+    )
+    assert is_by_totals(task, Windows(0.0, 10 * LONG_SECONDS, 0.0, 1.0), "cpu") is is_enough

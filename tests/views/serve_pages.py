@@ -57,9 +57,7 @@ async def fill(moving: MovingSource) -> None:
         Process(77, NASTY, None, 4.5, 2**20, 0.0),
         Process(1, "systemd", None, 0.0, 12 * 2**20, None),
     ]
-    moving.known = structs.replace(
-        moving.known, keys=[KeyInfo("k1a2b3c4", NASTY, "write", "2026-11-23T03:06:00.000Z")]
-    )
+    moving.known = structs.replace(moving.known, keys=[KeyInfo("k1a2b3c4", NASTY, "write", "2026-11-23T03:06:00.000Z")])
     now = time.time()
     moving.notices = [
         Notification(

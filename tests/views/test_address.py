@@ -48,6 +48,23 @@ def test_an_address_names_a_window(opened: dict[str, list[bytes]]) -> None:
     assert wanted is not None and (wanted.kind, wanted.seconds) == ("last", 86_400)
 
 
+@pytest.mark.parametrize("moving", [{}, {"live": [b"900"]}, {"last": [b"86400"]}])
+def test_a_link_to_an_explained_stretch_that_has_passed_shows_the_stretch(
+    opened: dict[str, list[bytes]], moving: dict[str, list[bytes]]
+) -> None:
+    opened.update({"from": [b"5000"], "to": [b"5010"], **moving})
+    shown = range_view.wanted_by_address(lambda: 100_000.0)
+    assert shown is not None and (shown.kind, shown.after, shown.before) == ("fixed", 4855, 5155)
+    soon = range_view.wanted_by_address(lambda: 5100.0)
+    assert soon is None if not moving else soon is not None and soon.kind in moving
+
+
+def test_a_window_that_is_named_counts_more_than_the_explained_stretch(opened: dict[str, list[bytes]]) -> None:
+    opened.update({"from": [b"5000"], "to": [b"5010"], "after": [b"1000"], "before": [b"2000"]})
+    shown = range_view.wanted_by_address(lambda: 100_000.0)
+    assert shown is not None and (shown.after, shown.before) == (1000, 2000)
+
+
 @pytest.mark.parametrize("typed", [{"live": [b"17"]}, {"last": [b"1"]}, {"after": [b"2000"], "before": [b"1000"]}])
 def test_a_window_that_there_is_not_is_none(opened: dict[str, list[bytes]], typed: dict[str, list[bytes]]) -> None:
     opened.update(typed)

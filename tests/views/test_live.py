@@ -114,6 +114,49 @@ def test_an_empty_source_is_no_error_and_charts_may_name_their_columns() -> None
     assert {name: len(values) for name, values in live.metrics.data.items()} == {"t": 0, "cpu.percent": 0}
 
 
+def test_only_what_charts_draw_is_sent_and_the_past_of_all_is_known() -> None:
+    async def main() -> tuple[list[set[str]], list[int], float]:
+        source = moving.MovingSource(rows=30)
+        live = Live(source).start()
+        for name in ("cpu.percent", "cpu.core.busiest", "never.seen"):
+            live.add_series(name)
+        before = live.past("memory.percent", 10)
+        live.send_declared()
+        assert live.past("memory.percent", 10) == before
+        columns = [set(live.metrics.data)]
+        source.disks = ("/", "/data")
+        source.advance(LATER)
+        await settle()
+        live.window_seconds = 900
+        live.stop()
+        columns.append(set(live.metrics.data))
+        known = [len(live.past(name, 10)) for name in ("cpu.percent", "memory.percent", "disk.percent:/data", "none")]
+        busiest = max(live.past(f"cpu.core.percent:{core}", 1)[0] or 0 for core in range(4))
+        assert math.isnan(live.metrics.data["never.seen"][-1])
+        return columns, known, live.metrics.data["cpu.core.busiest"][-1] - busiest
+
+    declared = {"t", "cpu.percent", "cpu.core.busiest", "never.seen"}
+    assert asyncio.run(main()) == ([declared, declared], [10, 10, 10, 0], 0)
+
+
+def test_a_tick_of_what_is_declared_streams_that() -> None:
+    async def main() -> list[tuple[list[str], int]]:
+        source = moving.MovingSource(rows=30)
+        live = Live(source).start()
+        live.add_series("cpu.percent")
+        live.send_declared()
+        streamed: list[tuple[list[str], int]] = []
+        live.metrics.on_change("data", lambda _name, _old, new: streamed.append((sorted(new), len(new["t"]))))
+        source.advance(LATER)
+        await settle()
+        live.stop()
+        return streamed
+
+    # Later is after a long gap, which is two rows more.
+    (streamed,) = asyncio.run(main())
+    assert streamed[0] == ["cpu.percent", "t"] and streamed[1] in (31, 33)
+
+
 def test_a_reader_may_not_write() -> None:
     source = moving.MovingSource(rows=1)
     assert [Live(source, role).may_write for role in ("read", "write", "admin")] == [False, True, True]

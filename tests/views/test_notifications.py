@@ -14,7 +14,7 @@ from vain.alerts import DEFAULT_RULES
 from vain.clock import unix
 from vain.types import Notification
 from vain.views.live import Live
-from vain.views.notifications import SHOWN, Notifications, moment_address, plain, rule_words, unread
+from vain.views.notifications import SHOWN, Notifications, is_urgent, moment_address, plain, rule_words, unread
 
 
 def notification(number: int, read: bool = False) -> Notification:
@@ -24,6 +24,12 @@ def notification(number: int, read: bool = False) -> Notification:
 @pytest.mark.parametrize(("numbers", "text"), [(0, ""), (3, "3"), (SHOWN, "50+")])
 def test_the_bell_counts_what_nobody_read(numbers: int, text: str) -> None:
     assert unread([notification(number) for number in range(numbers)] + [notification(99, read=True)]) == text
+
+
+def test_what_merely_ended_is_no_alarm() -> None:
+    ended = structs.replace(notification(1), level="info")
+    assert not is_urgent([ended, notification(2, read=True)])
+    assert is_urgent([ended, notification(3)])
 
 
 def test_the_browser_gets_the_words_as_they_are() -> None:

@@ -58,6 +58,20 @@ def test_a_life_is_told_newest_first_without_what_says_nothing() -> None:
     assert [step["text"] for step in life(changes)] == ["overdue", "created"]
 
 
+def test_of_progress_alone_a_life_tells_the_newest() -> None:
+    def step(version: int, progress: float, *changed: str) -> Change:
+        return Change(version=version, changed=[*changed], progress=progress, message="fine", status="in-progress")
+
+    changes = [
+        Change(action="created"),
+        step(2, 10, "progress"),
+        step(3, 20, "progress"),
+        step(4, 30, "progress", "message"),
+    ]
+    changes += [step(5, 40, "progress"), step(6, 50, "progress")]
+    assert [each["version"] for each in life(changes)] == [6, 4, 3, 1]
+
+
 def test_a_missing_task_is_told_from_a_deleted_one() -> None:
     assert missing(None)["missing"] == "Which task?"
     assert missing(7)["missing"] == "There is no task 7"

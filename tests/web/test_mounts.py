@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tornado.web import Application, RequestHandler
 
-from tests.web.harness import running
+from tests.web.harness import Running, running
+from vain.views import application
 from vain.web.mounts import Dashboard
 
 
@@ -59,3 +63,52 @@ def test_a_page_is_told_the_role_that_the_gate_found_and_no_other(tmp_path: Path
         _, secret = server.server._services.keys.create("ci", "read")
         headers = {"Authorization": f"Bearer {secret}", "X-Vain-Role": "admin"}
         assert server.call("GET", "/", headers=headers).json == {"role": ["read"]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("static"), lambda: application) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def scripts(whole: Running) -> list[str]:
+    return re.findall(r'<script[^>]* src="(static/[^"]+)"', whole.call("GET", "/board").body.decode())
+
+
+@pytest.mark.slow
+def test_each_script_of_a_page_is_compressed_and_kept_by_the_browser(whole: Running, scripts: list[str]) -> None:
+    assert len(scripts) > 3
+    for script in scripts:
+        plain = whole.call("GET", f"/{script}")
+        packed = whole.call("GET", f"/{script}", headers={"Accept-Encoding": "gzip, deflate, br"})
+        assert (packed.status, packed.headers["Content-Encoding"], packed.headers["Vary"]) == (
+            200, "gzip", "Accept-Encoding",
+        )  # fmt: skip
+        assert "Content-Encoding" not in plain.headers and gzip.decompress(packed.body) == plain.body
+        assert len(packed.body) < len(plain.body) / 2
+        for answer in (plain, packed):
+            kept = answer.headers["Cache-Control"]
+            assert ("immutable" in kept and "max-age=31536000" in kept) if "?v=" in script else "max-age=86400" in kept
+
+
+@pytest.mark.slow
+def test_a_script_that_has_not_changed_is_not_sent_again(whole: Running, scripts: list[str]) -> None:
+    path, gzips = f"/{scripts[0]}", {"Accept-Encoding": "gzip"}
+    known = whole.call("GET", path, headers=gzips).headers["Etag"]
+    for encoding in ({}, gzips):
+        again = whole.call("GET", path, headers={"If-None-Match": known, **encoding})
+        assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.slow
+def test_a_part_of_a_script_is_a_part_of_the_plain_one(whole: Running, scripts: list[str]) -> None:
+    path = f"/{scripts[0]}"
+    part = whole.call("GET", path, headers={"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
+    assert (part.status, part.body) == (206, whole.call("GET", path).body[:10])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/static/js/none.js", "/static/extensions/panel/none.js", "/static/js/..%2f__init__.py"])
+def test_there_is_no_other_file(whole: Running, path: str) -> None:
+    assert whole.call("GET", path, headers={"Accept-Encoding": "gzip"}).status in (403, 404)

@@ -140,7 +140,8 @@ def is_by_totals(task: Ran, windows: Windows, kind: ExplainMetric | None) -> boo
     """Whether a task's totals say it as well as its samples, which need not be read."""
     if windows.seconds <= LONG_SECONDS or kind not in ("cpu", "read", "written", "io") or task.resources is None:
         return False
-    return task.started >= windows.after and task.ended <= windows.before
+    # Totals are those of the newest attempt.
+    return task.attempt == 1 and task.started >= windows.after and task.ended <= windows.before
 
 
 def _growth(task: Ran, found: Sums, before: TaskUse | None, seen: Seen, kind: ExplainMetric | None) -> float | None:

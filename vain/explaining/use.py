@@ -54,6 +54,8 @@ class Ran(NamedTuple):
     """Host and number."""
     resources: Resources | None = None
     """Totals of its newest attempt."""
+    attempt: int = 1
+    """The newest: of those before it only the samples tell."""
 
 
 class Sums(NamedTuple):

@@ -18,6 +18,7 @@ class _Told(Struct, frozen=True):
 
     resources: Resources | None = None
     source: TaskSource | None = None
+    attempt: int = 1
 
 
 _told = json.Decoder(_Told)
@@ -57,4 +58,5 @@ def _ran(
         progress=progress,
         process=None if source is None or source.pid is None else (source.host or "", source.pid),
         resources=told.resources,
+        attempt=told.attempt,
     )

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import panel as pn
 import param
-from msgspec import Struct, to_builtins
+from msgspec import Struct
 from panel.custom import JSComponent
 
 from vain import words
 from vain.alerts import DEFAULT_RULES
+from vain.codec import encode
 from vain.samples import DiskIo, Network, Sample
 from vain.views.live import Live
 from vain.views.text import asset
@@ -29,7 +30,7 @@ LOAD_HELP: Final = (
 )
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, omit_defaults=True):
     """``state`` is ``ok``, ``warning``, ``critical`` or ``unknown``; ``why`` is its reason, or else a tooltip."""
 
     label: str
@@ -203,9 +204,12 @@ def past(live: Live, kinds: Sequence[Kind] = MACHINE) -> list[list[float | None]
 
 
 class CardRow(JSComponent):
-    """The browser's side: ``now`` replaces what is shown and adds one point to each line."""
+    """The browser's side: ``now`` replaces what is shown and adds one point to each line.
 
-    now = param.List(default=[], item_type=dict)
+    It is JSON: Bokeh goes through a list of dicts value by value, twice, and it changes with each sample.
+    """
+
+    now = param.String(default="[]", doc="A Reading for each card, without what is as it is by default")
     past = param.List(default=[])
 
     _esm = asset("cards.js")
@@ -219,7 +223,7 @@ class Cards(pn.viewable.Viewer):
         super().__init__()
         self._kinds = kinds
         self._row = CardRow(
-            now=_plain(live.sample, kinds), past=past(live, kinds), sizing_mode="stretch_width", margin=0
+            now=_told(live.sample, kinds), past=past(live, kinds), sizing_mode="stretch_width", margin=0
         )
         live.param.watch(self._renew, "sample")
 
@@ -227,8 +231,8 @@ class Cards(pn.viewable.Viewer):
         return self._row
 
     def _renew(self, event: Any) -> None:
-        self._row.now = _plain(event.new, self._kinds)
+        self._row.now = _told(event.new, self._kinds)
 
 
-def _plain(sample: Sample | None, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
-    return [to_builtins(card) for card in cards(sample, kinds)]
+def _told(sample: Sample | None, kinds: Sequence[Kind]) -> str:
+    return encode(cards(sample, kinds)).decode()

@@ -40,6 +40,8 @@ AREAS: Final = (
 )
 """From the bottom up: column, label, lower and upper line, colour, how dense, hatch."""
 DASHES: Final = {50: "solid", 85: "dashed", 95: "dotted"}
+LABEL_PLACES: Final = {50: 6, 85: 60, 95: 90}
+"""Pixels from the left: beside each other, since their lines may be one."""
 
 
 class CompletionDrawing(Drawing):
@@ -204,7 +206,9 @@ class ForecastDrawing(Drawing):
 
 def _percentile(plot: figure, percent: int, dash: str) -> tuple[Span, Label]:
     line = Span(dimension="width", line_dash=dash, line_color=SERIES["grey"], line_width=1.5, visible=False)
-    label = Label(x=6, y=1, x_units="screen", text="", visible=False, text_color=SERIES["grey"], y_offset=2)
+    label = Label(
+        x=LABEL_PLACES[percent], y=1, x_units="screen", text="", visible=False, text_color=SERIES["grey"], y_offset=2
+    )
     label.text_font, label.text_font_size = theme.FONT, "11px"
     plot.add_layout(line)
     plot.add_layout(label)

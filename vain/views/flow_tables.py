@@ -81,7 +81,7 @@ def _oldest(found: Visualizations) -> dict[str, Any]:
     if not data["age_minutes"]:
         return _fact("Oldest in progress", words.UNKNOWN, "nothing is in progress")
     age = data["age_minutes"][0]
-    value = words.UNKNOWN if age is None else words.duration(60 * float(age))
+    value = words.UNKNOWN if age is None else words.duration(60 * float(age)) if age else "< 1 min"
     return _fact("Oldest in progress", value, str(data["name"][0]), task_id=data["task_id"][0])
 
 

@@ -20,10 +20,11 @@ from bokeh.models import ColumnDataSource
 
 from vain import frames
 from vain.errors import Forbidden, VainError
+from vain.history import Columns
 from vain.samples import Sample
 from vain.types import ROLES, Role
 from vain.views import pusher
-from vain.views.rows import rows, window
+from vain.views.rows import BUSIEST, CORE, IDLEST, rows, window
 from vain.views.theme import Mode
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Live(param.Parameterized):
     """Views read ``sample``, ``seq`` and ``metrics``, and renew what depends on ``tick``. Loop only.
 
     ``metrics`` is one wide ``ColumnDataSource`` for all charts: ``t`` in Unix milliseconds, then a column for each
-    series of ``vain.samples.series`` (NaN: unknown). While ``following`` it holds the newest rows; otherwise it is left
+    series of ``vain.samples.series`` (NaN: unknown), or after ``send_declared`` for those of ``add_series``. While ``following`` it holds the newest rows; otherwise it is left
     to ``vain.views.lookback``. A view that shows tasks compares ``seq`` with the one it drew.
     """
 
@@ -69,6 +70,8 @@ class Live(param.Parameterized):
         self._fetches: set[asyncio.Task[None]] = set()
         self._tick_waits = False
         self._attended = True
+        self._declared: set[str] = set()
+        self._only_declared = False
         self._cursor = 0
         self._newest: float | None = None
         self._fill()
@@ -122,9 +125,24 @@ class Live(param.Parameterized):
         self._displays.append(display)
 
     def add_series(self, name: str) -> None:
-        """Gives ``metrics`` a column for a series that has no row yet, so that a chart can be drawn before it comes."""
+        """Declares that a chart draws a series, which has a column in ``metrics`` even before it has a row."""
+        self._declared.add(name)
         if name not in self.metrics.data:
             self.metrics.data[name] = np.full(len(self.metrics.data["t"]), math.nan)
+
+    def send_declared(self) -> None:
+        """Leaves in ``metrics`` only what charts draw: a machine has hundreds of series, and a page draws a dozen."""
+        self._only_declared = True
+        known = self.metrics.data
+        self.metrics.data = {name: known[name] for name in known if name == "t" or name in self._declared}
+
+    def past(self, name: str, most: int) -> list[float | None]:
+        """The newest values of a series, also of one that no chart draws; none while the charts show another time."""
+        if not self.following:
+            return []
+        drawn = self.metrics.data.get(name)
+        newest = (self.source.columns(0).values.get(name, ()) if drawn is None else drawn)[-most:]
+        return [None if math.isnan(value) else float(value) for value in newest]
 
     def fetch(self, read: Callable[[], Awaitable[T]], show: Callable[[T], None]) -> None:
         """Awaits ``read()`` beside the session, then calls ``show`` with what it gave, where models may be changed.
@@ -188,10 +206,10 @@ class Live(param.Parameterized):
             return
         if columns.cursor == self._cursor or not columns.t:
             return
-        fresh = rows(columns, self.source.period_seconds, self._newest)
+        fresh = rows(self._drawn(columns), self.source.period_seconds, self._newest)
         self._cursor, self._newest = columns.cursor, columns.t[-1]
         known = self.metrics.data
-        if fresh.keys() <= known.keys():
+        if self._only_declared or fresh.keys() <= known.keys():
             empty = [math.nan] * len(fresh["t"])
             self.metrics.stream({name: fresh.get(name, empty) for name in known}, rollover=self._rollover)
         else:
@@ -205,7 +223,21 @@ class Live(param.Parameterized):
     def _fill(self) -> None:
         """Everything anew: at the start, when another window is asked for, and when a series (a new disk) appears."""
         columns = self.source.columns(0)
-        drawn = window(frames.metrics(columns), self.source.period_seconds, self.window_seconds)
+        drawn = window(frames.metrics(self._drawn(columns)), self.source.period_seconds, self.window_seconds)
+        if self._only_declared:
+            drawn = {name: drawn[name] for name in drawn if name == "t" or name in self._declared}
         self._cursor, self._newest = columns.cursor, columns.t[-1] if columns.t else None
         known = set(self.metrics.data) - set(drawn)
         self.metrics.data = {**drawn, **dict.fromkeys(known, np.full(len(drawn["t"]), math.nan))}
+
+    def _drawn(self, columns: Columns) -> Columns:
+        """The columns without those that no chart draws; of the cores all are kept where their extremes are drawn."""
+        if not self._only_declared:
+            return columns
+        all_cores = not self._declared.isdisjoint((BUSIEST, IDLEST))
+        kept = {
+            name: values
+            for name, values in columns.values.items()
+            if name in self._declared or (all_cores and name.startswith(CORE))
+        }
+        return Columns(columns.cursor, columns.t, kept)

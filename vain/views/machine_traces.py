@@ -5,7 +5,6 @@ Names travel when they change, which is nearly never; with each sample only the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -86,15 +85,8 @@ class Traces(pn.viewable.Viewer):
         return {"label": trace.label, "full": trace.full, "lines": lines}
 
     def _past(self, line: Line) -> list[float | None]:
-        past = past_of(self._live, line.series, POINTS)
+        past = self._live.past(line.series, POINTS)
         return past if any(point is not None for point in past) else [line.point]
-
-
-def past_of(live: Live, series: str, most: int) -> list[float | None]:
-    """The newest values of a series, from the rows that the charts have; none while those show another time."""
-    drawn = live.metrics.data.get(series) if live.following else None
-    newest = [] if drawn is None else drawn[-most:]
-    return [None if math.isnan(value) else float(value) for value in newest]
 
 
 def devices(sample: Sample) -> list[Trace]:

@@ -52,6 +52,7 @@ class BellCount(JSComponent):
     """The browser's side of the bell: a link to the list, with the number of those that nobody read."""
 
     text = param.String(default="")
+    is_urgent = param.Boolean(default=False, doc="Whether a warning or an error is among them")
 
     _esm = asset("bell.js")
     _stylesheets: ClassVar[list[str]] = [asset("bell.css")]
@@ -121,13 +122,18 @@ class Bell(pn.viewable.Viewer):
         return self._count
 
     def _show(self, notifications: list[Notification]) -> None:
-        self._count.text = unread(notifications)
+        self._count.param.update(text=unread(notifications), is_urgent=is_urgent(notifications))
 
 
 def unread(notifications: list[Notification]) -> str:
     """How many of them nobody read: nothing for none, ``50+`` if all that were asked for are unread."""
     number = sum(not notification.read for notification in notifications)
     return f"{SHOWN}+" if number >= SHOWN else str(number or "")
+
+
+def is_urgent(notifications: list[Notification]) -> bool:
+    """Whether a warning or an error is unread: what merely ended is no alarm."""
+    return any(not each.read and each.level != "info" for each in notifications)
 
 
 def plain(notification: Notification) -> dict[str, Any]:

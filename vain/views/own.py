@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import panel as pn
 import param
@@ -12,6 +12,9 @@ from vain import words
 from vain.samples import Sample
 from vain.views.live import Live
 from vain.views.text import asset
+
+BEAT_TICKS: Final = 3
+"""Well within what the header takes for silence: each thing that changes costs the server, for each page."""
 
 
 def own_use(sample: Sample | None) -> str:
@@ -28,7 +31,7 @@ def own_use(sample: Sample | None) -> str:
 class Line(JSComponent):
     """The browser's side: a line of text.
 
-    ``beat`` changes with every tick, whatever a page shows: it is how the header knows that the server still speaks.
+    ``beat`` changes with every third tick, whatever a page shows: it is how the header knows that the server still speaks.
     """
 
     text = param.String(default="")
@@ -51,4 +54,7 @@ class OwnUse(pn.viewable.Viewer):
         return self._line
 
     def _renew(self, event: Any) -> None:
+        is_told = self._line.text != own_use(None)
+        if is_told and event.new % BEAT_TICKS:
+            return
         self._line.param.update(text=own_use(self._live.sample), beat=event.new)

@@ -76,6 +76,7 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
     # Panel would add a root of its own that no template places.
     pn.config.browser_info = False
     document = pn.state.curdoc or Document()
+    live.send_declared()
     # Bokeh goes over the whole document after each root unless it is told to wait: half a second of the loop.
     with document.models.freeze():
         frame = [_placed(section, index, document) for index, section in enumerate(sections)]

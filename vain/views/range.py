@@ -7,6 +7,8 @@ rests, for what the axis shows by then.
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import panel as pn
@@ -35,6 +37,9 @@ LABELS: Final = {
 
 FIRST_PIXELS: Final = 1_200
 """How wide the charts are taken to be before the browser has said it."""
+LEAST_AROUND_SECONDS: Final = 300.0
+AROUND: Final = 3.0
+"""A window around an explained stretch is so many times as long."""
 
 
 class RangeControl(JSComponent):
@@ -45,7 +50,7 @@ class RangeControl(JSComponent):
     axis = param.String(default="", doc="Bokeh's name of the axis that all charts share")
     shown = param.Dict(default={}, doc="What the charts show, as vain.views.lookback tells it")
 
-    _esm = "\n".join(map(asset, ("when.js", "range_words.js", "address.js", "range_axis.js", "range.js")))
+    _esm = "\n".join(map(asset, ("when.js", "range_words.js", "address.js", "busy.js", "range_axis.js", "range.js")))
     _stylesheets: ClassVar[list[str]] = [asset("range.css")]
 
 
@@ -84,10 +89,11 @@ class RangeChoice(pn.viewable.Viewer):
         self._control.shown = facts(event.new)
 
 
-def wanted_by_address() -> Wanted | None:
+def wanted_by_address(clock: Callable[[], float] = time.time) -> Wanted | None:
     """The window that the page's address names (``live``, ``last``, or ``after`` and ``before``); None without one.
 
-    An address that names a window that there is not is taken for one that names none.
+    An address that names a window that there is not is taken for one that names none. A link to an explained stretch
+    (``from`` and ``to``) is opened later than it was made: once that lies before a window that moves, it is around it.
     """
     after, before = moment("after"), moment("before")
     asked: dict[str, Any] | None = None
@@ -97,6 +103,8 @@ def wanted_by_address() -> Wanted | None:
         seconds = number(kind)
         if seconds is not None:
             asked = {"kind": kind, "seconds": seconds}
+    moving = WINDOWS_SECONDS[0] if asked is None else asked.get("seconds")
+    asked = asked if moving is None else _around_explained(clock() - moving) or asked
     if asked is None:
         return None
     try:
@@ -104,3 +112,11 @@ def wanted_by_address() -> Wanted | None:
     except VainError as error:
         logger.info("The address asks for a window that there is not: %s", error.detail)
         return None
+
+
+def _around_explained(shown_after: float) -> dict[str, Any] | None:
+    begin, end = moment("from"), moment("to")
+    if begin is None or end is None or not begin < end or begin >= shown_after:
+        return None
+    half, middle = max(LEAST_AROUND_SECONDS, AROUND * (end - begin)) / 2, (begin + end) / 2
+    return {"kind": "fixed", "after": max(0.0, middle - half), "before": middle + half}

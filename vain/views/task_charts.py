@@ -116,7 +116,8 @@ class TaskCharts:
         self.control = ByControl(margin=0)
         self.control.on_msg(lambda event: self.choose(event.data))
         self.figures = tuple(self._figure(chart) for chart in CHARTS)
-        self.figures[-1].visible = False
+        for each in self.figures:
+            each.visible = False
 
     def choose(self, message: Any) -> None:
         """Takes the browser's choice; what there is not is left unanswered."""
@@ -133,6 +134,9 @@ class TaskCharts:
         self._range.update(end=float(at[-1]), tags=[self.by])
         self._ran.data = _columns(own, self.by)
         self._usual.data = _band(runs, self.by, at)
+        # Titles without axes look broken: where nothing is known, the note alone says why.
+        for each in self.figures:
+            each.visible = bool(ends)
         has_progress = any(not np.isnan(run.progress).all() for run in (own, *runs) if run is not None)
         self.figures[-1].visible = has_progress and self.by == "elapsed"
         self.control.param.update(by=self.by, note=_note(own, runs))

@@ -76,9 +76,21 @@ def missing(task_id: int | None, was_there: bool = False) -> dict[str, Any]:
 
 
 def life(changes: Iterable[Change]) -> list[dict[str, Any]]:
-    """The steps of a life, newest first; those that say nothing to a person are left out."""
-    steps = [{"at": change.at, "version": change.version, "text": told(change)} for change in changes]
-    return [step for step in reversed(steps) if step["text"]]
+    """The steps of a life, newest first; those that say nothing to a person are left out.
+
+    Of steps of progress alone that follow each other, only the newest is told: hundreds would hide the rest.
+    """
+    steps: list[dict[str, Any]] = []
+    was_progress = False
+    for change in changes:
+        text = told(change)
+        is_progress = change.progress is not None and text == words.percent(change.progress)
+        if is_progress and was_progress:
+            steps.pop()
+        if text:
+            steps.append({"at": change.at, "version": change.version, "text": text})
+            was_progress = is_progress
+    return steps[::-1]
 
 
 def life_window(task: Task, now: float) -> tuple[float, float]:

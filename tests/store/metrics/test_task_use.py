@@ -50,6 +50,14 @@ def test_of_too_many_rows_some_seconds_are_read(tmp_path: Path, monkeypatch: pyt
     assert len(uses[7].t) == 25 and uses[7].t[1] - uses[7].t[0] == 4
 
 
+def test_of_too_many_rows_some_are_read_whatever_the_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_use, "MOST_ROWS", 50)
+    with opened(tmp_path, period_seconds=2.0) as store:
+        fed(store, range(1, 101, 2))
+        uses, _ = store.use_of([7, 8], T0, T0 + 101)
+    assert len(uses[7].t) == 25 and uses[7].t[1] - uses[7].t[0] == 4
+
+
 def test_a_damaged_hour_of_a_task_is_left_out(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         fed(store, range(5))

@@ -58,7 +58,7 @@ INSERT INTO task_rows (task_id, t, v) VALUES (?, ?, ?) ON CONFLICT (task_id, t) 
 TASK_ROWS = "SELECT t, v FROM task_rows WHERE task_id = ? AND t >= ? AND t < ? ORDER BY t"
 # Rows come a period apart, give or take some milliseconds: of every so many seconds, one.
 TASK_ROWS_OF_EVERY = """
-SELECT t, v FROM task_rows WHERE task_id = ? AND t >= ? AND t < ? AND t / 1000 % ? = 0 ORDER BY t"""
+SELECT t, v FROM task_rows WHERE task_id = ? AND t >= ? AND t < ? AND t / ? % ? = 0 ORDER BY t"""
 TASK_ROWS_OUTSIDE = "SELECT task_id, t, v FROM task_rows WHERE t < ? OR t >= ? ORDER BY task_id, t"
 FORGET_TASK_ROWS_OUTSIDE = "DELETE FROM task_rows WHERE t < ? OR t >= ?"
 TASKS_WITH_ROWS = "SELECT DISTINCT task_id FROM task_rows WHERE t >= ? AND t < ?"

@@ -128,7 +128,8 @@ class MetricStore:
         """What these tasks used in a window (Unix seconds), sample by sample; of a long one some of its hours, and for
         how many each of them stands."""
         begin, end = milliseconds(after), milliseconds(before)
-        return self._read(lambda snapshot: task_use.read(snapshot, tasks, begin, end))
+        period = max(1, milliseconds(self.period_seconds))
+        return self._read(lambda snapshot: task_use.read(snapshot, tasks, begin, end, period))
 
     def names(self) -> list[str]:
         """Every series that was ever stored."""

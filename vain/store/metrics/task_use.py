@@ -23,22 +23,24 @@ logger = logging.getLogger(__name__)
 MOST_CHUNKS = 1_500
 """Hours times tasks of one answer, some 150 ms."""
 MOST_ROWS = 40_000
-"""Samples of the newest hour of one answer; of more, every second, third, … is read."""
+"""Samples of the newest hour of one answer; of more, those of every second, third, … period are read."""
 
 _PLACES = tuple(TASK_METRICS.index(name) for name in USE_METRICS)
 _parts = msgspec.msgpack.Decoder(list[bytes])
 _Part = tuple[Integers, list[Floats]]
 
 
-def read(snapshot: Snapshot, tasks: Sequence[int], begin: int, end: int) -> tuple[dict[int, TaskUse], float]:
+def read(
+    snapshot: Snapshot, tasks: Sequence[int], begin: int, end: int, period: int
+) -> tuple[dict[int, TaskUse], float]:
     """The samples of these tasks from ``begin`` to before ``end`` (milliseconds), and for how many hours each stands
-    that was read. Tasks without any are left out."""
+    that was read. A sample is taken every ``period`` milliseconds. Tasks without any are left out."""
     found: dict[int, list[_Part]] = {number: [] for number in tasks}
     first, last = begin // HOUR_MS, max(begin, end - 1) // HOUR_MS
     stride = max(1, -(-(last - first + 1) * len(found) // MOST_CHUNKS))
     for number, parts in found.items():
         parts.extend(_chunks(snapshot.connection, number, first, last, stride))
-    _add_rows(snapshot, found, begin, end)
+    _add_rows(snapshot, found, begin, end, period)
     return {number: _together(parts, begin, end) for number, parts in found.items() if parts}, float(stride)
 
 
@@ -64,9 +66,9 @@ def _unpacked(hour: int, t: bytes, packed: bytes) -> _Part:
     return times, columns
 
 
-def _add_rows(snapshot: Snapshot, found: dict[int, list[_Part]], begin: int, end: int) -> None:
+def _add_rows(snapshot: Snapshot, found: dict[int, list[_Part]], begin: int, end: int, period: int) -> None:
     """The newest hour: rows, also those that wait."""
-    every = max(1, -(-len(found) * (min(end - begin, HOUR_MS) // SECOND_MS) // MOST_ROWS))
+    every = max(1, -(-len(found) * (min(end - begin, HOUR_MS) // period) // MOST_ROWS))
     waiting: dict[int, list[tuple[int, bytes]]] = {}
     for row in snapshot.pending:
         for task in row.tasks:
@@ -74,7 +76,7 @@ def _add_rows(snapshot: Snapshot, found: dict[int, list[_Part]], begin: int, end
                 waiting.setdefault(task.task_id, []).append((row.t, task.values))
     for number, parts in found.items():
         rows: list[tuple[int, bytes]] = list(
-            snapshot.connection.execute(queries.TASK_ROWS_OF_EVERY, (number, begin, end, every))
+            snapshot.connection.execute(queries.TASK_ROWS_OF_EVERY, (number, begin, end, period, every))
         )
         rows += waiting.get(number, ())
         if rows:

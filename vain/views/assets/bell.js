@@ -15,10 +15,12 @@ export function render({model}) {
   link.append(icon, count);
   const renew = () => {
     count.textContent = model.text;
+    count.dataset.urgent = String(model.is_urgent);
     link.title = model.text ? `${model.text} unread notifications` : "No unread notifications";
     link.setAttribute("aria-label", link.title);
   };
   renew();
   model.on("text", renew);
+  model.on("is_urgent", renew);
   return link;
 }

@@ -91,7 +91,7 @@ function makePager(ask) {
   const back = [go("first", "First page", () => 0), go("previous", "Previous page", () => Math.max(0, query.offset - query.limit))]
   const forth = [go("next", "Next page", () => query.offset + query.limit), go("last", "Last page", lastOffset)]
   const size = makeSelect("Rows on a page", PAGE_SIZES.map((rows) => [rows, `${rows} rows`]), (rows) => ask({limit: Number(rows), offset: 0}))
-  const root = h("nav", {class: "pager", "aria-label": "Pages"}, range, size.root, h("span", {class: "pages"}, ...back, ...forth))
+  const root = h("nav", {class: "pager", "aria-label": "Pages of tasks"}, range, size.root, h("span", {class: "pages"}, ...back, ...forth))
   function show(next, rows, all, isColumns) {
     query = next
     total = all
@@ -110,7 +110,7 @@ function makeCommand(text) {
     try { await navigator.clipboard.writeText(text); copied.textContent = "Copied" }
     catch { copied.textContent = "Select the line and copy it" }
   }
-  return h("div", {class: "command"}, h("code", {text}), h("button", {type: "button", class: "quiet", "aria-label": "Copy the command", title: "Copy", onclick: copy}, icon("copy")), copied)
+  return h("div", {class: "command"}, h("code", {text, tabindex: "0"}), h("button", {type: "button", class: "quiet", "aria-label": "Copy the command", title: "Copy", onclick: copy}, icon("copy")), copied)
 }
 
 function makeEmpty(openNew, clear, {locked, linked}) {

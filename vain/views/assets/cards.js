@@ -1,6 +1,9 @@
 // One card for each entry of model.now; everything that comes from the server is set as text.
 const POINTS = 120, WIDTH = 120, HEIGHT = 28;
 const WORDS = {warning: "▲ Warning", critical: "◆ Critical"};
+const USUAL = {unit: "", detail: "", aside: "", state: "ok", why: ""};
+
+const readings = (model) => JSON.parse(model.now).map((card) => ({...USUAL, ...card}));
 
 function element(name, className, parent) {
   const made = document.createElement(name);
@@ -18,7 +21,7 @@ function vector(name, className, parent) {
 
 function build(parent, points) {
   const card = element("section", "card", parent);
-  const label = element("h3", "label", card);
+  const label = element("h2", "label", card);
   const parts = {card, points, name: element("span", "", label), word: element("span", "word", label)};
   const value = element("p", "value", card);
   parts.number = element("span", "", value);
@@ -71,19 +74,29 @@ function show(parts, card) {
   parts.area.setAttribute("d", area);
 }
 
+// Where the cards stand in one row that scrolls, the Tab key stops there, so that the arrow keys can move it.
+function reach(root) {
+  if (root.scrollWidth > root.clientWidth) root.tabIndex = 0;
+  else root.removeAttribute("tabindex");
+}
+
 export function render({model}) {
   const root = document.createElement("div");
   root.className = "cards";
-  const all = model.now.map((_, index) => build(root, [...(model.past[index] ?? [])]));
-  const renew = () => model.now.forEach((card, index) => show(all[index], card));
-  renew();
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "The machine now");
+  new ResizeObserver(() => reach(root)).observe(root);
+  const all = readings(model).map((_, index) => build(root, [...(model.past[index] ?? [])]));
+  const renew = (cards) => cards.forEach((card, index) => show(all[index], card));
+  renew(readings(model));
   model.on("now", () => {
-    model.now.forEach((card, index) => {
+    const cards = readings(model);
+    cards.forEach((card, index) => {
       const {points} = all[index];
       points.push(card.point ?? null);
       if (points.length > POINTS) points.shift();
     });
-    renew();
+    renew(cards);
   });
   return root;
 }

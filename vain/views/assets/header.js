@@ -78,6 +78,9 @@
   document.addEventListener("visibilitychange", () => { heardAt = Date.now(); });
   addEventListener("DOMContentLoaded", () => {
     document.getElementById("sign-out")?.addEventListener("click", signOut);
+    // On a narrow screen the pages stand in a row that is longer than the screen.
+    const here = document.querySelector("nav [aria-current]"), row = here?.parentElement;
+    if (row) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
     awaitBokeh();
   });
 })();

@@ -52,7 +52,7 @@ function makeForm(choose) {
 export function render({model, view}) {
   // Bokeh may draw a view again (a changed style sheet is enough): what the drawing before set up has to go first.
   view.range_teardown?.()
-  let request = 0, sign = null, address = null, seconds = model.live[0][0]
+  let request = 0, sign = null, address = null, read = null, seconds = model.live[0][0]
   const axis = makeAxis(model.axis, () => look(...axis.window, true), renew)
   const isLive = () => model.shown.kind === "live"
 
@@ -74,10 +74,17 @@ export function render({model, view}) {
     element("div", {className: "row"}, group("Follow the newest", live, ...made("live")), group("The past until now", ...made("last"), dates), group("Move the window", back, out, closer, forward)),
     form.form, note)
 
+  function haveRead() {
+    clearTimeout(sign)
+    read?.()
+    read = null
+  }
+
   function want(wanted) {
     request += 1
     axis.rest()
     clearTimeout(sign)
+    read ??= showBusy()
     sign = setTimeout(() => { root.dataset.waits = ""; note.textContent = "Reading the history…" }, SIGN_MILLISECONDS)
     model.send_msg({...wanted, request, width_pixels: axis.width, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC"})
   }
@@ -104,7 +111,7 @@ export function render({model, view}) {
     const shown = model.shown
     if (shown.kind === "live") seconds = shown.seconds ?? seconds
     if (shown.request >= request) {
-      clearTimeout(sign)
+      haveRead()
       delete root.dataset.waits
       note.textContent = noteOf(shown, windows.find((one) => one.length === (shown.seconds ?? seconds)).label)
       note.title = [...new Set(shown.strips.map(({cause, meaning}) => `${cause}: ${meaning}`))].join("\n")
@@ -143,7 +150,7 @@ export function render({model, view}) {
   model.on("shown", renew)
   view.range_teardown = () => {
     axis.remove()
-    clearTimeout(sign)
+    haveRead()
     clearTimeout(address)
     for (const [name, does] of Object.entries(heard)) removeEventListener(name, does)
     model.off("shown", renew)

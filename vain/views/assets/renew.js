@@ -12,13 +12,13 @@ window.vainRenew = async () => {
   main.style.minHeight = `${height}px`;
   for (const view of [...Bokeh.index.roots]) view.remove();
   Bokeh.documents.splice(0);
-  for (const script of document.querySelectorAll("body script")) script.remove();
+  for (const script of document.querySelectorAll("body > script")) script.remove();
   main.replaceChildren(...fresh.getElementById("main").childNodes);
   for (const place of [".foot", "#bell"]) {
     document.querySelector(place).replaceChildren(...fresh.querySelector(place).childNodes);
   }
   document.title = fresh.title;
-  for (const script of fresh.querySelectorAll("body script")) {
+  for (const script of fresh.querySelectorAll("body > script")) {
     const copy = document.createElement("script");
     for (const {name, value} of script.attributes) copy.setAttribute(name, value);
     copy.textContent = script.textContent;

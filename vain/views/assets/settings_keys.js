@@ -28,7 +28,7 @@ export function render({model}) {
     const scroll = element("div", "scroll", root), table = element("table", "", scroll), head = element("tr", "", element("thead", "", table));
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "region");
-    scroll.setAttribute("aria-label", "Keys");
+    scroll.setAttribute("aria-label", "List of keys");
     for (const title of COLUMNS) element("th", "", head, title).scope = "col";
     const body = element("tbody", "", table);
     for (const key of model.listed) fill(body, key);

@@ -60,7 +60,7 @@ function warnings(task) {
 function progressOf(task) {
   if (task.progress == null || task.status === "pending") return null
   const percent = `${Math.round(task.progress * 10) / 10} %`
-  const bar = h("span", {class: "bar", role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(task.progress)}, h("span"))
+  const bar = h("span", {class: "bar", "data-look": task.look, role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(task.progress)}, h("span"))
   bar.firstChild.style.width = `${task.progress}%`
   return h("div", {class: "progress"}, bar, h("span", {class: "figure", text: percent}), task.amount ? h("small", {text: task.amount}) : null)
 }
@@ -106,6 +106,7 @@ export function render({model, view}) {
   function renew() {
     const task = model.shown, focused = root.getRootNode().activeElement?.textContent
     const parts = []
+    if (task.missing && task.task_id == null) document.documentElement.dataset.task = "none"
     if (task.missing) parts.push(h("div", {class: "missing", role: "status"}, h("h1", {text: task.missing}), h("p", {text: task.why}),
       h("p", {}, h("a", {href: "/board", text: "All tasks on the board"}))))
     if (task.task_id != null) parts.push(...whole(task))

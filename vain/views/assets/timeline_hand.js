@@ -114,6 +114,7 @@ function makeHand(stage, lanes, cross, explain) {
     if (!does || !stage.isReady || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
     if (target.closest?.("input, textarea, select, [contenteditable], dialog")) return
     if ((event.key === " " || event.key === "Enter") && target.closest?.("a, button, summary")) return
+    if (event.key.startsWith("Arrow") && target.matches?.("[tabindex='0']") && target.scrollWidth > target.clientWidth) return
     if (does(event) !== false) event.preventDefault()
   }
 
