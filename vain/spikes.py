@@ -62,7 +62,7 @@ class Spikes:
         # A look tells of the time since the one before.
         looks, hours_left_out = store.looks(windows.after, windows.before + LOOK_SECONDS)
         tasks = _to_be_read(ran, windows, kind)
-        uses, scale = store.use_of(tasks, windows.after, windows.before)
+        uses, thinned = store.use_of(tasks, windows.after, windows.before)
         uses_before: dict[int, TaskUse] = {}
         if kind in ("memory", "growth"):
             uses_before, _ = store.use_of(tasks, windows.baseline_after, windows.baseline_before)
@@ -76,7 +76,7 @@ class Spikes:
             looks=looks,
             cores=self._cores() or sum(name.startswith("cpu.core.percent:") for name in store.names()) or None,
             hours_left_out=hours_left_out,
-            scale=scale,
+            thinned=thinned,
             tasks_left_out=left_out,
         )
         return explanation(asked, seen)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.explaining.worlds import MIB, T0, ran, use, used
-from vain.explaining.use import exclusive, lengths, sums_of, totals_of
+from vain.explaining.use import Thinned, exclusive, lengths, sums_of, totals_of
 
 
 def test_a_sample_stands_for_the_time_since_the_one_before_but_not_across_a_gap() -> None:
@@ -54,4 +54,4 @@ def test_totals_of_children_are_not_their_parents() -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
 def test_hours_that_stand_for_others_count_for_them(scale: float) -> None:
-    assert sums_of(use(cpu=100), scale).cpu_seconds == 100 * scale
+    assert sums_of(use(cpu=100), Thinned(scale)).cpu_seconds == 100 * scale

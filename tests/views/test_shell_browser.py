@@ -107,3 +107,14 @@ def test_an_open_page_is_live_again_after_a_restart_without_a_new_page(browser: 
         assert visit.page.input_value("#search") == "kept"
         assert visit.page.evaluate("Bokeh.documents.length") == 1
     visit.close()
+
+
+def test_a_read_that_takes_long_shows_that_the_server_is_waited_for(browser: Browser) -> None:
+    with pages_served("--pages", "/", "--delay", "1.6") as url, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        page.get_by_role("button", name="The last 24 h").click()
+        bar = page.get_by_role("progressbar", name="Waiting for the server")
+        bar.wait_for()
+        bar.wait_for(state="hidden")
+        page.get_by_text("a point is", exact=False).first.wait_for()

@@ -109,6 +109,8 @@ def test_a_part_of_a_script_is_a_part_of_the_plain_one(whole: Running, scripts: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/static/js/none.js", "/static/extensions/panel/none.js", "/static/js/..%2f__init__.py"])
+@pytest.mark.parametrize(
+    "path", ["/static/js/none.js", "/static/extensions/panel/none.js", "/static/js/..%2f__init__.py"]
+)
 def test_there_is_no_other_file(whole: Running, path: str) -> None:
     assert whole.call("GET", path, headers={"Accept-Encoding": "gzip"}).status in (403, 404)

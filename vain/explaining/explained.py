@@ -15,7 +15,7 @@ from vain.explaining.answer import Explanation, Stretch, TaskShare, Unattributed
 from vain.explaining.question import Explaining, ExplainMetric, Windows, kind_of
 from vain.explaining.seen import processes
 from vain.explaining.unusual import changed, mean_of
-from vain.explaining.use import Ran, Sums, TaskUse, exclusive, lengths, sums_of, totals_of
+from vain.explaining.use import Ran, Sums, TaskUse, Thinned, exclusive, lengths, sums_of, totals_of
 from vain.quality import MEANINGS
 
 MOST_TASKS = 50
@@ -52,8 +52,8 @@ class Seen(NamedTuple):
     cores: int | None
     hours_left_out: int = 0
     """Of the looks at processes."""
-    scale: float = 1.0
-    """Of so many hours of the samples of tasks, one was read."""
+    thinned: Thinned = Thinned()
+    """Which hours of the samples of tasks were read."""
     tasks_left_out: int = 0
 
 
@@ -129,7 +129,7 @@ def _sums(seen: Seen, kind: ExplainMetric | None) -> dict[int, Sums]:
     for number, task in ran.items():
         inner = children.get(number, ())
         if number in own and not is_by_totals(task, seen.windows, kind):
-            found = sums_of(own[number], seen.scale)
+            found = sums_of(own[number], seen.thinned)
             sums[number] = found._replace(growth=_growth(task, found, own_before.get(number), seen, kind))
         else:
             sums[number] = totals_of(task, seen.windows.after, seen.windows.before, inner)
@@ -236,7 +236,7 @@ def _notes(
         notes.append(f"{len(tasks) - MOST_TASKS:,} tasks more ran then; those with the largest shares are listed.")
     if seen.tasks_left_out:
         notes.append(f"{seen.tasks_left_out:,} tasks more ran then and were left out; what they used is in the rest.")
-    if seen.scale > 1 or seen.hours_left_out:
+    if seen.thinned.hours > 1 or seen.hours_left_out:
         notes.append("The window is long: some of its hours were looked at, and stand for the others.")
     for span in seen.now.spans:
         if span.series is None and span.cause in _TOLD:

@@ -8,6 +8,7 @@ was not. What two tasks used that ran in one process at once cannot be told apar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,16 @@ class TaskUse(NamedTuple):
     written: Floats
     gpu: Floats
     gpu_memory: Floats
+
+
+class Thinned(NamedTuple):
+    """Of how many hours one was read, and from when on (Unix seconds) all of them were."""
+
+    hours: float = 1.0
+    whole_from: float = inf
+
+
+WHOLE = Thinned()
 
 
 class Ran(NamedTuple):
@@ -85,9 +96,9 @@ def exclusive(uses: Mapping[int, TaskUse], ran: Mapping[int, Ran]) -> dict[int, 
     return {number: TaskUse(use.t, *(np.maximum(column, 0.0) for column in use[1:])) for number, use in left.items()}
 
 
-def sums_of(use: TaskUse, scale: float = 1.0) -> Sums:
-    """Added up over its samples; ``scale`` stands for hours that were left out."""
-    seconds = lengths(use.t) * scale
+def sums_of(use: TaskUse, thinned: Thinned = WHOLE) -> Sums:
+    """Added up over its samples; those of hours that were thinned out stand for the others."""
+    seconds = lengths(use.t) * np.where(use.t < thinned.whole_from, thinned.hours, 1.0)
     return Sums(
         cpu_seconds=_over(use.cpu / 100, seconds),
         memory_seconds=_over(use.memory, seconds),

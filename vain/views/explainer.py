@@ -56,7 +56,9 @@ class ExplainerControl(JSComponent):
     asked = param.Dict(default={}, doc="What the page's address asked for when it was opened")
     metrics = param.List(default=[list(pair) for pair in METRICS.items()])
 
-    _esm = "\n".join(map(asset, ("when.js", "range_words.js", "address.js", "busy.js", "timeline_units.js", "explainer.js")))
+    _esm = "\n".join(
+        map(asset, ("when.js", "range_words.js", "address.js", "busy.js", "timeline_units.js", "explainer.js"))
+    )
     _stylesheets: ClassVar[list[str]] = [asset("explainer.css")]
 
 

@@ -44,8 +44,9 @@ class Live(param.Parameterized):
     """Views read ``sample``, ``seq`` and ``metrics``, and renew what depends on ``tick``. Loop only.
 
     ``metrics`` is one wide ``ColumnDataSource`` for all charts: ``t`` in Unix milliseconds, then a column for each
-    series of ``vain.samples.series`` (NaN: unknown), or after ``send_declared`` for those of ``add_series``. While ``following`` it holds the newest rows; otherwise it is left
-    to ``vain.views.lookback``. A view that shows tasks compares ``seq`` with the one it drew.
+    series of ``vain.samples.series`` (NaN: unknown), after ``send_declared`` for those of ``add_series``. While
+    ``following`` it holds the newest rows; otherwise it is left to ``vain.views.lookback``. A view that shows tasks
+    compares ``seq`` with the one it drew.
     """
 
     sample = param.ClassSelector(class_=Sample, default=None, allow_None=True, doc="The newest sample")

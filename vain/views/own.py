@@ -31,7 +31,7 @@ def own_use(sample: Sample | None) -> str:
 class Line(JSComponent):
     """The browser's side: a line of text.
 
-    ``beat`` changes with every third tick, whatever a page shows: it is how the header knows that the server still speaks.
+    ``beat`` changes with every third tick, whatever a page shows: so the header knows that the server still speaks.
     """
 
     text = param.String(default="")

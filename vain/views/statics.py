@@ -22,8 +22,12 @@ FOR_EVER: Final = "public, max-age=31536000, immutable"
 FOR_A_DAY: Final = "public, max-age=86400"
 
 
+def _compressed(path: str) -> bytes:
+    return _compress(path, Path(path).stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=64)
-def _compressed(path: str, _modified_ns: int) -> bytes:
+def _compress(path: str, _modified_ns: int) -> bytes:
     return gzip.compress(Path(path).read_bytes(), mtime=0)
 
 
@@ -46,7 +50,7 @@ class Kept(StaticFileHandler):
         if self.should_return_304():
             self.set_status(304)
             return None
-        body = await asyncio.to_thread(_compressed, found, Path(found).stat().st_mtime_ns)
+        body = await asyncio.to_thread(_compressed, found)
         self.set_header("Content-Encoding", "gzip")
         self.set_header("Content-Length", len(body))
         if include_body:

@@ -116,8 +116,7 @@ class TaskCharts:
         self.control = ByControl(margin=0)
         self.control.on_msg(lambda event: self.choose(event.data))
         self.figures = tuple(self._figure(chart) for chart in CHARTS)
-        for each in self.figures:
-            each.visible = False
+        self.figures[-1].visible = False
 
     def choose(self, message: Any) -> None:
         """Takes the browser's choice; what there is not is left unanswered."""

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from tornado.websocket import WebSocketClosedError
+
 try:
     import uvloop
 except ImportError:  # Windows, PyPy
@@ -19,4 +21,11 @@ T = TypeVar("T")
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run`` on that loop."""
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(_handle)
         return runner.run(main)
+
+
+def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """As usual, but that a browser left while Bokeh wrote to it, whose writes nobody awaits, is nobody's concern."""
+    if not isinstance(context.get("exception"), WebSocketClosedError):
+        loop.default_exception_handler(context)

@@ -24,7 +24,7 @@ from vain.busiest import Looks, Process
 from vain.clock import Clock
 from vain.codec import encode
 from vain.errors import Invalid, Unavailable
-from vain.explaining.use import TaskUse
+from vain.explaining.use import TaskUse, Thinned
 from vain.quality import Span
 from vain.store.folder import prepare, private_file
 from vain.store.metrics import process_looks, queries, reading, task_use
@@ -124,7 +124,7 @@ class MetricStore:
         begin, end = milliseconds(after), milliseconds(before)
         return self._read(lambda snapshot: process_looks.read(snapshot, begin, end))
 
-    def use_of(self, tasks: Sequence[int], after: float, before: float) -> tuple[dict[int, TaskUse], float]:
+    def use_of(self, tasks: Sequence[int], after: float, before: float) -> tuple[dict[int, TaskUse], Thinned]:
         """What these tasks used in a window (Unix seconds), sample by sample; of a long one some of its hours, and for
         how many each of them stands."""
         begin, end = milliseconds(after), milliseconds(before)

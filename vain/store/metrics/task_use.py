@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from math import inf
 
 import apsw
 import msgspec
@@ -13,7 +14,7 @@ from vain import chunks
 from vain.bands import Floats, Integers
 from vain.catalog import TASK_METRICS
 from vain.errors import StoreDamaged
-from vain.explaining.use import USE_METRICS, TaskUse
+from vain.explaining.use import USE_METRICS, TaskUse, Thinned
 from vain.store.metrics import queries
 from vain.store.metrics.periods import HOUR_MS, SECOND_MS
 from vain.store.metrics.snapshot import Snapshot
@@ -24,6 +25,7 @@ MOST_CHUNKS = 1_500
 """Hours times tasks of one answer, some 150 ms."""
 MOST_ROWS = 40_000
 """Samples of the newest hour of one answer; of more, those of every second, third, … period are read."""
+DAY_HOURS = 24
 
 _PLACES = tuple(TASK_METRICS.index(name) for name in USE_METRICS)
 _parts = msgspec.msgpack.Decoder(list[bytes])
@@ -32,21 +34,24 @@ _Part = tuple[Integers, list[Floats]]
 
 def read(
     snapshot: Snapshot, tasks: Sequence[int], begin: int, end: int, period: int
-) -> tuple[dict[int, TaskUse], float]:
-    """The samples of these tasks from ``begin`` to before ``end`` (milliseconds), and for how many hours each stands
-    that was read. A sample is taken every ``period`` milliseconds. Tasks without any are left out."""
+) -> tuple[dict[int, TaskUse], Thinned]:
+    """The samples of these tasks from ``begin`` to before ``end`` (milliseconds), and which hours of them were read.
+
+    A sample is taken every ``period`` milliseconds. Tasks without any are left out."""
     found: dict[int, list[_Part]] = {number: [] for number in tasks}
     first, last = begin // HOUR_MS, max(begin, end - 1) // HOUR_MS
     stride = max(1, -(-(last - first + 1) * len(found) // MOST_CHUNKS))
     for number, parts in found.items():
         parts.extend(_chunks(snapshot.connection, number, first, last, stride))
-    _add_rows(snapshot, found, begin, end, period)
-    return {number: _together(parts, begin, end) for number, parts in found.items() if parts}, float(stride)
+    whole_from = _add_rows(snapshot, found, begin, end, period)
+    uses = {number: _together(parts, begin, end) for number, parts in found.items() if parts}
+    return uses, Thinned(float(stride), whole_from)
 
 
 def _chunks(connection: apsw.Connection, task_id: int, first: int, last: int, stride: int) -> Iterable[_Part]:
     for hour, t, packed in connection.execute(queries.TASK_CHUNKS, (task_id, first, last)):
-        if hour % stride:
+        # Each day at other hours, or what runs once a day would be read always or never.
+        if (hour + hour // DAY_HOURS) % stride:
             continue
         try:
             yield _unpacked(hour, t, packed)
@@ -66,8 +71,9 @@ def _unpacked(hour: int, t: bytes, packed: bytes) -> _Part:
     return times, columns
 
 
-def _add_rows(snapshot: Snapshot, found: dict[int, list[_Part]], begin: int, end: int, period: int) -> None:
-    """The newest hour: rows, also those that wait."""
+def _add_rows(snapshot: Snapshot, found: dict[int, list[_Part]], begin: int, end: int, period: int) -> float:
+    """The newest hour: rows, also those that wait. Gives when (Unix seconds) the first of them was taken."""
+    first = inf
     every = max(1, -(-len(found) * (min(end - begin, HOUR_MS) // period) // MOST_ROWS))
     waiting: dict[int, list[tuple[int, bytes]]] = {}
     for row in snapshot.pending:
@@ -81,6 +87,8 @@ def _add_rows(snapshot: Snapshot, found: dict[int, list[_Part]], begin: int, end
         rows += waiting.get(number, ())
         if rows:
             parts.append(_of_rows(rows))
+            first = min(first, min(t for t, _ in rows) / SECOND_MS)
+    return first
 
 
 def _of_rows(rows: Sequence[tuple[int, bytes]]) -> _Part:

@@ -1,6 +1,10 @@
 // A new session for the page that is open: Bokeh cannot fill a document again that has binary data, so the page is asked
 // for once more and its roots take the place of the old ones. The address, the scroll and the header stay.
+// Pages whose charts the server draws only once it was asked: what it sends before the new roots stand is lost.
+const RELOADED = ["/flow", "/task"];
+
 window.vainRenew = async () => {
+  if (RELOADED.includes(location.pathname)) return false;
   const answer = await fetch(location.href, {cache: "no-store"});
   if (answer.redirected || !answer.ok) return false;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
