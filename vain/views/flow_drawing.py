@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -68,7 +69,7 @@ class Parts:
         self.time.update(start=unix(window.after) * 1000, end=unix(window.before) * 1000)
 
 
-class Drawing:
+class Drawing(ABC):
     """One figure: ``draw`` gives it the data of its chart. ``empty`` says what is missing, where nothing is drawn."""
 
     nothing = "nothing in this window"
@@ -86,9 +87,9 @@ class Drawing:
         self.figure.add_layout(self.empty)
         theme.apply(self.figure)
 
+    @abstractmethod
     def make(self) -> figure:
         """The figure, with its glyphs over ``source``, before there are data."""
-        raise NotImplementedError
 
     def add(self, plot: figure, glyph: Glyph) -> Any:
         """Draws from ``source``; one model for the look, where ``figure.line`` and the like make five."""
@@ -106,7 +107,7 @@ class Drawing:
             self.fit(fresh)
         self.empty.text = "" if self.is_drawn(fresh) else self.nothing
 
-    def fit(self, fresh: Mapping[str, list[Any]]) -> None:
+    def fit(self, fresh: Mapping[str, list[Any]]) -> None:  # noqa: B027  # most have nothing to adapt
         """Adapt what is around the data."""
 
     def is_drawn(self, fresh: Mapping[str, list[Any]]) -> bool:
