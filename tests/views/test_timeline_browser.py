@@ -178,7 +178,7 @@ def test_the_wheel_over_the_lanes_zooms_and_a_drag_looks_back(looker: Looker) ->
 def test_bars_are_links_with_names_as_text(looker: Looker) -> None:
     nasty = looker.page.locator("a.bar", has_text=NASTY)
     assert eventually(lambda: nasty.count() == 1)
-    assert (nasty.get_attribute("href") or "").startswith("/task?id=")
+    assert (nasty.get_attribute("href") or "").startswith("./task?id=")
     nasty.hover()
     assert eventually(lambda: looker.page.locator(".tip").is_visible())
     assert NASTY in looker.page.locator(".tip").inner_text()

@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from vain.bands import MetricQuery, MetricWindow
 from vain.clock import Clock, unix
 from vain.errors import VainError
+from vain.views.inline import inline
 from vain.views.live import Live
 from vain.views.rows import CORE, FILL, FILLED
 from vain.views.window import HIGH, LOW, Strip, bands, begins_empty, is_empty, lines, strip_columns, strips
@@ -188,10 +189,10 @@ class Lookback(param.Parameterized):
         reduced = window.is_reduced
         self.live.following = False
         drawn = lines(window, self._series, reduced)
-        unseen = np.zeros(len(drawn["t"]), np.float32)  # the areas below the live lines
-        self.live.metrics.data = {**drawn, **{FILL + name: unseen for name in FILLED}}
+        unseen = np.zeros(len(drawn["t"]), np.uint8)  # the areas below the live lines
+        self.live.metrics.data = inline({**drawn, **{FILL + name: unseen for name in FILLED}})
         step_seconds = window.step_seconds if reduced else 0.0
-        self.bands.update(data=dict(bands(window, self._banded, reduced)), tags=[step_seconds])
+        self.bands.update(data=inline(dict(bands(window, self._banded, reduced))), tags=[step_seconds])
         shown = self._told(found.wanted, step_seconds)
         # What was before the history is no gap in it.
         begin = max(found.reach.after, found.begins or 0.0)

@@ -54,7 +54,7 @@ export function render({model, view, el}) {
 
   function renew() {
     told.lanes = model.lanes ? JSON.parse(model.lanes) : {}
-    lanes.fill()
+    lanes.renew()
     const {total, left_out: out} = told.lanes, drawn = total - out
     setText(bar.note, model.trouble || (total == null ? "" : out ? `${drawn.toLocaleString()} of ${total.toLocaleString()} tasks drawn` : `${total.toLocaleString()} task${total === 1 ? "" : "s"}`))
     bar.note.dataset.state = model.trouble ? "trouble" : ""

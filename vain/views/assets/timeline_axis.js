@@ -4,7 +4,7 @@ const LEAST_MILLISECONDS = 2000, MOST_MILLISECONDS = 20 * 366 * 86400000
 
 // `found` is called when the axis and all figures are there; `moved` whenever the axis or the layout changed.
 function makeStage(model, host, found, moved) {
-  let axis = null, plots = [], search = null, frame = null, sizes = null
+  let axis = null, plots = [], search = null, frame = null, sizes = null, measured = null
   const container = host.closest(".views") ?? host.parentElement
   const model_of = (name) => (window.Bokeh?.documents ?? []).map((one) => one.get_model_by_id(name)).find(Boolean) ?? null
   const view_of = (name) => { const one = model_of(name); return one && window.Bokeh.index.find_one(one) }
@@ -15,14 +15,20 @@ function makeStage(model, host, found, moved) {
     if (axis === null || views.some((view) => !view?.frame?.bbox?.width)) { search = setTimeout(find, FIND_MILLISECONDS); return }
     plots = views.map((view, index) => ({view, track: model.tracks[index]}))
     axis.change.connect(renew)
-    sizes = new ResizeObserver(renew)
-    for (const {view} of plots) sizes.observe(view.el)
+    sizes = new ResizeObserver(() => { measured = null; renew() })
+    for (const element of [container, host, ...plots.map(({view}) => view.el)]) sizes.observe(element)
     found()
     renew()
   }
 
   function renew() {
     if (frame === null) frame = requestAnimationFrame(() => { frame = null; moved() })
+  }
+
+  // Where the figures are in the container: asking the browser makes it lay out the page, so it is asked only when a size has changed.
+  function measure() {
+    const outer = container.getBoundingClientRect(), boxes = plots.map(({view}) => view.el.getBoundingClientRect())
+    return {left: boxes[0].left - outer.left, boxes: boxes.map((box) => ({top: box.top - outer.top, bottom: box.bottom - outer.top}))}
   }
 
   search = setTimeout(find)
@@ -37,16 +43,22 @@ function makeStage(model, host, found, moved) {
     // Of the part in which something is drawn, in pixels from the left of the container.
     get frame() {
       if (!plots.length) return null
-      const {view} = plots[0], box = view.frame.bbox
-      return {left: view.el.getBoundingClientRect().left - container.getBoundingClientRect().left + box.left, width: box.width}
+      measured ??= measure()
+      const box = plots[0].view.frame.bbox
+      return {left: measured.left + box.left, width: box.width}
     },
-    move(after, before) {
+    // Top and bottom of each figure, in pixels from the top of the container.
+    get boxes() { return plots.length ? (measured ??= measure()).boxes : [] },
+    // `isStep`: one step, such as that of a key, and not a part of a movement that goes on.
+    move(after, before, isStep = false) {
       if (!this.isReady) return
       const middle = (after + before) / 2 * 1000, span = Math.min(MOST_MILLISECONDS, Math.max(LEAST_MILLISECONDS, (before - after) * 1000))
       const start = Math.max(0, middle - span / 2)
       // A data range that a hand has moved does not follow its data.
       axis.have_updated_interactively = true
+      axis.isStep = isStep
       axis.setv({start, end: start + span})
+      axis.isStep = false
     },
     hold() { if (axis) { axis.have_updated_interactively = true; axis.change.emit() } },
     remove() { clearTimeout(search); cancelAnimationFrame(frame); axis?.change.disconnect(renew); sizes?.disconnect() },

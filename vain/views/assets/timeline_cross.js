@@ -70,31 +70,31 @@ function makeCross(model, stage, lanes) {
   }
 
   function place() {
-    const outer = stage.container.getBoundingClientRect(), boxes = stage.plots.map(({view}) => view.el.getBoundingClientRect()), frame = stage.frame
+    const {boxes, frame} = stage
     if (!boxes.length) return
-    const top = boxes[0].top - outer.top
+    const [{top}] = boxes
     over.style.top = `${top}px`
-    over.style.height = `${boxes.at(-1).bottom - boxes[0].top}px`
+    over.style.height = `${boxes.at(-1).bottom - top}px`
     captions.forEach(({caption}, index) => {
       caption.style.left = `${frame.left}px`
       caption.style.width = `${frame.width}px`
-      caption.style.top = `${boxes[index].top - outer.top - top}px`
+      caption.style.top = `${boxes[index].top - top}px`
     })
     draw()
-    placeGap(boxes, outer, top, frame)
+    placeGap(boxes[0], frame)
     tell()
   }
 
   const toX = (t) => { const [after, before] = stage.window, frame = stage.frame; return (t - after) / (before - after) * frame.width }
 
-  function placeGap(boxes, outer, top, frame) {
+  function placeGap(box, frame) {
     const widest = (model.shown.gaps ?? []).map((one) => ({...one, from: Math.max(0, toX(one.begin)), to: Math.min(frame.width, toX(one.end))}))
       .filter(({from, to}) => to - from > 70).sort((a, b) => (b.to - b.from) - (a.to - a.from))[0]
     gap.hidden = !widest
     if (!widest) return
     setText(gap, widest.cause)
     gap.style.left = `${frame.left + (widest.from + widest.to) / 2}px`
-    gap.style.top = `${boxes[0].height / 2}px`
+    gap.style.top = `${(box.bottom - box.top) / 2}px`
   }
 
   function draw() {

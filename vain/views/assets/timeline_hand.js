@@ -12,19 +12,19 @@ function makeHand(stage, lanes, cross, explain) {
 
   function zoom(scale, about) {
     const [after, before] = stage.window, centre = about ?? (after + before) / 2
-    stage.move(centre - (centre - after) * scale, centre + (before - centre) * scale)
+    stage.move(centre - (centre - after) * scale, centre + (before - centre) * scale, about == null)
   }
 
-  function pan(share) {
+  function pan(share, isStep) {
     const [after, before] = stage.window, by = (before - after) * share
-    stage.move(after + by, before + by)
+    stage.move(after + by, before + by, isStep)
   }
 
   function wheel(event) {
     if (!stage.isReady) return
     const pixels = event.deltaMode === 1 ? 33 : 1
     if (event.ctrlKey || event.metaKey) zoom(Math.exp(event.deltaY * pixels * WHEEL_ZOOM), timeAt(event.clientX))
-    else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan((event.deltaX || event.deltaY) * pixels / stage.frame.width)
+    else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan((event.deltaX || event.deltaY) * pixels / stage.frame.width, false)
     else return
     event.preventDefault()
   }
@@ -90,8 +90,8 @@ function makeHand(stage, lanes, cross, explain) {
   function follow() { dispatchEvent(new CustomEvent("vain-follow")) }
 
   const KEYS = {
-    ArrowLeft: (event) => pan(event.shiftKey ? -1 : -0.25),
-    ArrowRight: (event) => pan(event.shiftKey ? 1 : 0.25),
+    ArrowLeft: (event) => pan(event.shiftKey ? -1 : -0.25, true),
+    ArrowRight: (event) => pan(event.shiftKey ? 1 : 0.25, true),
     "+": () => zoom(1 / KEY_ZOOM),
     "=": () => zoom(1 / KEY_ZOOM),
     "-": () => zoom(KEY_ZOOM),

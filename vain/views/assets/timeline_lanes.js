@@ -1,5 +1,9 @@
 // The bars of the tasks: plain links over the time axis, so that text, keyboard and screen readers have them too.
 const ROW_PIXELS = 24, TIMES_PIXELS = 22, CROWD_PIXELS = 22, LABEL_PIXELS = 7, LEAST_PIXELS = 3, LABEL_CHARACTERS = 26, LEAST_LABEL_PIXELS = 22
+// Wider than this, browsers lose precision; by then newer steps are on their way.
+const WIDEST_PIXELS = 1e6
+// So much of a step is drawn: the rest parts it from the next.
+const STEP_SHARE = 0.88
 const READING = "reading the tasks…"
 
 function lookOf(bar) {
@@ -39,6 +43,13 @@ function makeLanes(model, stage) {
   const field = make("div", "field"), bars = make("div", "bars"), times = make("div", "times"), crowd = make("div", "crowd"), empty = make("div", "empty")
   const gutter = make("div", "gutter"), rest = make("span", "rest"), line = make("div", "cross"), chosen = make("div", "chosen"), tip = make("div", "tip")
   const root = make("div", "lanes", gutter, field, tip)
+  const [steps, ...outlines] = ["svg", "path", "path"].map((name) => document.createElementNS("http://www.w3.org/2000/svg", name))
+  const paths = {running: outlines[0], failed: outlines[1]}
+  steps.setAttribute("preserveAspectRatio", "none")
+  paths.failed.classList.add("some-failed")
+  steps.append(...outlines)
+  crowd.append(steps)
+  crowd.onpointermove = tellStep
   field.append(times, chosen, bars, crowd, empty, line)
   gutter.append(make("span", "", "Tasks"), rest)
   tip.setAttribute("role", "tooltip")
@@ -46,16 +57,14 @@ function makeLanes(model, stage) {
   times.setAttribute("aria-hidden", "true")
   bars.setAttribute("role", "list")
   bars.setAttribute("aria-label", "Tasks in this window")
-  let known = new Map(), skew = 0
+  let known = new Map(), skew = 0, isStale = false
 
   const now = () => performance.now() / 1000 + skew
 
   function makeBar() {
-    const parts = {queue: make("span", "queue"), run: make("span", "run"), done: make("span", "done"), later: make("span", "later"), label: make("span", "label")}
-    parts.sign = make("span", "sign"), parts.name = make("span", "name"), parts.ending = make("span", "ending")
+    const parts = {label: make("span", "label"), sign: make("span", "sign"), name: make("span", "name"), ending: make("span", "ending")}
     parts.label.append(parts.sign, parts.name, parts.ending)
-    parts.link = make("a", "bar", parts.later, parts.queue, parts.run, parts.label)
-    parts.run.append(parts.done)
+    parts.link = make("a", "bar", parts.label)
     parts.link.draggable = false
     parts.item = make("span", "", parts.link)
     parts.item.setAttribute("role", "listitem")
@@ -82,7 +91,7 @@ function makeLanes(model, stage) {
       const name = `${bar.task_id}-${bar.attempt}`, parts = known.get(name) ?? makeBar(), look = lookOf(bar)
       kept.set(name, parts)
       parts.bar = bar
-      parts.link.href = `/task?id=${bar.task_id}`
+      parts.link.href = `./task?id=${bar.task_id}`
       parts.link.dataset.look = look
       parts.link.style.setProperty("--bar", model.looks[look]?.color ?? "var(--vain-series-grey)")
       setText(parts.sign, model.looks[look]?.sign ?? "")
@@ -100,8 +109,8 @@ function makeLanes(model, stage) {
     setText(rest, lanes.left_out ? `${lanes.left_out.toLocaleString()} more` : "")
     rest.title = lanes.left_out ? "Tasks that are too short or too many to be drawn here: zoom in to see them" : ""
     rest.style.top = `${TIMES_PIXELS + rows * ROW_PIXELS + 3}px`
+    fillCrowd(lanes.crowd)
     showEmpty(lanes)
-    place()
   }
 
   function showEmpty(lanes) {
@@ -113,6 +122,7 @@ function makeLanes(model, stage) {
   }
 
   function place() {
+    if (isStale) { isStale = false; fill() }
     const frame = stage.frame, span = stage.window ?? (model.lanes.bars ? [model.lanes.after, model.lanes.before] : null)
     if (frame) { field.style.left = `${frame.left}px`; field.style.width = `${frame.width}px` }
     if (!span) return
@@ -127,10 +137,11 @@ function makeLanes(model, stage) {
       row.forEach((parts, index) => placeBar(parts, x, width, at, row[index + 1] ? x(row[index + 1].bar.created) : width, index > 0))
     }
     placeTimes(after, before, width)
-    placeCrowd(x, width)
+    placeCrowd(x)
   }
 
-  function placeBar({bar, link, queue, run, done, later, label, ending, item}, x, width, at, next, isAfterAnother) {
+  function placeBar(parts, x, width, at, next, isAfterAnother) {
+    const {bar, link, label, ending, item} = parts
     const begun = bar.started ?? bar.ended ?? at, end = bar.ended ?? at
     // What has just begun is seen at the edge of a long window, too.
     const seen = (t) => x(t) <= width ? Math.min(x(t), width - LEAST_PIXELS) : x(t)
@@ -141,27 +152,41 @@ function makeLanes(model, stage) {
     if (item.hidden) return
     // Browsers lose precision with bars of a million pixels.
     const cut = (value) => Math.min(Math.max(value, -20), width + 20)
+    const begin = cut(left), length = Math.max(cut(Math.max(right, until)) - begin, 1)
     link.style.top = `${bar.row * ROW_PIXELS + 2}px`
-    link.style.left = `${cut(left)}px`
-    const put = (part, from, to) => { part.hidden = to - from <= 0.5; part.style.left = `${cut(from) - cut(left)}px`; part.style.width = `${cut(to) - cut(from)}px` }
-    put(queue, left, bar.started == null ? right : middle)
-    put(run, middle, bar.started == null ? middle : right)
-    put(later, right, Math.max(right, until))
-    done.style.width = bar.status === "in-progress" && bar.progress != null ? `${bar.progress}%` : "0"
+    link.style.left = `${begin}px`
+    link.style.width = `${length}px`
+    // In parts of the bar, which stay as they are while the bar is stretched: what does not change need not be laid out again.
+    const part = (value) => `${+(100 * value / length).toFixed(2)}%`
+    // Most bars have one of these: what a bar has not is not made.
+    const put = (name, from, to) => {
+      const is = to - from > 0.5
+      if (is && !parts[name]) link.insertBefore(parts[name] = make("span", name), label)
+      if (!parts[name]) return
+      parts[name].hidden = !is
+      if (!is) return
+      parts[name].style.left = part(cut(from) - begin)
+      parts[name].style.width = part(cut(to) - cut(from))
+    }
+    put("later", right, Math.max(right, until))
+    put("queue", left, bar.started == null ? right : middle)
+    put("run", middle, bar.started == null ? middle : right)
+    const progress = bar.status === "in-progress" && bar.progress || 0
+    if (progress && parts.run && !parts.done) parts.run.append(parts.done = make("span", "done"))
+    if (parts.done) { parts.done.hidden = !progress; parts.done.style.width = `${progress}%` }
     // On what ran, if that can be seen; else on the wait.
     const [from, to] = [Math.max(bar.started == null || middle > width - 40 ? left : middle, 0), Math.min(right, width)], wordy = endingOf(bar, at), indent = bar.depth * 10
     const needs = LABEL_PIXELS * (Math.min(bar.name.length, LABEL_CHARACTERS) + 3)
     const beside = Math.min(width, next - 4) - right, inside = to - from >= Math.min(needs, 120) || beside < Math.min(needs, to - from)
-    link.style.width = `${Math.max(cut(Math.max(right, until)) - cut(left), 1)}px`
-    label.style.left = `${(inside ? from : Math.max(right, 0)) - cut(left) + (inside ? indent : 0)}px`
     let room = inside ? to - from - indent : Math.min(beside, LABEL_PIXELS * LABEL_CHARACTERS + 20)
     const isBefore = room < LEAST_LABEL_PIXELS && !isAfterAnother && left > 3 * LEAST_LABEL_PIXELS
     if (isBefore) room = Math.min(left, LABEL_PIXELS * LABEL_CHARACTERS + 20)
-    link.classList.toggle("outside", !inside || isBefore)
-    label.style.right = isBefore ? "calc(100% + 2px)" : ""
-    if (isBefore) label.style.left = ""
     label.hidden = room < LEAST_LABEL_PIXELS
-    label.style.maxWidth = `${Math.max(0, room)}px`
+    if (label.hidden) return
+    link.classList.toggle("outside", !inside || isBefore)
+    label.style.left = isBefore ? "" : inside ? `calc(${part(from - begin)} + ${indent}px)` : part(Math.max(right, 0) - begin)
+    label.style.right = isBefore ? "calc(100% + 2px)" : inside ? part(begin + length - to) : ""
+    label.style.maxWidth = inside && !isBefore ? "" : `${room}px`
     setText(ending, inside && room > needs + 70 ? wordy : "")
   }
 
@@ -175,26 +200,41 @@ function makeLanes(model, stage) {
     })
   }
 
-  function placeCrowd(x, width) {
-    const told = model.lanes.crowd
-    if (!told) { crowd.replaceChildren(); return }
-    const highest = Math.max(1, ...told.running), steps = []
-    told.t.forEach((t, index) => {
-      const [from, to] = [x(t), x(t + told.step_seconds)], running = told.running[index], failed = told.failed[index]
-      if (to < 0 || from > width || !(running || failed)) return
-      const step = make("span", failed ? "some-failed" : "")
-      step.style.left = `${from}px`
-      step.style.width = `${Math.max(1, to - from - 0.5)}px`
-      step.style.height = `${Math.max(3, running / highest * (CROWD_PIXELS - 4))}px`
-      step.title = `${running.toLocaleString()} more tasks` + (failed ? `, ${failed.toLocaleString()} of them ended badly` : "") + ` · ${spanOf(atSeconds(t), atSeconds(t + told.step_seconds), told.step_seconds)}`
-      steps.push(step)
+  // One drawing of all steps, stretched with the axis: an element for each would have to be styled in every frame.
+  function fillCrowd(told) {
+    const outlines = {running: "", failed: ""}
+    const highest = Math.max(1, ...told?.running ?? [])
+    told?.t.forEach((t, index) => {
+      const height = Math.max(3, told.running[index] / highest * (CROWD_PIXELS - 4))
+      if (told.running[index] || told.failed[index]) outlines[told.failed[index] ? "failed" : "running"] += `M${t - told.t[0]} ${CROWD_PIXELS}v${-height}h${told.step_seconds * STEP_SHARE}v${height}z`
     })
-    crowd.replaceChildren(...steps)
+    for (const [name, path] of Object.entries(paths)) path.setAttribute("d", outlines[name])
+    if (told?.t.length) steps.setAttribute("viewBox", `0 0 ${told.t.at(-1) + told.step_seconds - told.t[0]} ${CROWD_PIXELS}`)
+  }
+
+  function tellStep(event) {
+    const told = model.lanes.crowd, [after, before] = stage.window ?? [0, 0], box = crowd.getBoundingClientRect()
+    const at = after + (event.clientX - box.left) / box.width * (before - after)
+    const index = told ? told.t.findIndex((t) => t <= at && at < t + told.step_seconds) : -1
+    if (index < 0 || !(told.running[index] || told.failed[index])) { crowd.title = ""; return }
+    const badly = told.failed[index] ? `, ${told.failed[index].toLocaleString()} of them ended badly` : "", t = told.t[index]
+    crowd.title = `${told.running[index].toLocaleString()} more tasks${badly} · ${spanOf(atSeconds(t), atSeconds(t + told.step_seconds), told.step_seconds)}`
+  }
+
+  function placeCrowd(x) {
+    const told = model.lanes.crowd
+    if (!told?.t.length) return
+    const from = x(told.t[0]), width = x(told.t.at(-1) + told.step_seconds) - from
+    steps.style.display = width > WIDEST_PIXELS ? "none" : ""
+    steps.style.left = `${from}px`
+    steps.style.width = `${width}px`
   }
 
   const across = (part, x) => { part.hidden = x == null; if (x != null) part.style.left = `${x}px` }
   return {
-    root, field, fill, place,
+    root, field, place,
+    // Drawn with the next frame, together with what else has changed by then: the page is laid out once.
+    renew() { isStale = true; stage.renew() },
     get count() { return known.size },
     cross(x) { across(line, x) },
     choose(from, to) { across(chosen, from); if (from != null) chosen.style.width = `${Math.max(1, to - from)}px` },
