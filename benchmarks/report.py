@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
-NAMED_VERSIONS = ("tornado", "panel", "bokeh", "apsw", "msgspec", "psutil", "fastapi", "uvicorn", "uvloop")
+NAMED_VERSIONS = tuple("tornado panel bokeh apsw msgspec psutil fastapi uvicorn uvloop websockets".split())
 GIBIBYTE = 1 << 30
 INTRODUCTION = """# Benchmarks
 

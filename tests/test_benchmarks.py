@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks import history, history_data, history_writes, load, processes, report, rounds
 from benchmarks.__main__ import MODULES
-from benchmarks.readers import _sent_times
 from benchmarks.report import Section, Table, Target
 from vain.catalog import metric_of, stored
 
@@ -60,11 +59,6 @@ def test_writing_replaces_what_was_measured_and_keeps_the_rest(tmp_path: Path) -
     before = document.read_text("utf-8")
     report.write(document, [first[1]._replace(method="Otherwise.")], order)
     assert document.read_text("utf-8") == "Otherwise.".join(before.rsplit("How.", 1))
-
-
-def test_the_age_of_a_message_is_read_from_joined_frames_and_not_from_other_texts() -> None:
-    joined = b'..{"message":"12"}..{"message":"CPU is at 90"}..{"message":"34"}..{"message":"5'
-    assert _sent_times(joined) == [12, 34]
 
 
 @pytest.mark.slow

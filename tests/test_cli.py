@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.small_server import TASK, Answer, SmallServer, answer, problem, small_server
+from vain import list_commands
 from vain.cli import main
 
 Capture = pytest.CaptureFixture[str]
@@ -61,19 +63,57 @@ def test_ls_prints_a_table_for_people(server: SmallServer, capsys: Capture) -> N
     assert len({row.index("medium") for row in rows}) == 1
 
 
-def test_ls_json_is_the_tasks_that_match(server: SmallServer, capsys: Capture) -> None:
-    server.answers["GET /tasks"] = answer([TASK, {**TASK, "task_id": 8, "status": "completed", "outcome": "succeeded"}])
-    assert main(["ls", "--json", "--status", "completed"]) == 0
+def test_ls_json_is_the_tasks_that_the_server_picks(server: SmallServer, capsys: Capture) -> None:
+    server.answers["GET /tasks"] = answer([{**TASK, "task_id": 8, "status": "completed", "outcome": "succeeded"}])
+    options = "--status completed --status pending --tag a --search x --overdue --sort name"
+    assert main(["ls", "--json", *options.split()]) == 0
     assert [task["task_id"] for task in json.loads(capsys.readouterr().out)] == [8]
+    asked = "/tasks?status=completed%2Cpending&tag=a&q=x&overdue=true&sort=name&limit=50"
+    assert [each.path for each in server.asked] == [asked]
 
 
 def test_ls_says_when_it_shows_a_part(server: SmallServer, capsys: Capture) -> None:
-    server.answers["GET /tasks"] = answer([{**TASK, "task_id": number} for number in range(1, 6)])
+    server.answers["GET /tasks"] = answer([{**TASK, "task_id": 1}, TASK], headers={"X-Total-Count": "5"})
     assert main(["ls", "--limit", "2"]) == 0
     printed = capsys.readouterr()
     assert len(printed.out.splitlines()) == 3 and "2 of 5" in printed.err
+    assert server.asked[0].path == "/tasks?sort=-created_at&limit=2"
+    server.answers["GET /tasks"] = answer([{**TASK, "task_id": number} for number in range(1, 6)])
     assert main(["ls", "--limit", "0"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 6
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 6 and not printed.err
+
+
+@pytest.mark.parametrize(("total", "said"), [("0", "There is no task yet."), ("3", "No task matches.")])
+def test_ls_says_why_it_shows_nothing(server: SmallServer, capsys: Capture, total: str, said: str) -> None:
+    server.answers["GET /tasks"] = answer([], headers={"X-Total-Count": total})
+    assert main(["ls", "--status", "pending"]) == 0
+    assert capsys.readouterr().err.strip() == said
+
+
+CSV_PAGES = [b"task_id,name\r\n1,a\r\n", b"task_id,name\r\n2,b\r\n"]
+
+
+@pytest.mark.parametrize(("form", "pages", "whole"), [
+    ("csv", CSV_PAGES, b"task_id,name\r\n1,a\r\n2,b\r\n"),
+    ("ndjson", [b'{"a":1}\n', b'{"a":2}\n'], b'{"a":1}\n{"a":2}\n'),
+    ("json", [b'[{"a":1}]', b'[{"a":2}]'], b'[{"a":1},{"a":2}]\n'), ("json", [b"[]", b'[{"a":2}]'], b'[{"a":2}]\n'),
+    ("json", [b"[]", b"[]"], b"[]\n"), ("ndjson", [b"", b""], b""),
+])  # fmt: skip
+def test_pages_become_one_text(form: Any, pages: list[bytes], whole: bytes) -> None:
+    assert b"".join(list_commands._joined(iter(pages), form)) == whole
+
+
+def test_export_writes_what_the_files_name_says(server: SmallServer, capsys: Capture, tmp_path: Path) -> None:
+    server.answers["GET /tasks"] = Answer(200, CSV_PAGES[0], "text/csv", {"X-Total-Count": "1"})
+    file = tmp_path / "tasks.csv"
+    assert main(["export", str(file), "--outcome", "failed", "--fields", "task_id,name"]) == 0
+    assert file.read_bytes() == CSV_PAGES[0] and "Exported 1 tasks." in capsys.readouterr().err
+    assert "outcome=failed&format=csv&fields=task_id%2Cname" in server.asked[-1].path
+    server.answers["GET /tasks"] = Answer(200, b"PAR1", "application/x", {"X-Total-Count": "1"})
+    assert main(["export", str(tmp_path / "tasks.parquet")]) == 0
+    assert (tmp_path / "tasks.parquet").read_bytes() == b"PAR1" and "format=parquet" in server.asked[-1].path
+    assert main(["export", str(tmp_path / "no" / "such.csv")]) == 2
 
 
 def test_names_cannot_write_to_the_terminal(server: SmallServer, capsys: Capture) -> None:
@@ -131,6 +171,7 @@ def test_without_a_server_the_exit_code_is_1(monkeypatch: pytest.MonkeyPatch, ca
     "arguments",
     [
         [], ["nothing"], ["ls", "--status", "done"], ["ls", "--stat", "pending"], ["ls", "--limit", "-1"],
+        ["ls", "--sort", "colour"], ["export", "--format", "xml"],
         ["show", "x"], ["show", "0"], ["set", "7"], ["set", "7", "status"], ["set", "7", "status=done"],
         ["set", "7", "colour=red"], ["set", "7", "progress=much"], ["set", "7", "metadata=x"], ["add", ""],
         ["add", "x", "--due", "soon"], ["ls", "--api-key", "k"], ["ls", "--url", "ftp://x"], ["rm"], ["keys"],
@@ -161,6 +202,7 @@ def test_keys_are_made_shown_once_and_revoked(tmp_path: Path, capsys: Capture) -
         "serve",
         "add",
         "ls",
+        "export",
         "show",
         "set",
         "rm",

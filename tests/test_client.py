@@ -44,22 +44,70 @@ def test_tasks_are_typed_and_unknown_fields_are_read_over(server: SmallServer, c
     assert client.tasks() == [Task(7, "nightly backup", "pending", "medium", "2026-11-23T03:06:00.123Z")]
 
 
-@pytest.mark.parametrize(
-    ("asked", "found"),
-    [
-        ({}, [1, 2, 3]), ({"status": "completed"}, [2]), ({"priority": "high"}, [3]), ({"outcome": "failed"}, [2]),
-        ({"tag": "gpu"}, [1, 3]), ({"key": "etl"}, [3]), ({"parent_id": 1}, [2]), ({"text": "NIGHT"}, [1, 2, 3]),
-        ({"tag": "gpu", "limit": 1}, [1]), ({"limit": 0}, []), ({"tag": "g"}, []),
-    ],
-)  # fmt: skip
-def test_tasks_are_picked_by_all_that_is_given(
-    server: SmallServer, client: Client, asked: dict[str, Any], found: list[int]
-) -> None:
-    first, second, third = {"task_id": 1, "tags": ["gpu"]}, {"task_id": 2, "parent_id": 1}, {"task_id": 3, "key": "etl"}
-    second |= {"status": "completed", "outcome": "failed"}
-    third |= {"tags": ["gpu", "x"], "priority": "high"}
-    server.answers["GET /tasks"] = answer([{**TASK, **more} for more in (first, second, third)])
-    assert [task.task_id for task in client.tasks(**asked)] == found
+@pytest.mark.parametrize(("asked", "query"), [
+    ({}, ""), ({"status": "completed", "limit": None}, "?status=completed"),
+    ({"status": ["pending", "completed"]}, "?status=pending%2Ccompleted"), ({"tag": "gpu"}, "?tag=gpu"),
+    ({"tag": ["gpu", "a b"]}, "?tag=gpu&tag=a+b"), ({"key": "etl", "parent_id": 1}, "?key=etl&parent_id=1"),
+    ({"text": "NIGHT"}, "?q=NIGHT"), ({"text": "", "tag": [], "status": ()}, ""),
+    ({"stale": True, "overdue": False}, "?stale=true&overdue=false"),
+    ({"completed_before": -60}, "?completed_before=-60.000"),
+    ({"created_after": datetime(2026, 12, 1, tzinfo=UTC)}, "?created_after=2026-12-01T00%3A00%3A00.000Z"),
+    ({"sort": "-priority,created_at"}, "?sort=-priority%2Ccreated_at"),
+])  # fmt: skip
+def test_the_server_picks_and_sorts(server: SmallServer, client: Client, asked: dict[str, Any], query: str) -> None:
+    server.answers["GET /tasks"] = answer([TASK])
+    assert len(client.tasks(**asked)) == 1
+    assert [asked.path for asked in server.asked] == [f"/tasks{query}"]
+
+
+def test_a_limit_is_asked_in_pages_that_the_server_takes(server: SmallServer, client: Client) -> None:
+    following = {"Link": '</prefix/tasks?limit=2&cursor=abc>; rel="next"'}
+    server.answers["GET /tasks"] = answer([TASK, TASK], headers=following)
+    assert client.tasks(limit=0) == [] and server.asked == []
+    assert len(client.tasks(limit=2, key="k")) == 2
+    assert len(client.tasks(limit=3)) == 3
+    server.answers["GET /tasks"] = answer([TASK])
+    assert len(client.tasks(limit=20_000)) == 1
+    assert [asked.path for asked in server.asked] == [
+        "/tasks?key=k&limit=2", "/tasks?limit=3", "/tasks?limit=2&cursor=abc", "/tasks?limit=10000",
+    ]  # fmt: skip
+
+
+def test_pages_are_asked_for_when_they_are_needed(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks"] = answer([TASK, TASK], headers={"Link": '</tasks?limit=2&cursor=abc>; rel="next"'})
+    tasks = client.iter_tasks(2, status="pending")
+    assert server.asked == []
+    assert [next(tasks).task_id for _ in range(2)] == [7, 7] and len(server.asked) == 1
+    server.answers["GET /tasks"] = answer([TASK])
+    assert len(list(tasks)) == 1 and [asked.path for asked in server.asked[1:]] == ["/tasks?limit=2&cursor=abc"]
+
+
+def test_the_number_of_tasks_and_only_some_fields(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks"] = answer([{"task_id": 7}], headers={"X-Total-Count": "41"})
+    assert client.count_tasks(outcome="failed") == 41
+    assert client.task_rows(["task_id"], tag="a") == [{"task_id": 7}]
+    assert [asked.path for asked in server.asked] == [
+        "/tasks?outcome=failed&limit=1&fields=task_id", "/tasks?tag=a&fields=task_id",
+    ]  # fmt: skip
+    server.answers["GET /tasks"] = answer([])
+    with pytest.raises(errors.Unreachable, match="how many tasks"):
+        client.count_tasks()
+
+
+def test_many_tasks_are_sent_at_once(server: SmallServer, client: Client) -> None:
+    server.answers["POST /tasks/bulk"] = answer([TASK, TASK], 201)
+    server.answers["POST /tasks/bulk-update"] = answer([TASK])
+    assert len(client.create_many({"name": name} for name in "ab")) == 2
+    assert client.update_many(iter([7]), status="completed", due_at=None)[0].task_id == 7
+    made, changed = server.asked
+    assert made.body == b'[{"name":"a"},{"name":"b"}]' and made.headers["Idempotency-Key"]
+    assert changed.body == b'{"ids":[7],"patch":{"status":"completed","due_at":null}}'
+
+
+def test_a_table_is_the_bytes_of_a_file(server: SmallServer, client: Client) -> None:
+    server.answers["GET /tasks"] = Answer(200, b"PAR1", "application/vnd.apache.parquet")
+    assert client.task_table("parquet", ["name", "tags"], status="completed") == b"PAR1"
+    assert server.asked[0].path == "/tasks?status=completed&format=parquet&fields=name%2Ctags"
 
 
 def test_a_status_that_there_is_not_is_refused_and_finds_not_just_nothing(server: SmallServer, client: Client) -> None:
@@ -257,7 +305,12 @@ def test_notifications_are_read_and_marked(server: SmallServer, client: Client) 
     server.answers["PATCH /notifications/3"] = answer(known)
     assert client.notifications(limit=9)[0].title == "T"
     client.read_notification(3)
-    assert [asked.path for asked in server.asked] == ["/notifications?limit=9", "/notifications/3"]
+    client.notifications(5, 3, level="error", kind="task", quiet=False, read=True)
+    assert [asked.path for asked in server.asked] == [
+        "/notifications?limit=9",
+        "/notifications/3",
+        "/notifications?limit=5&before=3&level=error&kind=task&quiet=false&read=true",
+    ]
     assert server.asked[1].body == b'{"read":true}'
 
 

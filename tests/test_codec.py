@@ -187,3 +187,13 @@ def test_parsed_times_order_as_text_as_they_do_in_time(moment: object, minutes: 
     assert parse_time(parsed) == parsed and utc(unix(parsed)) == parsed
     now = utc(time.time())
     assert (parsed < now) == (unix(parsed) < unix(now))
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    body = b'{"exit_code": 3.0, "error": {"type": "E"}, "source": {"pid": 7.0}, "metadata": {"loss": 0.5}}'
+    patch = decode(TaskPatch, body)
+    assert (patch.exit_code, patch.source and patch.source.pid, patch.metadata) == (3, 7, {"loss": 0.5})
+    for body in (b'{"exit_code": 3.5}', b'{"exit_code": 1e300}', b'{"parent_id": 9007199254740994.0}'):
+        with pytest.raises(Invalid) as caught:
+            decode(TaskPatch, body)
+        assert caught.value.flaws[0].pointer in ("/exit_code", "/parent_id")

@@ -100,12 +100,12 @@ def test_a_frame_larger_than_the_ring_leaves_it_empty_and_the_numbers_right() ->
 
 def test_of_newest_wins_only_the_newest_is_sent() -> None:
     hub = Hub("e", 0)
-    hub.replace("p", b"old")
+    hub.replace("performanceUpdate", b"old")
     position = hub.now()
     assert not hub.has_news(position)
     for body in (b"1", b"2", b"3"):
-        hub.replace("p", body)
-    hub.replace("v", b"first")
+        hub.replace("performanceUpdate", body)
+    hub.replace("visualizationUpdate:cpu", b"first")
     frames, position = hub.read(position)
     assert payloads(frames) == [b"3", b"first"] and not hub.has_news(position)
     assert hub.read(position)[0] == [] and payloads(hub.read(Position(0))[0]) == [b"3", b"first"]
@@ -114,7 +114,7 @@ def test_of_newest_wins_only_the_newest_is_sent() -> None:
 def test_events_come_before_newest_wins() -> None:
     hub = Hub("e", 0)
     position = hub.now()
-    hub.replace("p", b"p")
+    hub.replace("performanceUpdate", b"p")
     hub.publish([event(1, b"1")])
     assert payloads(hub.read(position)[0]) == [b"1", b"p"]
 
@@ -124,7 +124,7 @@ def test_listeners_hear_of_both_kinds_until_they_leave() -> None:
     heard: list[int] = []
     leave = hub.listen(lambda: heard.append(hub.seq))
     hub.publish([event(1), event(2)])
-    hub.replace("p", b"")
+    hub.replace("performanceUpdate", b"")
     leave()
     leave()
     hub.publish([event(3)])
@@ -158,8 +158,8 @@ def test_memory_is_bounded_in_frames_and_in_bytes() -> None:
     hub = Hub("e", 0, frames=100, size_bytes=50_000)
     for seq in range(1, 3_000):
         hub.publish([event(seq, b"x" * random.Random(seq).randrange(1, 2_000))])
-        hub.replace("p", b"y" * 1_000)
-    held = hub._frames
+        hub.replace("performanceUpdate", b"y" * 1_000)
+    held = [entry.frame for entry in hub._entries]
     assert len(held) <= 100 and sum(map(len, held)) == hub._bytes <= 50_000
     assert len(hub.read(Position(hub.seq - len(held)))[0]) > 0
 

@@ -51,7 +51,7 @@ def taken(folder: Path, work: Callable[[Inbox, Tracker], Awaitable[None]]) -> No
 
 
 async def tasks_of(tracker: Tracker) -> list[Task]:
-    _, parts = await tracker.stream()
+    _, _, _, parts = await tracker.listed()
     return [decode(Task, body) async for bodies in parts for body in bodies]
 
 

@@ -125,3 +125,34 @@ def test_an_error_of_our_own_names_the_part_and_fits_in_one_line() -> None:
     notice = of_error("sampler", "PermissionError:\n" + "y" * 900)
     assert (notice.kind, notice.level, notice.title) == ("vain.error", "error", "vAIn: error in the sampler")
     assert notice.message.startswith("PermissionError: y") and len(notice.message) == LONGEST_QUOTE
+
+
+SHORT = "2026-11-23T08:00:59.999Z"
+
+
+@pytest.mark.parametrize(("fields", "was", "is_quiet"), [
+    ({"outcome": "succeeded"}, {}, True),
+    ({"outcome": "skipped"}, {}, True),
+    ({"outcome": "succeeded", "started_at": None}, {}, True),
+    ({"outcome": "succeeded", "completed_at": "2026-11-23T08:01:00.000Z"}, {}, False),
+    ({"outcome": "succeeded", "priority": "high"}, {}, False),
+    ({"outcome": "succeeded", "due_at": "2026-11-24T00:00:00.000Z"}, {}, False),
+    ({"outcome": "succeeded", "attempt": 2}, {}, False),
+    ({"outcome": "succeeded"}, {"stale": True}, False),
+    ({"outcome": "succeeded"}, {"outcome": "failed", "status": "completed"}, False),
+    ({"outcome": "cancelled"}, {}, False),
+    ({"outcome": "failed"}, {}, False),
+])  # fmt: skip
+def test_only_the_success_of_a_short_task_for_which_nobody_waits_is_quiet(
+    fields: dict[str, object], was: dict[str, object], is_quiet: bool
+) -> None:
+    usual = {"status": "completed", "priority": "medium", "completed_at": SHORT}
+    task = replace(RUNNING, **{**usual, **fields})  # type: ignore[arg-type]
+    (notice,) = of_task(task, replace(RUNNING, **was), "updated")  # type: ignore[arg-type]
+    assert notice.quiet is is_quiet
+
+
+def test_what_is_made_as_done_is_quiet_and_an_alert_is_not() -> None:
+    (notice,) = of_task(replace(RUNNING, status="completed", priority="low", outcome="succeeded"), None, "created")
+    assert notice.quiet
+    assert not of_error("sampler", "It broke.").quiet

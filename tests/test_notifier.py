@@ -20,6 +20,7 @@ from vain.errors import NotFound
 from vain.hub import Hub
 from vain.notifier import ERROR_PAUSE_SECONDS, ErrorNotices, Notifier
 from vain.samples import Cpu, Sample
+from vain.told import NotificationQuery
 from vain.types import Notice
 
 NOW = "2026-01-01T00:00:00.000Z"
@@ -91,8 +92,9 @@ def test_the_newest_come_first_and_can_be_read(tmp_path: Path) -> None:
         for number in range(5):
             told.tell(Notice("test", "info", f"n{number}"))
         await told.close()
-        assert [found.title for found in await told.recent(3)] == ["n4", "n3", "n2"]
-        assert (await told.mark_read(2)).read and [found.read for found in await told.recent(9)] == [False] * 3 + [
+        assert [found.title for found in await told.newest(NotificationQuery(3))] == ["n4", "n3", "n2"]
+        assert (await told.mark_read(2)).read
+        assert [found.read for found in await told.newest(NotificationQuery(9))] == [False] * 3 + [
             True,
             False,
         ]
@@ -121,7 +123,7 @@ def test_a_notice_that_cannot_be_encoded_does_not_stop_the_notifier(tmp_path: Pa
         told.tell(Notice("test", "info", "disk /mnt/\udcff"))
         told.tell(Notice("test", "info", "after"))
         await told.close()
-        assert (await told.recent(1))[0].title == "after"
+        assert (await told.newest(NotificationQuery(1)))[0].title == "after"
 
     notified(tmp_path, work)
 
@@ -149,7 +151,7 @@ def test_an_error_in_any_thread_is_told_once_a_minute(tmp_path: Path) -> None:
             clock.seconds += ERROR_PAUSE_SECONDS
         await asyncio.sleep(0.01)
         await told.close()
-        found = await told.recent(9)
+        found = await told.newest(NotificationQuery(9))
         assert [(notice.kind, notice.level, notice.message) for notice in found] == [
             ("vain.error", "error", "No disk")
         ] * 2
@@ -165,7 +167,7 @@ def test_an_exception_is_told_by_its_kind_and_never_by_its_text(tmp_path: Path) 
             logged(told, clock).exception("It failed")
         await asyncio.sleep(0.01)
         await told.close()
-        assert (await told.recent(1))[0].message == "It failed: ValueError"
+        assert (await told.newest(NotificationQuery(1)))[0].message == "It failed: ValueError"
 
     notified(tmp_path, work)
 

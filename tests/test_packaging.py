@@ -16,7 +16,7 @@ from packaging.version import Version
 
 import vain
 
-CONDA_NAMES = {"playwright": "playwright-python", "build": "python-build"}
+CONDA_NAMES = {"prometheus-client": "prometheus_client", "playwright": "playwright-python", "build": "python-build"}
 """Where conda-forge has another name than the package index."""
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 PIN = re.compile(r"^(?P<name>[\w.\-]+)==(?P<version>\S+)(?: ; (?P<marker>[^\\]+?))? \\$")

@@ -31,6 +31,7 @@ from vain.lanes import LaneQuery
 from vain.remote import MOST_NOTIFICATIONS, RemoteSource
 from vain.source import Source
 from vain.store.keys import KeyRing
+from vain.told import NotificationQuery
 from vain.types import Task, TaskDraft, TaskPatch, TaskQuery
 
 SAMPLE = {
@@ -74,11 +75,15 @@ class Script:
         while (message := self.outgoing.get()) is not None:
             connection.send(json.dumps(message))
 
+    def times(self, path: str) -> int:
+        """How often it was asked for a path."""
+        return sum(asked.partition("?")[0] == path for asked in self.asked)
+
     def respond(self, connection: ServerConnection, request: Request) -> Response | None:
         path = request.path.partition("?")[0]
         if path == "/ws/tasks":
             return None
-        self.asked.append(path)
+        self.asked.append(request.path)
         response = connection.respond(HTTPStatus.OK, json.dumps(self.answers[path]))
         response.headers["Connection"] = "close"
         return response
@@ -118,7 +123,7 @@ def test_it_is_a_source(script: Script) -> None:
 
 def test_history_before_the_newest_sample_is_read_once(script: Script) -> None:
     with following(script.url) as source:
-        assert soon(lambda: script.connections == 1 and script.asked.count("/tasks") == 2)
+        assert soon(lambda: script.connections == 1 and script.times("/notifications") == 2)
         columns = source.columns(0)
         assert list(columns.t) == [1795403157.0, 1795403158.0, 1795403160.0]
         assert columns.values["cpu.percent"][2] == 5.0
@@ -126,31 +131,31 @@ def test_history_before_the_newest_sample_is_read_once(script: Script) -> None:
 
 def test_a_hole_in_the_numbers_reads_everything_anew(script: Script) -> None:
     with following(script.url) as source:
-        assert soon(lambda: script.asked.count("/tasks") == 2)
+        assert soon(lambda: script.times("/notifications") == 2)
         script.send(type="taskUpdate", action="updated", seq=5, **{**TASK, "version": 2})
-        script.answers["/tasks"] = [{**TASK, "version": 4}, {**TASK, "task_id": 8}]
-        script.send(type="taskUpdate", action="updated", seq=7, **{**TASK, "version": 4})
-        assert soon(lambda: [task.task_id for task in source.tasks()] == [7, 8])
+        script.send(type="taskUpdate", action="updated", seq=6, **{**TASK, "version": 3})
         script.send(type="taskUpdate", action="updated", seq=8, **{**TASK, "version": 5})
-        assert soon(lambda: source.tasks()[0].version == 5) and script.asked.count("/tasks") == 3
+        assert soon(lambda: script.times("/notifications") == 3) and not script.times("/tasks")
+        before = source.seq
+        script.send(type="taskUpdate", action="updated", seq=9, **{**TASK, "version": 6})
+        assert soon(lambda: source.seq > before) and script.times("/notifications") == 3
 
 
-def test_an_older_version_never_wins_and_the_deleted_stay_deleted(script: Script) -> None:
+def test_a_page_is_the_servers_and_no_older_than_its_number(script: Script) -> None:
+    page = {"tasks": [TASK], "total": 5, "counts": {"pending": 5}, "seq": 812}
+    script.answers["/tasks/page"] = page
     with following(script.url) as source:
-        assert soon(lambda: script.asked.count("/tasks") == 2)
-        script.send(type="taskUpdate", action="updated", seq=1, **{**TASK, "name": "new", "version": 3})
-        script.send(type="taskUpdate", action="updated", seq=2, **{**TASK, "name": "old", "version": 2})
-        script.send(type="taskUpdate", action="created", seq=3, **{**TASK, "task_id": 8})
-        assert soon(lambda: len(source.tasks()) == 2) and source.tasks()[0].name == "new"
-        script.send(type="taskUpdate", action="deleted", seq=4, **TASK)
-        script.send(type="taskUpdate", action="updated", seq=5, **{**TASK, "version": 9})
-        script.send(type="taskUpdate", action="created", seq=6, **{**TASK, "task_id": 9})
-        assert soon(lambda: [task.task_id for task in source.tasks()] == [8, 9])
+        # Everything was read twice: when it was made, and when the socket stood.
+        assert soon(lambda: source.seq == 2)
+        script.asked.clear()
+        found = asyncio.run(source.page(TaskQuery(status="pending", text="x", offset=2, limit=1, trouble="late")))
+        assert (found.total, found.counts.pending, found.seq, found.tasks[0].task_id) == (5, 5, 2, 7)
+        assert script.asked == ["/tasks/page?status=pending&q=x&sort=-created_at&limit=1&offset=2&trouble=late"]
 
 
-def test_notifications_are_kept_up_to_their_bound(script: Script) -> None:
-    async def newest(source: RemoteSource, limit: int) -> list[int]:
-        return [notification.notification_id for notification in await source.notifications(limit)]
+def test_the_newest_notifications_are_kept_and_the_older_asked_for(script: Script) -> None:
+    async def found(source: RemoteSource, query: NotificationQuery) -> list[int]:
+        return [notification.notification_id for notification in await source.notifications(query)]
 
     with following(script.url) as source:
         for number in range(1, MOST_NOTIFICATIONS + 11):
@@ -162,8 +167,14 @@ def test_notifications_are_kept_up_to_their_bound(script: Script) -> None:
                 "title": "T",
             }
             script.send(type="notification", seq=number, **body)
-        assert soon(lambda: asyncio.run(newest(source, 1)) == [MOST_NOTIFICATIONS + 10])
-        assert len(asyncio.run(newest(source, 10_000))) == MOST_NOTIFICATIONS
+        assert soon(lambda: asyncio.run(found(source, NotificationQuery(1))) == [MOST_NOTIFICATIONS + 10])
+        script.answers["/notifications"] = [{**body, "notification_id": 3}]
+        script.asked.clear()
+        newest = asyncio.run(found(source, NotificationQuery(MOST_NOTIFICATIONS)))
+        assert (len(newest), script.asked) == (MOST_NOTIFICATIONS, [])
+        older = NotificationQuery(5, before=12, quiet=False)
+        assert asyncio.run(found(source, older)) == [3]
+        assert script.asked == ["/notifications?limit=5&before=12&quiet=false"]
 
 
 def test_an_unknown_message_is_read_over(script: Script) -> None:

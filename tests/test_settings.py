@@ -34,12 +34,21 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         "VAIN_NO_BROWSER": "1", "VAIN_ALLOW_HOST": "a.example, b.example", "VAIN_PAGES": str(tmp_path),
         "VAIN_LOG_LEVEL": "DEBUG", "VAIN_URL": "https://vain.example/", "VAIN_TIMEOUT": "3",
         "VAIN_KEEP_RAW": "36h", "VAIN_KEEP_MINUTES": "2Y", "VAIN_KEEP_HOURS": "forever", "VAIN_HISTORY_SIZE": "512 MiB",
-        "VAIN_SPOOL": str(tmp_path),
+        "VAIN_SPOOL": str(tmp_path), "VAIN_PREFIX": "/vain/", "VAIN_TRUST_PROXY": "127.0.0.1, 10.0.0.0/8",
+        "VAIN_OAUTH_PROVIDER": "azure", "VAIN_OAUTH_KEY": "us", "VAIN_OAUTH_EXTRA_PARAMS": "tenant=t, prompt=login",
+        "VAIN_OAUTH_ROLE": "ada@example.org=admin, group:all staff=read",
+        "VAIN_ALLOW_ORIGIN": "https://A.example:443", "VAIN_REQUEST_RATE": "2.5", "VAIN_MAX_CONNECTIONS": "30",
+        "VAIN_MAX_CONNECTIONS_EACH": "20", "VAIN_MAX_SOCKETS_EACH": "10",
     }  # fmt: skip
     assert set(texts) == {row.variable for row in (*settings.SERVER_SETTINGS, *settings.CLIENT_SETTINGS)}
     known = settings.load({}, texts)
     assert (known.host, known.port, known.data_dir, known.interval_seconds) == ("::1", 80, tmp_path, 0.5)
     assert (known.no_browser, known.allow_hosts, known.pages_dir) == (True, ("a.example", "b.example"), tmp_path)
+    assert (known.allow_origins, known.requests_per_second) == (("https://a.example",), 2.5)
+    assert (known.most_connections, known.most_connections_each, known.most_sockets_each) == (30, 20, 10)
+    assert (known.prefix, known.trusted_proxies) == ("/vain", ("127.0.0.1/32", "10.0.0.0/8"))
+    assert (known.oauth_provider, known.oauth_key, known.oauth_extra) == ("azure", "us", ("tenant=t", "prompt=login"))
+    assert known.oauth_roles == ("ada@example.org=admin", "group:all staff=read")
     assert (known.log_level, known.url, known.timeout_seconds) == ("debug", "https://vain.example", 3.0)
     assert (known.keep_raw_seconds, known.keep_minutes_seconds) == (36 * 3_600, 2 * 365 * 86_400)
     assert (known.keep_hours_seconds, known.history_bytes) == (None, 512 << 20)
@@ -56,6 +65,13 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         ("VAIN_LOG_LEVEL", "loud", "debug, info, warning, error"),
         ("VAIN_NO_BROWSER", "perhaps", "1 or 0"),
         ("VAIN_ALLOW_HOST", "*.example", "without patterns"),
+        ("VAIN_PREFIX", "vain", "a path such as /vain"),
+        ("VAIN_PREFIX", "/a/../b", "a path such as /vain"),
+        ("VAIN_PREFIX", "/a b", "a path such as /vain"),
+        ("VAIN_OAUTH_PROVIDER", "myspace", "one of google, github"),
+        ("VAIN_OAUTH_EXTRA_PARAMS", "tenant", "tenant=contoso.example"),
+        ("VAIN_OAUTH_ROLE", "*@example.org=admin", "@example.org=read"),
+        ("VAIN_TRUST_PROXY", "proxy.example", "addresses or networks such as 127.0.0.1 or 10.0.0.0/8"),
         ("VAIN_KEEP_RAW", "14", "36h, 14d, 8w or 2y, or 'forever'"),
         ("VAIN_KEEP_HOURS", "0d", "36h, 14d, 8w or 2y, or 'forever'"),
         ("VAIN_HISTORY_SIZE", "100k", "a size from 8MiB on"),

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import vain
+from vain.web.guides import ATTACHED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -95,8 +96,10 @@ def wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
 def test_wheel_carries_pages_and_every_file_of_the_package(root: Path, wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     pages = {f"vain/_pages/{page.name}" for page in (root / "app").glob("*.py")}
+    shown = {page.name for page in (root / "docs").glob("*.md")} | set(ATTACHED)
+    guides = {f"vain/_docs/{name}" for name in shown}
     package = {path.relative_to(root).as_posix() for path in (root / "vain").rglob("*") if path.is_file()}
-    expected = pages | {name for name in package if "__pycache__" not in name}
+    expected = pages | guides | {name for name in package if "__pycache__" not in name}
     assert pages
     assert {name for name in packed if ".dist-info/" not in name} == expected
 
@@ -121,6 +124,7 @@ def test_server_of_the_wheel_answers_shows_its_pages_and_ends(server: tuple[subp
     process, port = server
     wait_until_it_answers(process, port)
     assert answer(port, "/performance")[0] == 200
+    assert b"<h1>Getting started</h1>" in answer(port, "/docs/getting-started")[1]
     status, page = answer(port, "/")
     assert (status, b"bokeh" in page) == (200, True)
     process.send_signal(signal.SIGTERM)

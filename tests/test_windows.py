@@ -95,7 +95,8 @@ def test_a_window_without_an_interval_gets_one_that_fits(after: str, interval: s
         ((None, None, "minute", None), "interval"), ((None, None, "", None), "interval"),
         (("-1e9", None, "hour", None), "interval"), (("1970-01-01T00:00:00Z", None, "day", None), "interval"),
         ((None, None, None, "Mars/Olympus"), "timezone"), ((None, None, None, "../etc/passwd"), "timezone"),
-        ((None, None, None, "Europe"), "timezone"), ((None, None, None, "x" * 5000), "timezone"),
+        ((None, None, None, "Europe"), "timezone"),
+        ((None, None, None, ""), "timezone"), ((None, None, None, "x" * 5000), "timezone"),
         ((None, None, None, "a\0b"), "timezone"), ((None, None, None, "/etc/localtime"), "timezone"),
     ],
 )  # fmt: skip

@@ -18,23 +18,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vain.async_client import AsyncClient
     from vain.client import Client
+    from vain.happened import ChartsChange, Snapshot, TaskChange
     from vain.magics import load_ipython_extension, unload_ipython_extension
     from vain.remote import RemoteSource
     from vain.report.attached import attach
     from vain.report.handle import current, task
     from vain.report.logs import LogHandler
     from vain.report.loop import track
+    from vain.samples import Sample
     from vain.types import Notification, Task
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncClient",
+    "ChartsChange",
     "Client",
     "LogHandler",
     "Notification",
     "RemoteSource",
+    "Sample",
+    "Snapshot",
     "Task",
+    "TaskChange",
     "__version__",
     "attach",
     "current",
@@ -46,11 +52,15 @@ __all__ = [
 
 _HOMES = {
     "AsyncClient": "vain.async_client",
+    "ChartsChange": "vain.happened",
     "Client": "vain.client",
     "LogHandler": "vain.report.logs",
     "Notification": "vain.types",
     "RemoteSource": "vain.remote",
+    "Sample": "vain.samples",
+    "Snapshot": "vain.happened",
     "Task": "vain.types",
+    "TaskChange": "vain.happened",
     "attach": "vain.report.attached",
     "current": "vain.report.handle",
     "load_ipython_extension": "vain.magics",

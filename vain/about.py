@@ -62,7 +62,7 @@ class Teller:
         sizes = await asyncio.to_thread(_sizes, settings.data_dir)
         extent = await self._past.run(self._past.store.extent)
         return About(
-            version=_version(),
+            version=version(),
             started_at=self._started_at,
             listens_on=f"{settings.host}, port {self._port}",
             data_folder=str(settings.data_dir),
@@ -94,7 +94,7 @@ def shown_to(about: About, role: Role) -> About:
     )
 
 
-def _version() -> str | None:
+def version() -> str | None:
     """As it was installed; None for sources that never were."""
     try:
         return metadata.version("vain")

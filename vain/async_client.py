@@ -9,25 +9,27 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
-from typing import Literal, ParamSpec, TypeVar, get_args
+from typing import Literal, ParamSpec, TypeVar, Unpack
 
 from vain.answers import Moment
 from vain.client import Client
 from vain.explaining import Explanation
-from vain.following import ChartsChange, Event, EventType, Follower, Watch
+from vain.following import Follower, Watch
+from vain.happened import ChartsChange, Event, EventType, Snapshot, TaskChange
 from vain.lanes import Lanes
+from vain.resuming import Position, reader
 from vain.samples import Sample
-from vain.seen import TaskChange
-from vain.types import Notification, Outcome, Priority, Status, Task
+from vain.task_reading import PAGE_TASKS, TaskFormat
+from vain.types import Level, Notification, Outcome, Priority, Status, Task
 from vain.waiting import Waiting
+from vain.wanted import MoreFilters, TaskFilters
 
-__all__ = ["AsyncClient", "ChartsChange", "Event", "EventType", "TaskChange", "Watch"]
+__all__ = ["AsyncClient", "ChartsChange", "Event", "EventType", "Position", "Snapshot", "TaskChange", "Watch"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,35 +79,81 @@ class AsyncClient:
             self._client.end()
             self._threads.shutdown(wait=False)
 
-    def watch(self, types: Iterable[EventType] | None = None) -> Watch:
-        """What happens from now on, as ``TaskChange``, ``Notification``, ``Sample`` and ``ChartsChange``.
+    def watch(
+        self,
+        types: Collection[EventType] | None = None,
+        since: str | Position | None = None,
+        *,
+        snapshot: bool = False,
+        task_id: int | list[int] | None = None,
+        status: Status | list[Status] | None = None,
+        priority: Priority | list[Priority] | None = None,
+        outcome: Outcome | list[Outcome] | None = None,
+        tag: str | list[str] | None = None,
+        key: str | list[str] | None = None,
+        parent_id: int | list[int] | None = None,
+        text: str | None = None,
+    ) -> Watch:
+        """What happens, as ``TaskChange``, ``Notification``, ``Sample`` and ``ChartsChange``, for ``async for``.
 
-        ``types`` picks by the names of the wire; all without it. "Now" is when the first event is asked for, or
-        ``watch.open()`` awaited. Lost connections are made again, for ever. What happened to a task meanwhile comes as
-        one change (its ``seq`` is None), so each version of a task that is to be had comes once, and each deletion of
-        a task that was there. Notifications come all, samples and charts only while connected. Leaving the loop,
-        cancelling it, ``watch.close()`` and ``close()`` end the connection. Raises Unauthenticated and Forbidden.
+        ``types`` picks by the names of the wire, all without it; the rest is what tasks must be like, all of it (of
+        several values any, of several tags all); a change that takes a task out of that comes, too (``matches``).
+        It begins where ``since`` says, a ``position`` of an earlier watch, else now: when ``watch.open()`` was awaited,
+        or with the first event. Lost connections are made again, for ever, and each change and each notification comes
+        once and in order, those that happened meanwhile too; samples and charts only while connected. If some are not
+        to be had any more, a ``Snapshot`` with ``reset`` says so and brings all tasks as they are; with ``snapshot``
+        and without ``since`` one comes first.
+        Leaving the loop, cancelling it, ``watch.close()`` and ``close()`` end the connection.
+
+        Raises ValueError for a type or a position that cannot be, Invalid for a filter; and, while it is followed,
+        Unauthenticated, Forbidden, and NotAcceptable for a server that is too old.
         """
-        wanted = frozenset(get_args(EventType) if types is None else types)
-        if unknown := wanted - set(get_args(EventType)):
-            raise ValueError(f"{sorted(unknown)} are no types of events: {', '.join(get_args(EventType))} are")
-        watch = Watch(Follower(self._client, self._call, wanted, self._running, time.time))
+        filters = {"task_id": task_id, "status": status, "priority": priority, "outcome": outcome}
+        more = {"tag": tag, "key": key, "parent_id": parent_id, "q": text}
+        begun = reader(types, since, snapshot, **filters, **more)
+        watch = Watch(Follower(self._client._wire, begun, self._running))
         self._watches.add(watch)
         return watch
 
     async def tasks(
         self,
-        status: Status | None = None,
-        priority: Priority | None = None,
-        outcome: Outcome | None = None,
-        tag: str | None = None,
+        status: Status | Sequence[Status] | None = None,
+        priority: Priority | Sequence[Priority] | None = None,
+        outcome: Outcome | Sequence[Outcome] | None = None,
+        tag: str | Sequence[str] | None = None,
         key: str | None = None,
         parent_id: int | None = None,
         text: str | None = None,
         limit: int | None = None,
+        **more: Unpack[MoreFilters],
     ) -> list[Task]:
-        """The tasks that have all that is given, the oldest first."""
-        return await self._call(self._client.tasks, status, priority, outcome, tag, key, parent_id, text, limit)
+        """The tasks that have all that is given, the oldest first unless ``sort`` says otherwise."""
+        asked = partial(self._client.tasks, status, priority, outcome, tag, key, parent_id, text, limit, **more)
+        return await self._call(asked)
+
+    async def iter_tasks(self, page_size: int = PAGE_TASKS, **wanted: Unpack[TaskFilters]) -> AsyncIterator[Task]:
+        """The same one by one, asked for in pages as they are needed."""
+        pages = self._client.task_pages("json", page_size, **wanted)
+        while (page := await self._call(next, pages, None)) is not None:
+            for task in self._client._wire.decoded(list[Task], page):
+                yield task
+
+    async def count_tasks(self, **wanted: Unpack[TaskFilters]) -> int:
+        """How many tasks have all that is given."""
+        return await self._call(partial(self._client.count_tasks, **wanted))
+
+    async def task_rows(self, fields: Sequence[str], **wanted: Unpack[TaskFilters]) -> list[dict[str, object]]:
+        """Only some fields of the tasks."""
+        return await self._call(partial(self._client.task_rows, fields, **wanted))
+
+    async def task_table(
+        self,
+        format: TaskFormat = "parquet",  # noqa: A002  (what everybody calls it)
+        fields: Sequence[str] | None = None,
+        **wanted: Unpack[TaskFilters],
+    ) -> bytes:
+        """The tasks as the bytes of a CSV, NDJSON, JSON or Parquet file."""
+        return await self._call(partial(self._client.task_table, format, fields, **wanted))
 
     async def lanes(
         self,
@@ -130,6 +178,14 @@ class AsyncClient:
     async def create(self, name: str, **fields: object) -> Task:
         """A new task, as the server stored it."""
         return await self._call(self._client.create, name, **fields)
+
+    async def create_many(self, drafts: Iterable[Mapping[str, object]]) -> list[Task]:
+        """New tasks, up to 500 at once, all of them or none."""
+        return await self._call(self._client.create_many, drafts)
+
+    async def update_many(self, task_ids: Iterable[int], **fields: object) -> list[Task]:
+        """Sets the same fields of up to 500 tasks, of all or of none; the tasks, as they now are."""
+        return await self._call(self._client.update_many, task_ids, **fields)
 
     async def update(self, task_id: int, **fields: object) -> Task:
         """Sets the given fields and leaves the others; the whole task, as it now is."""
@@ -192,9 +248,20 @@ class AsyncClient:
         """Which tasks and processes used what the machine used between two moments."""
         return await self._call(self._client.explain, after, before, metric, baseline_after, baseline_before)
 
-    async def notifications(self, limit: int = 50) -> list[Notification]:
-        """The newest notifications, newest first."""
-        return await self._call(self._client.notifications, limit)
+    async def notifications(
+        self,
+        limit: int = 50,
+        before: int | None = None,
+        *,
+        level: Level | None = None,
+        kind: str | None = None,
+        quiet: bool | None = None,
+        read: bool | None = None,
+    ) -> list[Notification]:
+        """The newest notifications, newest first: all, or those for which everything holds that is given."""
+        return await self._call(
+            self._client.notifications, limit, before, level=level, kind=kind, quiet=quiet, read=read
+        )
 
     async def _call(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **more))

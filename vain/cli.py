@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import vain
 from vain import commands as tasks
-from vain import follow_options, run_options, settings, upkeep_options
+from vain import follow_options, list_options, run_options, settings, upkeep_options
 from vain import key_commands as keys
 from vain.errors import Misconfigured, VainError
 from vain.options import Parser, add_json, add_settings, command, example_text
@@ -122,6 +122,7 @@ def parser() -> Parser:
     _add_serve(subparsers)
     run_options.add_run(subparsers, run)
     _add_task_commands(subparsers)
+    list_options.add_lists(subparsers)
     follow_options.add_follow(subparsers)
     _add_keys(subparsers)
     upkeep_options.add_history(subparsers, history)
@@ -147,20 +148,6 @@ def _add_task_commands(commands: Commands) -> None:
     parser.add_argument("name", metavar="NAME", help="what is to be done")
     _add_field_options(parser)
     _add_quiet(parser)
-    add_settings(parser, settings.CLIENT_SETTINGS)
-
-    parser = command(
-        commands, "ls", tasks.ls, "list tasks, the newest first",
-        ("vain ls --status in-progress", "what is being worked on"),
-        ("vain ls --search backup --json --limit 0 | jq '.[].task_id'", "all that match, for a program"),
-    )  # fmt: skip
-    parser.add_argument("--status", choices=STATUSES, help="only tasks with this status")
-    parser.add_argument("--priority", choices=PRIORITIES, help="only tasks with this priority")
-    parser.add_argument(
-        "--search", metavar="TEXT", help="only tasks with this in name, description, message, key or tag"
-    )
-    parser.add_argument("--limit", type=int, default=tasks.FEW_TASKS, help="how many; 0: all [%(default)s]")
-    add_json(parser)
     add_settings(parser, settings.CLIENT_SETTINGS)
 
     parser = command(

@@ -11,25 +11,29 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import msgspec
 
 from vain import settings
 from vain.answers import Imported, MetricHistory, Moment, written
-from vain.codec import convert
 from vain.errors import Unreachable
 from vain.explaining import Explanation
 from vain.flow.figures import Visualizations
+from vain.happened import EventType
 from vain.lanes import Lanes
+from vain.resuming import Position, reader
 from vain.samples import Sample
-from vain.selection import matches
-from vain.types import LARGEST_INTEGER, TABLE_TYPES, Notification, Outcome, Priority, Status, Task, TaskQuery
+from vain.task_reading import TASKS, TaskReading
+from vain.types import TABLE_TYPES, Level, Notification, Outcome, Priority, Status, Task
 from vain.waiting import Waiting
 from vain.wire import Wire, query_text
+
+if TYPE_CHECKING:
+    from vain.blocking import BlockingWatch
 
 TableFormat = Literal["csv", "arrow", "parquet"]
 
@@ -37,7 +41,7 @@ HISTORY = "/performance/history"
 DEFAULT_SECONDS = 3_600
 
 
-class Client:
+class Client(TaskReading):
     """A running vAIn server. May be shared by threads; every method blocks until the answer is there.
 
     ``url`` and ``api_key`` are taken from VAIN_URL and VAIN_API_KEY (or VAIN_API_KEY_FILE) if not given. Methods raise
@@ -82,33 +86,40 @@ class Client:
         """Closes for good, from any thread: calls that are under way, and any later one, raise Unreachable."""
         self._wire.end()
 
-    def tasks(
+    def watch(
         self,
-        status: Status | None = None,
-        priority: Priority | None = None,
-        outcome: Outcome | None = None,
-        tag: str | None = None,
-        key: str | None = None,
-        parent_id: int | None = None,
+        types: Collection[EventType] | None = None,
+        since: str | Position | None = None,
+        *,
+        snapshot: bool = False,
+        task_id: int | list[int] | None = None,
+        status: Status | list[Status] | None = None,
+        priority: Priority | list[Priority] | None = None,
+        outcome: Outcome | list[Outcome] | None = None,
+        tag: str | list[str] | None = None,
+        key: str | list[str] | None = None,
+        parent_id: int | list[int] | None = None,
         text: str | None = None,
-        limit: int | None = None,
-    ) -> list[Task]:
-        """The tasks that have all that is given, the oldest first, at most ``limit`` of them.
+    ) -> BlockingWatch:
+        """What happens, as ``TaskChange``, ``Notification``, ``Sample`` and ``ChartsChange``, for a plain ``for``.
 
-        ``text`` is found in the name, the description, the message, the key or a tag. The server sends all tasks, and
-        they are picked here. Raises Invalid for a status, priority or outcome that there is not.
+        ``types`` picks by the names of the wire, all without it; the rest is what tasks must be like, all of it (of
+        several values any, of several tags all); a change that takes a task out of that comes, too (``matches``).
+        It begins where ``since`` says, a ``position`` of an earlier watch, else now: when ``watch.open()`` returned, or
+        with the first event. Lost connections are made again, for ever, and each change and each notification comes
+        once and in order, those that happened meanwhile too; samples and charts only while connected. If some are not
+        to be had any more, a ``Snapshot`` with ``reset`` says so and brings all tasks as they are; with ``snapshot``
+        and without ``since`` one comes first.
+        Leaving the loop, or ``with``, and ``close()`` from any thread end the connection.
+
+        Raises ValueError for a type or a position that cannot be, Invalid for a filter; and, while it is followed,
+        Unauthenticated, Forbidden, and NotAcceptable for a server that is too old.
         """
-        asked = {"status": status, "priority": priority, "outcome": outcome, "text": text or ""}
-        wanted = convert(TaskQuery, {**asked, "limit": LARGEST_INTEGER if limit is None else limit})
-        found = (
-            task
-            for task in self._wire.get(list[Task], "/tasks")
-            if matches(task, wanted)
-            and (tag is None or tag in task.tags)
-            and key in (None, task.key)
-            and parent_id in (None, task.parent_id)
-        )
-        return [task for _, task in zip(range(wanted.limit), found, strict=False)]
+        from vain.blocking import BlockingWatch, Line
+
+        filters = {"task_id": task_id, "status": status, "priority": priority, "outcome": outcome}
+        more = {"tag": tag, "key": key, "parent_id": parent_id, "q": text}
+        return BlockingWatch(Line(self._wire, reader(types, since, snapshot, **filters, **more)))
 
     def lanes(
         self,
@@ -140,6 +151,23 @@ class Client:
         body = msgspec.json.encode({"name": name, **fields})
         answer = self._wire.send("POST", "/tasks", body, idempotency_key=uuid.uuid4().hex)
         return self._wire.decoded(Task, answer)
+
+    def create_many(self, drafts: Iterable[Mapping[str, object]]) -> list[Task]:
+        """New tasks, up to 500 at once, all of them or none: ``[{"name": "a"}, {"name": "b", "priority": "high"}]``.
+
+        Raises what ``create`` raises; the pointer of a flaw begins with the position of the draft, ``/3/name``.
+        """
+        body = msgspec.json.encode(list(drafts))
+        answer = self._wire.send("POST", f"{TASKS}/bulk", body, idempotency_key=uuid.uuid4().hex)
+        return self._wire.decoded(list[Task], answer)
+
+    def update_many(self, task_ids: Iterable[int], **fields: object) -> list[Task]:
+        """Sets the same fields of up to 500 tasks, of all or of none; None resets a field. The tasks, as they now are.
+
+        ``metadata`` is put together with what each task has. Raises NotFound, Invalid or Conflict.
+        """
+        body = msgspec.json.encode({"ids": list(task_ids), "patch": fields})
+        return self._wire.decoded(list[Task], self._wire.send("POST", f"{TASKS}/bulk-update", body))
 
     def update(self, task_id: int, **fields: object) -> Task:
         """Sets the given fields and leaves the others; the whole task, as it now is."""
@@ -304,9 +332,24 @@ class Client:
         asked = {**window, "name": name, "tag": tag, "priority": priority}
         return self._wire.get(Visualizations, "/visualizations", asked)
 
-    def notifications(self, limit: int = 50) -> list[Notification]:
-        """The newest notifications, newest first."""
-        return self._wire.get(list[Notification], "/notifications", {"limit": limit})
+    def notifications(
+        self,
+        limit: int = 50,
+        before: int | None = None,
+        *,
+        level: Level | None = None,
+        kind: str | None = None,
+        quiet: bool | None = None,
+        read: bool | None = None,
+    ) -> list[Notification]:
+        """The newest notifications, newest first: all, or those for which everything holds that is given.
+
+        ``before`` is the number of one, and asks for older ones. ``kind`` is ``task.failed``, or ``task`` for all of
+        tasks. ``quiet=False`` leaves out what nobody needs to look at, as a short task that went well.
+        """
+        marks = {name: None if mark is None else str(mark).lower() for name, mark in (("quiet", quiet), ("read", read))}
+        asked = {"limit": limit, "before": before, "level": level, "kind": kind, **marks}
+        return self._wire.get(list[Notification], "/notifications", asked)
 
     def read_notification(self, notification_id: int) -> None:
         """Marks a notification as read."""

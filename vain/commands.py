@@ -8,17 +8,12 @@ from argparse import Namespace
 import msgspec
 
 from vain.client import Client
-from vain.clock import unix
 from vain.errors import Misconfigured, NotFound
 from vain.fields import assigned, checked, due_time
-from vain.selection import select
 from vain.settings import Settings
 from vain.terminal import Screen, safe, safe_json
-from vain.types import LARGEST_INTEGER, Task, TaskCounts, TaskQuery
 
 SUCCESS, FAILURE = 0, 1
-FEW_TASKS = 50
-"""How many ``vain ls`` shows unless told."""
 
 
 def add(args: Namespace, settings: Settings, screen: Screen) -> int:
@@ -29,26 +24,6 @@ def add(args: Namespace, settings: Settings, screen: Screen) -> int:
     screen.print(str(task.task_id))
     if not args.quiet:
         screen.note(f"Added task {task.task_id}: {safe(task.name)} ({task.status}, {task.priority})")
-    return SUCCESS
-
-
-def ls(args: Namespace, settings: Settings, screen: Screen) -> int:
-    """``vain ls``: a table for people, an array with ``--json``."""
-    if args.limit < 0:
-        raise Misconfigured("--limit is below 0: a number of tasks, or 0 for all, would be right.")
-    query = TaskQuery(args.status, args.priority, text=args.search or "", limit=args.limit or LARGEST_INTEGER)
-    with _client(settings) as client:
-        page = select(client.tasks(), query, seq=0)
-    if args.json:
-        screen.print(safe_json(page.tasks))
-    elif page.tasks:
-        screen.table(
-            ("ID", "STATUS", "PRIORITY", "DONE", "AGE", "NAME"), [_row(task, time.time()) for task in page.tasks]
-        )
-    else:
-        screen.note("No task matches." if page.counts != TaskCounts() else "There is no task yet.")
-    if len(page.tasks) < page.total:
-        screen.note(f"These are {len(page.tasks)} of {page.total} tasks: --limit 0 shows all.")
     return SUCCESS
 
 
@@ -109,29 +84,9 @@ def _options(args: Namespace) -> dict[str, object]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _row(task: Task, now: float) -> tuple[str, ...]:
-    failed = task.outcome if task.outcome != "succeeded" else None
-    remarks = (task.status, failed, task.overdue and "overdue", task.stale and "stale")
-    return (
-        str(task.task_id),
-        " ".join(remark for remark in remarks if remark),
-        task.priority,
-        "" if task.progress is None else f"{task.progress:.0f}%",
-        _age(max(0.0, now - unix(task.created_at))),
-        task.name,
-    )
-
-
 def _is_empty(value: object) -> bool:
     """Nothing to tell; 0 is something."""
     return value is None or value is False or value in ("", [], {})
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f}{unit}"
-    return f"{seconds:.0f}s"
 
 
 def _text(value: object) -> str:

@@ -10,21 +10,54 @@ from vain import follow_commands as follow
 from vain import settings
 from vain.errors import Misconfigured
 from vain.fields import duration_seconds
+from vain.happened import EVENT_TYPES
 from vain.options import Parser, add_json, add_settings, command
+from vain.resuming import Position
 
 if TYPE_CHECKING:
     from vain.options import Commands
+    from vain.settings import Settings
+    from vain.terminal import Screen
 
 LARGEST_PID = 2**22
 """Of Linux; no other system goes higher."""
 
 
 def add_follow(commands: Commands) -> None:
-    """``vain wait``, ``vain log``, ``vain ping`` and ``vain attach``."""
+    """``vain watch``, ``vain wait``, ``vain log``, ``vain ping`` and ``vain attach``."""
+    _add_watch(commands)
     _add_wait(commands)
     _add_log(commands)
     _add_ping(commands)
     _add_attach(commands)
+
+
+def _add_watch(commands: Commands) -> None:
+    parser = command(
+        commands, "watch", _watch, "show what happens, as it happens",
+        ("vain watch", "a line for each change of a task and each notification, until Ctrl-C"),
+        ("vain watch --json --tag gpu | jq -r .status", "a line of JSON each, for a program"),
+        ("vain watch --json --since a1b2c3:812", "from where an earlier line stood (its .position): nothing is missed"),
+    )  # fmt: skip
+    parser.add_argument("--since", metavar="POSITION", type=_position, help="go on after this position [now]")
+    parser.add_argument(
+        "--type",
+        action="append",
+        choices=EVENT_TYPES,
+        metavar="TYPE",
+        help=f"only such events: {', '.join(EVENT_TYPES)} (may be repeated) [the first two; of chosen tasks the first]",
+    )
+    parser.add_argument("--task", metavar="ID", action="append", type=_task_id, help="only this task (may be repeated)")
+    parser.add_argument("--tag", action="append", help="only tasks with this tag (repeated: with all of them)")
+    add_json(parser)
+    add_settings(parser, settings.CLIENT_SETTINGS)
+
+
+def _watch(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    # It needs a WebSocket, which no other command should wait for.
+    from vain import watch_commands
+
+    return watch_commands.watch(args, known, screen)
 
 
 def _add_wait(commands: Commands) -> None:
@@ -92,6 +125,14 @@ def _task_id(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,15}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not the number of a task")
     return int(text)
+
+
+def _position(text: str) -> str:
+    try:
+        Position.parse(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+    return text
 
 
 def _pid(text: str) -> int:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 5006
 LARGEST_KEY_BYTES = 256
+LARGEST_TEXT = 1_000
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 FOREVER = "forever"
 UNIT_SECONDS = {"h": 3_600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
 SMALLEST_HISTORY_BYTES = 8 << 20
@@ -79,6 +82,91 @@ def hosts(text: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[A-Za-z0-9._\[\]:-]+", each) for each in named):
         raise ValueError("host names such as vain.example.org, without http:// and without patterns")
     return named
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Networks of addresses, each in its usual form."""
+    try:
+        return tuple(str(ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("addresses or networks such as 127.0.0.1 or 10.0.0.0/8") from None
+
+
+PROVIDERS = ("google", "github", "azure", "okta", "gitlab", "auth0", "generic")
+"""Who may say who somebody is, by the names that Panel has for them."""
+ROLES = ("read", "write", "admin")
+
+
+def provider(text: str) -> str:
+    if text not in PROVIDERS:
+        raise ValueError("one of " + ", ".join(PROVIDERS))
+    return text
+
+
+def pairs(text: str) -> tuple[str, ...]:
+    """Names with values, each as ``name=value``."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[A-Za-z_]\w*=[^\s]+", each, re.ASCII) for each in found):
+        raise ValueError("names with values such as tenant=contoso.example")
+    return found
+
+
+def admissions(text: str) -> tuple[str, ...]:
+    """Who gets which role, each as ``pattern=role``: one address, a domain with its @, a group, or a subject."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    pattern = r"([^\s@=*]*@[^\s@=*]+\.[^\s@=*]+|group:[^=]+|sub:[^\s=]+)=(" + "|".join(ROLES) + ")"
+    if not all(re.fullmatch(pattern, each) for each in found):
+        raise ValueError(
+            "ada@example.org=admin, @example.org=read, group:NAME=write or sub:ID=write, without patterns in them,"
+        )
+    return found
+
+
+def text(text: str) -> str:
+    """Any text on one line."""
+    if not text.isprintable() or len(text) > LARGEST_TEXT:
+        raise ValueError("one line of text")
+    return text
+
+
+def prefix(text: str) -> str:
+    """A path without a slash at its end; of ``/`` nothing is left."""
+    path = text.rstrip("/")
+    if path and (not re.fullmatch(r"(/[A-Za-z0-9._~@-]+)+", path, re.ASCII) or re.search(r"/\.{1,2}(/|$)", path)):
+        raise ValueError("a path such as /vain, of letters, digits and . _ ~ @ -,")
+    return path
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins as a browser writes them: in lower case, without the port that the scheme has anyway."""
+    return tuple(_origin(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _origin(text: str) -> str:
+    right = "origins such as https://grafana.example.org or http://localhost:3000, each in full and without a path,"
+    found = re.fullmatch(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?/?", text.lower(), re.ASCII)
+    if found is None or int(found[3] or 0) > 65_535:
+        raise ValueError(right)
+    scheme, name, port = found.groups()
+    return f"{scheme}://{name}" if port in (None, DEFAULT_PORTS[scheme]) else f"{scheme}://{name}:{port}"
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) or not least <= float(text) <= most:
+            raise ValueError(f"a number from {least:g} to {most:,.0f}")
+        return float(text)
+
+    return parse
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most:,}")
+        return int(text)
+
+    return parse
 
 
 def flag(text: str) -> bool:

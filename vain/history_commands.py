@@ -5,7 +5,6 @@ Either over HTTP into a running server, or on the data folder itself while no se
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from argparse import Namespace
@@ -21,6 +20,7 @@ from vain.bands import Floats, Integers, MetricQuery, MetricWindow
 from vain.client import Client
 from vain.errors import Malformed, Misconfigured, StoreLocked
 from vain.finest import Read, windows
+from vain.list_commands import write_file
 from vain.settings import Settings
 from vain.store.folder import FolderLock, prepare
 from vain.store.metrics.store import DATABASE_NAME, MetricStore
@@ -65,7 +65,7 @@ def export(args: Namespace, settings: Settings, screen: Screen) -> int:
     with _reading(args, settings, wanted) as read:
         written = Written(windows(read, after, before), Progress(screen, "rows written"))
         if is_file:
-            _write_file(Path(args.file), lambda target: written.to(target, form))
+            write_file(Path(args.file), lambda target: written.to(target, form))
             screen.print(str(written.rows))
         else:
             screen.out.flush()
@@ -192,19 +192,6 @@ class Sender:
         middle = len(t) // 2
         for part in (slice(None, middle), slice(middle, None)):
             self._send(t[part], {name: column[part] for name, column in values.items()})
-
-
-def _write_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """All of the file, or none of it."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as target:
-            write(target)
-        os.replace(part, path)
-    except OSError as exc:
-        raise Misconfigured(f"{path} cannot be written ({exc.strerror}).") from exc
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _refuse_two_places(args: Namespace) -> None:

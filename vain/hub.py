@@ -2,8 +2,9 @@
 
 Durable events (``taskUpdate``, ``notification``) are numbered without a hole, so a reader needs nothing but the number
 of the last one it was sent: no queue for each client, and one that reads slowly costs no memory. Of what is newest-wins
-(``performanceUpdate``, each chart of ``visualizationUpdate``) only the newest is kept. All of it belongs to one thread,
-the event loop's.
+(``performanceUpdate``, each chart of ``visualizationUpdate``) only the newest is kept. A reader that wants less than
+everything, or not as WebSocket frames, reads the same ring through its ``Subscription`` and in a ``Form`` of its own.
+All of it belongs to one thread, the event loop's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from vain.subscription import EVERYTHING, Subscription, Told, marked_as_left, told
 from vain.types import Event
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,11 @@ RING_FRAMES = 4096
 RING_BYTES = 8 << 20
 CHUNK_BYTES = 64 << 10
 """A reader is given about this much at a time, so that one write is never large."""
+MOST_JUDGED = 1_000
+"""So many events are held against a filter at a time: some milliseconds."""
+
+Form = Callable[[str, "int | None", bytes], bytes]
+"""A message (its type, its number if it is durable, its JSON) as it goes over the wire."""
 
 
 class Behind(Exception):
@@ -28,10 +35,12 @@ class Behind(Exception):
 
 
 class Position(NamedTuple):
-    """What a reader has been sent: the last event's number, and the revision of each newest-wins message."""
+    """How far a reader is: the last event's number, and the revision of each newest-wins message."""
 
     seq: int
     revisions: tuple[tuple[str, int], ...] = ()
+    unseen: int = 0
+    """How many events, up to this one, it was not sent since the last that it was told the number of."""
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -44,6 +53,55 @@ def text_frame(payload: bytes) -> bytes:
     return struct.pack("!BBQ", 0x81, 127, length) + payload
 
 
+def as_frame(type_: str, seq: int | None, body: bytes) -> bytes:
+    """The ``Form`` of a WebSocket."""
+    return text_frame(body)
+
+
+class Entry:
+    """A durable event in the ring."""
+
+    __slots__ = ("_told", "frame", "seq", "type")
+
+    def __init__(self, event: Event) -> None:
+        self.seq, self.type, self.frame = event.seq, event.type, text_frame(event.body)
+        self._told: Told | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The JSON in the frame."""
+        length = self.frame[1]
+        return self.frame[2 if length < 126 else 4 if length == 126 else 10 :]
+
+    def through(self, subscription: Subscription, form: Form) -> bytes | None:
+        """As it is sent to who has this subscription; None if it is not."""
+        if not subscription.wants(self.type):
+            return None
+        if subscription.filter is not None and self.type == "taskUpdate":
+            if self._told is None:
+                self._told = told(self.body)  # once, however many filters it is held against
+            verdict = subscription.filter.judged(self._told)
+            if verdict != "in":
+                return None if verdict == "out" else form(self.type, self.seq, marked_as_left(self.body))
+        return self.frame if form is as_frame else form(self.type, self.seq, self.body)
+
+
+def passed(
+    entries: Iterable[Entry], position: Position, subscription: Subscription, form: Form
+) -> tuple[list[bytes], Position]:
+    """What a subscription lets through of the entries that follow a position, up to about ``CHUNK_BYTES``."""
+    pieces, size, (seq, revisions, unseen) = list[bytes](), 0, position
+    for entry in entries:
+        piece = entry.through(subscription, form)
+        seq, unseen = entry.seq, unseen + 1 if piece is None else 0
+        if piece is not None:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= CHUNK_BYTES:
+                break
+    return pieces, Position(seq, revisions, unseen)
+
+
 class Hub:
     """Takes events in commit order; hands out frames by position; tells listeners that there is something new."""
 
@@ -51,9 +109,9 @@ class Hub:
         self.epoch = epoch
         self.seq = seq
         self._most_frames, self._most_bytes = frames, size_bytes
-        self._frames: list[bytes] = []
-        self._first = seq + 1
-        """The number of the event in ``_frames[0]``."""
+        self._entries: list[Entry] = []
+        self.first = seq + 1
+        """The number of the oldest event in the ring; of the next one, while it is empty."""
         self._bytes = 0
         self._newest: dict[str, tuple[int, bytes]] = {}
         self._listeners: set[Callable[[], None]] = set()
@@ -66,16 +124,16 @@ class Hub:
             if event.seq != self.seq + 1:
                 raise ValueError(f"event {event.seq} came after {self.seq}")
             self.seq = event.seq
-            frame = text_frame(event.body)
-            self._frames.append(frame)
-            self._bytes += len(frame)
+            entry = Entry(event)
+            self._entries.append(entry)
+            self._bytes += len(entry.frame)
         self._trim()
         self._tell()
 
     def replace(self, type_: str, body: bytes) -> None:
         """Set the newest message of a newest-wins type."""
         revision = self._newest[type_][0] + 1 if type_ in self._newest else 1
-        self._newest[type_] = revision, text_frame(body)
+        self._newest[type_] = revision, body
         self._tell()
 
     def nudge(self) -> None:
@@ -87,26 +145,29 @@ class Hub:
         """The position of a reader who wants what comes from now on."""
         return Position(self.seq, tuple((type_, revision) for type_, (revision, _) in self._newest.items()))
 
-    def read(self, position: Position) -> tuple[list[bytes], Position]:
-        """The frames that follow a position, up to about ``CHUNK_BYTES``, and the position after them.
+    def read(
+        self, position: Position, subscription: Subscription = EVERYTHING, form: Form = as_frame
+    ) -> tuple[list[bytes], Position]:
+        """What follows a position, up to about ``CHUNK_BYTES``, and the position after it.
 
+        Nothing and another position: all that was looked at is not for this subscription; there may be more.
         Raises Behind when the next event is no longer in the ring.
         """
-        frames, seq, size = [], position.seq, 0
-        if seq < self.seq:
-            if seq + 1 < self._first:
+        pieces: list[bytes] = []
+        if position.seq < self.seq:
+            begin = position.seq + 1 - self.first
+            if begin < 0:
                 raise Behind
-            for frame in self._frames[seq + 1 - self._first :]:
-                frames.append(frame)
-                seq, size = seq + 1, size + len(frame)
-                if size >= CHUNK_BYTES:
-                    return frames, Position(seq, position.revisions)
+            pieces, position = passed(self._entries[begin : begin + MOST_JUDGED], position, subscription, form)
+            if position.seq < self.seq:
+                return pieces, position
         sent = dict(position.revisions)
-        for type_, (revision, frame) in self._newest.items():
-            if sent.get(type_, 0) < revision:
-                frames.append(frame)
-                sent[type_] = revision
-        return frames, Position(seq, tuple(sent.items()))
+        for key, (revision, body) in self._newest.items():
+            type_ = key.partition(":")[0]
+            if sent.get(key, 0) < revision and subscription.wants(type_):
+                pieces.append(form(type_, None, body))
+                sent[key] = revision
+        return pieces, position._replace(revisions=tuple(sent.items()))
 
     def has_news(self, position: Position) -> bool:
         """Whether ``read`` would give anything."""
@@ -118,13 +179,13 @@ class Hub:
         return lambda: self._listeners.discard(listener)
 
     def _trim(self) -> None:
-        surplus = len(self._frames) - self._most_frames
+        surplus = len(self._entries) - self._most_frames
         dropped = 0
-        while dropped < len(self._frames) and (dropped < surplus or self._bytes > self._most_bytes):
-            self._bytes -= len(self._frames[dropped])
+        while dropped < len(self._entries) and (dropped < surplus or self._bytes > self._most_bytes):
+            self._bytes -= len(self._entries[dropped].frame)
             dropped += 1
-        del self._frames[:dropped]
-        self._first += dropped
+        del self._entries[:dropped]
+        self.first += dropped
 
     def _tell(self) -> None:
         for listener in tuple(self._listeners):

@@ -79,6 +79,8 @@ class Monitor:
     ) -> None:
         self.latest: Sample | None = None
         """The newest sample; None before the first."""
+        self.looked_at: float | None = None
+        """When the newest sample was taken, by ``monotonic``; None before the first."""
         self.busiest: Sequence[Process] | None = None
         """The processes of the newest look at all of them; None before the first."""
         self.late_ticks = 0
@@ -134,7 +136,7 @@ class Monitor:
         self._recorder.take(sample, used, processes)
         if processes is not None:
             self.busiest = processes
-        self.latest = sample
+        self.latest, self.looked_at = sample, self._monotonic()
         self._has_sample.set()
         self._on_sample(sample)
 

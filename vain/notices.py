@@ -12,6 +12,8 @@ from vain.types import Action, Level, Notice, Outcome, Task
 
 LONGEST_QUOTE = 400
 """Characters of what a program or an error said; the rest is cut."""
+SHORT_SECONDS = 60.0
+"""What took less, and went well, need not be told to anybody."""
 
 
 class _Ending(Struct, frozen=True):
@@ -40,7 +42,7 @@ def of_task(task: Task, previous: Task | None, action: Action) -> list[Notice]:
         return []
     notices = []
     if task.outcome is not None and (previous is None or _end(task) != _end(previous)):
-        notices.append(_ended(task, _ENDINGS[task.outcome]))
+        notices.append(_ended(task, _ENDINGS[task.outcome], _is_quiet(task, previous)))
     if task.overdue and not (previous is not None and previous.overdue and previous.due_at == task.due_at):
         notices.append(_overdue(task))
     return notices
@@ -78,7 +80,19 @@ def _end(task: Task) -> tuple[Outcome | None, int]:
     return task.outcome, task.attempt
 
 
-def _ended(task: Task, ending: _Ending) -> Notice:
+def _is_quiet(task: Task, previous: Task | None) -> bool:
+    """Whether it is the success of a short task for which nobody waits.
+
+    Somebody does if its priority is high, if it has a time by which it is due, or if it was told before that it failed
+    or was not heard of.
+    """
+    is_awaited = task.priority == "high" or task.due_at is not None
+    was_told = task.attempt > 1 or (previous is not None and (previous.stale or previous.outcome is not None))
+    is_short = (_duration_seconds(task) or 0.0) < SHORT_SECONDS
+    return task.outcome in ("succeeded", "skipped") and is_short and not is_awaited and not was_told
+
+
+def _ended(task: Task, ending: _Ending, is_quiet: bool) -> Notice:
     duration = _duration_seconds(task)
     parts = [] if ending.level == "info" else _cause(task)
     if duration is not None:
@@ -89,6 +103,7 @@ def _ended(task: Task, ending: _Ending) -> Notice:
         title=f"{task.name} {ending.verb}",
         message=", ".join(parts),
         task_id=task.task_id,
+        quiet=is_quiet,
     )
 
 

@@ -22,6 +22,7 @@ from vain.samples import Sample, series
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.transaction import Transaction
+from vain.told import NotificationQuery
 from vain.types import Notice, Notification, Time
 
 logger = logging.getLogger(__name__)
@@ -71,9 +72,9 @@ class Notifier:
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
 
-    async def recent(self, limit: int) -> list[Notification]:
-        """The newest notifications, newest first."""
-        return await self._store.read(partial(reading.notifications, limit=limit))
+    async def newest(self, query: NotificationQuery) -> list[Notification]:
+        """The newest notifications that are asked for, newest first."""
+        return await self._store.read(partial(reading.notifications, query=query))
 
     async def mark_read(self, notification_id: int, read: bool = True) -> Notification:
         """Note that a person has seen it. Raises NotFound."""

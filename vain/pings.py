@@ -23,6 +23,9 @@ LEAST_GRACE_SECONDS = 60.0
 GRACE_SHARE = 0.1
 _HOUR_SECONDS = 3_600
 _WORDS: Mapping[str, Word] = {"start": "start", "fail": "fail", "log": "log"}
+SEEN = r"[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*"
+"""A key or a name in an address: something that can be seen, and no control characters."""
+_SEEN = re.compile(SEEN)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)
 
 
@@ -53,11 +56,11 @@ class Expectation(Struct, frozen=True):
 
 def parse_ping(key: str, word: str | None, query: Mapping[str, str]) -> Ping:
     """The ping that a path and its query stand for. Raises Malformed that names what is wrong."""
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable() or not key.strip():
+    if not _is_name(key, LONGEST_KEY):
         raise _malformed("key", f"A key of 1 to {LONGEST_KEY} characters that can be seen is expected.")
     name = query.get("name")
-    if name is not None and (not name.strip() or len(name) > LONGEST_NAME or not name.isprintable()):
-        raise _malformed("name", f"A name of 1 to {LONGEST_NAME} characters is expected.")
+    if name is not None and not _is_name(name, LONGEST_NAME):
+        raise _malformed("name", f"A name of 1 to {LONGEST_NAME} characters that can be seen is expected.")
     meant, exit_code = _word(word)
     every, grace = _seconds(query, "every"), _seconds(query, "grace")
     return Ping(key, meant, exit_code, every, grace, name)
@@ -133,6 +136,10 @@ def _moment(at: float, every_seconds: float) -> str:
     """To the second where minutes would say nothing."""
     time = utc(at)
     return words.moment(time) if every_seconds >= _HOUR_SECONDS else f"{time[:10]} {time[11:19]} UTC"
+
+
+def _is_name(text: str, longest: int) -> bool:
+    return len(text) <= longest and _SEEN.fullmatch(text) is not None
 
 
 def _word(word: str | None) -> tuple[Word, int | None]:

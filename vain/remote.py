@@ -1,9 +1,10 @@
 """A running vAIn as a Source: for notebooks, and for ``panel serve`` in a process of its own.
 
-A thread follows ``/ws/tasks`` and keeps a copy of what the views show. Whenever it connects it reads everything anew
-before it applies what the socket brought meanwhile, so nothing is missed while the connection is down; a hole in the
-numbers of the events does the same. Memory is bounded: by the tasks of the server, the capacity of the history, and
-``MOST_NOTIFICATIONS``.
+A thread follows ``/ws/tasks`` and keeps a copy of the live metrics and the newest notifications; tasks stay with the
+server, which is asked for the page that is shown when something has changed. Whenever the thread connects it reads its
+copy anew before it applies what the socket brought meanwhile, so nothing is missed while the connection is down; a hole
+in the numbers of the events does the same. Memory is bounded, however many tasks there are: by the capacity of the
+history and ``MOST_NOTIFICATIONS``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from msgspec import Struct, structs
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from vain import tables
+from vain import tables, told
 from vain.about import About
 from vain.answers import MetricHistory, Moment
 from vain.bands import MetricQuery, MetricWindow
@@ -39,9 +40,9 @@ from vain.history import Columns, History
 from vain.lanes import LaneQuery, Lanes, checked
 from vain.patterns import matching
 from vain.samples import Sample, series
-from vain.selection import select
 from vain.steps import bucket_count
 from vain.subscribers import Subscribers
+from vain.told import NEWEST, NotificationQuery
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,6 @@ HISTORY_SECONDS = 3600
 MOST_NOTIFICATIONS = 200
 MOST_CHANGES = 200
 """Of one task, the newest."""
-MOST_DELETED = 1000
 LARGEST_MESSAGE_BYTES = 16 * 2**20
 LATEST_SECONDS = 60.0
 """A sample that is older than the newest by less than this was overtaken; by more, the server's clock was set back."""
@@ -67,15 +67,14 @@ class Message(Struct, frozen=True):
 
     type: str
     seq: int | None = None
-    action: str = ""
 
 
 class RemoteSource:
     """The Source of ``vain.source`` over a Client. To make one blocks until the server was read once, and raises what
     the Client raises; ``close`` ends its thread.
 
-    ``seq`` numbers the states of this copy, not the events of the server: it rises with every change, and also when
-    everything was read anew, so that a view which compares it draws again.
+    ``seq`` does not number the events of the server: it rises with every change that is told here, and also when
+    everything was read anew, so that a view which compares it asks and draws again.
     """
 
     def __init__(self, client: Client) -> None:
@@ -84,8 +83,6 @@ class RemoteSource:
         self.seq = 0
         self.period_seconds = PERIOD_SECONDS
         self._lock = threading.Lock()
-        self._tasks: dict[int, Task] = {}
-        self._deleted: deque[int] = deque(maxlen=MOST_DELETED)
         self._notifications: deque[Notification] = deque(maxlen=MOST_NOTIFICATIONS)
         self._sample: Sample | None = None
         self._sampled_at = 0.0
@@ -124,9 +121,8 @@ class RemoteSource:
         return About(history_since=extent[0] if extent else None)
 
     def tasks(self) -> list[Task]:
-        """All tasks, by number."""
-        with self._lock:
-            return sorted(self._tasks.values(), key=lambda task: task.task_id)
+        """All tasks, by number, from the server. Blocks; a page of them, or some, are had for less."""
+        return self.client.tasks()
 
     def history(self, after: Moment = -HISTORY_SECONDS) -> MetricHistory:
         """What the server remembers since ``after``. Blocks; for what is kept here there is ``columns``."""
@@ -138,15 +134,19 @@ class RemoteSource:
         return self.client.history_table
 
     async def page(self, query: TaskQuery) -> TaskPage:
-        """The tasks that ``query`` asks for, from the copy. Raises Malformed for an unknown sort column."""
-        with self._lock:
-            tasks, seq = list(self._tasks.values()), self.seq
-        return await asyncio.to_thread(select, tasks, query, seq)
+        """The tasks that ``query`` asks for, as the server picks them. Raises Malformed for an unknown sort column."""
+        seq = self.seq
+        return structs.replace(await asyncio.to_thread(self.client.task_page, query), seq=seq)
 
-    async def notifications(self, limit: int = 50) -> list[Notification]:
-        """The newest notifications, newest first; no more than ``MOST_NOTIFICATIONS`` are kept."""
+    async def notifications(self, query: NotificationQuery = NEWEST) -> list[Notification]:
+        """The newest notifications that are asked for, from the copy of the newest where that is enough."""
         with self._lock:
-            return list(self._notifications)[:limit]
+            known = list(self._notifications)
+        found = told.selected(known, query)
+        if len(found) == query.limit or len(known) < MOST_NOTIFICATIONS:
+            return found
+        asked = {name: value for name, value in structs.asdict(query).items() if value is not None}
+        return await asyncio.to_thread(partial(self.client.notifications, **asked))
 
     async def read_notification(self, notification_id: int) -> None:
         """Marks a notification as read."""
@@ -170,10 +170,8 @@ class RemoteSource:
         return await asyncio.to_thread(partial(self.client.lanes, **structs.asdict(checked(query))))
 
     async def task(self, task_id: int) -> Task:
-        """One task, out of the copy, or else from the server. Raises NotFound."""
-        with self._lock:
-            known = self._tasks.get(task_id)
-        return await asyncio.to_thread(self.client.task, task_id) if known is None else known
+        """One task. Raises NotFound."""
+        return await asyncio.to_thread(self.client.task, task_id)
 
     async def changes(self, task_id: int) -> list[Change]:
         """The newest changes of a task, oldest first. Raises NotFound."""
@@ -224,19 +222,19 @@ class RemoteSource:
     async def create(self, draft: TaskDraft) -> Task:
         """A new task."""
         task = await asyncio.to_thread(self.client.create, **msgspec.to_builtins(draft))
-        self._put(task)
+        self._changed()
         return task
 
     async def update(self, task_id: int, patch: TaskPatch) -> Task:
         """Sets what the patch gives; the whole task, as it now is."""
         task = await asyncio.to_thread(self.client.update, task_id, **msgspec.to_builtins(patch))
-        self._put(task)
+        self._changed()
         return task
 
     async def delete(self, task_id: int) -> None:
         """Removes a task."""
         await asyncio.to_thread(self.client.delete, task_id)
-        self._drop(task_id)
+        self._changed()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Has ``callback`` called on the running loop after each sample and each change; the result ends that."""
@@ -288,11 +286,7 @@ class RemoteSource:
         if head.type == "performanceUpdate":
             self._sampled(msgspec.json.decode(message, type=Sample))
         elif head.type == "taskUpdate":
-            task = msgspec.json.decode(message, type=Task)
-            if head.action == "deleted":
-                self._drop(task.task_id)
-            else:
-                self._put(task)
+            self._changed()
         elif head.type == "notification":
             self._notify(msgspec.json.decode(message, type=Notification))
         elif head.type == "visualizationUpdate":
@@ -302,17 +296,14 @@ class RemoteSource:
         return self._server_seq is not None and seq != self._server_seq + 1
 
     def _read_all(self) -> None:
-        """Everything anew, by REST. What events say of older versions changes nothing afterwards."""
+        """Everything anew, by REST."""
         self._server_seq = None
-        tasks = self.client.tasks()
         notifications = self.client.notifications(MOST_NOTIFICATIONS)
         with suppress(Unavailable):  # a server that has just started may have no sample yet; the socket brings it
             sample = self.client.performance()
             self._read_history(unix(sample.timestamp))
             self._sampled(sample)
         with self._lock:
-            self._tasks = {task.task_id: task for task in tasks}
-            self._deleted.clear()
             self._notifications = deque(notifications, maxlen=MOST_NOTIFICATIONS)
         self._changed()
 
@@ -335,22 +326,6 @@ class RemoteSource:
         self.period_seconds = sample.period_seconds or self.period_seconds
         self._history.append(t, series(sample))
         self._subscribers.tell()
-
-    def _put(self, task: Task) -> None:
-        with self._lock:
-            known = self._tasks.get(task.task_id)
-            if task.task_id in self._deleted or (known is not None and known.version >= task.version):
-                return
-            self._tasks[task.task_id] = task
-        self._changed()
-
-    def _drop(self, task_id: int) -> None:
-        with self._lock:
-            if self._tasks.pop(task_id, None) is None:
-                return
-            # An answer to DELETE overtakes the events before it, which must not bring the task back.
-            self._deleted.append(task_id)
-        self._changed()
 
     def _notify(self, notification: Notification) -> None:
         with self._lock:

@@ -15,6 +15,8 @@ Labels = dict[str, str]
 
 
 class Cpu(Struct, frozen=True):
+    """The processors; percentages are of all of them."""
+
     percent: float | None = None
     user_percent: float | None = None
     system_percent: float | None = None
@@ -34,6 +36,8 @@ class Cpu(Struct, frozen=True):
 
 
 class Memory(Struct, frozen=True):
+    """Main memory and swap."""
+
     total_bytes: int | None = None
     available_bytes: int | None = None
     used_bytes: int | None = None
@@ -49,6 +53,8 @@ class Memory(Struct, frozen=True):
 
 
 class Disk(Struct, frozen=True):
+    """A file system: its size and how full it is."""
+
     mount: str
     device: str
     filesystem: str
@@ -61,12 +67,16 @@ class Disk(Struct, frozen=True):
 
 
 class DiskDevice(Struct, frozen=True):
+    """The traffic of one disk."""
+
     device: str
     read_bytes_per_second: float | None = None
     written_bytes_per_second: float | None = None
 
 
 class DiskIo(Struct, frozen=True):
+    """The traffic of all disks, and of each."""
+
     read_bytes_per_second: float | None = None
     written_bytes_per_second: float | None = None
     reads_per_second: float | None = None
@@ -75,6 +85,8 @@ class DiskIo(Struct, frozen=True):
 
 
 class NetworkInterface(Struct, frozen=True):
+    """The traffic of one interface."""
+
     interface: str
     received_bytes_per_second: float | None = None
     sent_bytes_per_second: float | None = None
@@ -100,6 +112,8 @@ class Pressure(Struct, frozen=True):
 
 
 class Gpu(Struct, frozen=True):
+    """One GPU."""
+
     index: int
     name: str
     percent: float | None = None
@@ -110,6 +124,8 @@ class Gpu(Struct, frozen=True):
 
 
 class Sensor(Struct, frozen=True):
+    """One temperature."""
+
     name: str
     temperature_celsius: float | None = None
 

@@ -64,11 +64,23 @@ class Settings:
     interval_seconds: float
     no_browser: bool
     allow_hosts: tuple[str, ...]
+    allow_origins: tuple[str, ...]
+    prefix: str
+    trusted_proxies: tuple[str, ...]
+    oauth_provider: str | None
+    oauth_key: str | None
+    oauth_secret: str | None
+    oauth_extra: tuple[str, ...]
+    oauth_roles: tuple[str, ...]
     pages_dir: Path | None
     keep_raw_seconds: float | None
     keep_minutes_seconds: float | None
     keep_hours_seconds: float | None
     history_bytes: int
+    requests_per_second: float
+    most_connections: int
+    most_connections_each: int
+    most_sockets_each: int
     log_level: str
     url: str
     timeout_seconds: float
@@ -102,7 +114,8 @@ class Reporting:
 
 
 def _shown_without_key(known: Settings | Reporting, api_key: str | None) -> str:
-    shown = (f"{field.name}={getattr(known, field.name)!r}" for field in fields(known) if field.name != "api_key")
+    names = (field.name for field in fields(known) if field.name not in ("api_key", "oauth_secret"))
+    shown = (f"{name}={getattr(known, name)!r}" for name in names)
     return f"{type(known).__name__}({', '.join(shown)}, api_key={'set' if api_key else None})"
 
 
@@ -137,6 +150,49 @@ NO_BROWSER = Setting("no-browser", "", "do not open a browser window", forms.fla
 ALLOW_HOST: Setting[tuple[str, ...]] = Setting(
     "allow-host", "host", "another host name that this server answers for (may be repeated)", forms.hosts, (), "none",
     repeatable=True,
+)  # fmt: skip
+ALLOW_ORIGIN: Setting[tuple[str, ...]] = Setting(
+    "allow-origin", "origin", "another site whose pages may use this server with a key, as https://grafana.example"
+    " (may be repeated)", forms.origins, (), "none", repeatable=True,
+)  # fmt: skip
+PREFIX = Setting(
+    "prefix", "path", "what a proxy puts before this server's paths, such as /vain", forms.prefix, "", "none"
+)
+TRUST_PROXY: Setting[tuple[str, ...]] = Setting(
+    "trust-proxy", "network", "address or network of a proxy whose X-Forwarded-* count (may be repeated)",
+    forms.networks, (), "none", repeatable=True,
+)  # fmt: skip
+OAUTH_PROVIDER: Setting[str | None] = Setting(
+    "oauth-provider", "name", "who says who somebody is: " + ", ".join(forms.PROVIDERS), forms.provider, None, "none"
+)
+OAUTH_KEY: Setting[str | None] = Setting(
+    "oauth-key", "id", "what the provider calls this server (client id)", forms.text, None, "none"
+)
+OAUTH_SECRET: Setting[str | None] = Setting(
+    "oauth-secret", "secret", "the client secret that the provider gave", forms.text, None, "none", secret=True
+)
+OAUTH_EXTRA_PARAMS: Setting[tuple[str, ...]] = Setting(
+    "oauth-extra-params", "name=value", "what a provider needs: tenant, subdomain, url, server, issuer; else sent along"
+    " (may be repeated)", forms.pairs, (), "none", repeatable=True,
+)  # fmt: skip
+OAUTH_ROLE: Setting[tuple[str, ...]] = Setting(
+    "oauth-role", "who=role", "who gets in, and as what: ada@example.org=admin, @example.org=read, group:NAME=write"
+    " (may be repeated)", forms.admissions, (), "nobody", repeatable=True,
+)  # fmt: skip
+REQUEST_RATE = Setting(
+    "request-rate", "number", "requests per second that one client may send, four times as many at once; 0: any",
+    forms.number(0, 1_000_000), 500.0, "500",
+)  # fmt: skip
+MAX_CONNECTIONS = Setting(
+    "max-connections", "number", "connections that may be open at once", forms.whole(1, 1_000_000), 4_000
+)
+MAX_CONNECTIONS_EACH = Setting(
+    "max-connections-each", "number", "of those, how many one address may have (this machine: all)",
+    forms.whole(1, 1_000_000), 500,
+)  # fmt: skip
+MAX_SOCKETS_EACH = Setting(
+    "max-sockets-each", "number", "WebSockets and streams that one address may have open (this machine: any)",
+    forms.whole(1, 1_000_000), 200,
 )  # fmt: skip
 PAGES: Setting[Path | None] = Setting(
     "pages", "folder", "folder of your own Panel pages", forms.existing_folder, None, "none"
@@ -179,7 +235,12 @@ SPOOL = Setting(
 REPORT = Setting("report", "", "0: tasks run as ever and nothing is reported", forms.flag, True)
 
 HISTORY_SETTINGS = (KEEP_RAW, KEEP_MINUTES, KEEP_HOURS, HISTORY_SIZE)
-SERVER_SETTINGS = (HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, PAGES, *HISTORY_SETTINGS, SPOOL, LOG_LEVEL)
+OAUTH = (OAUTH_PROVIDER, OAUTH_KEY, OAUTH_EXTRA_PARAMS, OAUTH_ROLE)
+LIMITS = (REQUEST_RATE, MAX_CONNECTIONS, MAX_CONNECTIONS_EACH, MAX_SOCKETS_EACH)
+SERVER_SETTINGS = (
+    HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, ALLOW_ORIGIN, PREFIX, TRUST_PROXY, *OAUTH, PAGES,
+    *HISTORY_SETTINGS, *LIMITS, SPOOL, LOG_LEVEL,
+)  # fmt: skip
 CLIENT_SETTINGS = (URL, TIMEOUT)
 
 
@@ -197,11 +258,23 @@ def load(options: Mapping[str, object] | None = None, environment: Mapping[str, 
         interval_seconds=reader.read(INTERVAL),
         no_browser=reader.read(NO_BROWSER),
         allow_hosts=reader.read(ALLOW_HOST),
+        allow_origins=reader.read(ALLOW_ORIGIN),
+        prefix=reader.read(PREFIX),
+        trusted_proxies=reader.read(TRUST_PROXY),
+        oauth_provider=reader.read(OAUTH_PROVIDER),
+        oauth_key=reader.read(OAUTH_KEY),
+        oauth_secret=reader.read(OAUTH_SECRET),
+        oauth_extra=reader.read(OAUTH_EXTRA_PARAMS),
+        oauth_roles=reader.read(OAUTH_ROLE),
         pages_dir=reader.read(PAGES),
         keep_raw_seconds=reader.read(KEEP_RAW),
         keep_minutes_seconds=reader.read(KEEP_MINUTES),
         keep_hours_seconds=reader.read(KEEP_HOURS),
         history_bytes=reader.read(HISTORY_SIZE),
+        requests_per_second=reader.read(REQUEST_RATE),
+        most_connections=reader.read(MAX_CONNECTIONS),
+        most_connections_each=reader.read(MAX_CONNECTIONS_EACH),
+        most_sockets_each=reader.read(MAX_SOCKETS_EACH),
         log_level=reader.read(LOG_LEVEL),
         url=reader.read(URL) or _url_of(host, port),
         timeout_seconds=reader.read(TIMEOUT),

@@ -30,6 +30,7 @@ from vain.samples import Sample
 from vain.shared import SharedReads
 from vain.spikes import Spikes
 from vain.timelines import Timelines
+from vain.told import NEWEST, NotificationQuery
 from vain.tracker import Tracker
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.visuals import Asked, Charts
@@ -67,8 +68,8 @@ class Source(Protocol):
     async def page(self, query: TaskQuery) -> TaskPage:
         """One page of the tasks that match."""
 
-    async def notifications(self, limit: int = 50) -> list[Notification]:
-        """The newest notifications, newest first."""
+    async def notifications(self, query: NotificationQuery = NEWEST) -> list[Notification]:
+        """The newest notifications that are asked for, newest first; nobody may change the list."""
 
     async def read_notification(self, notification_id: int) -> None:
         """Mark a notification as read. Raises NotFound."""
@@ -143,6 +144,7 @@ class LocalSource:
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
         self._logs: SharedReads[tuple[int, int, int], LogPart] = SharedReads(MOST_SHARED)
         self._runs: SharedReads[tuple[int, int], list[Task]] = SharedReads(MOST_SHARED)
+        self._notices: SharedReads[tuple[int, NotificationQuery], list[Notification]] = SharedReads(MOST_SHARED)
 
     @property
     def seq(self) -> int:
@@ -163,8 +165,8 @@ class LocalSource:
     async def page(self, query: TaskQuery) -> TaskPage:
         return await self._tracker.page(query)
 
-    async def notifications(self, limit: int = 50) -> list[Notification]:
-        return await self._notifier.recent(limit)
+    async def notifications(self, query: NotificationQuery = NEWEST) -> list[Notification]:
+        return await self._notices.get((self.seq, query), lambda: self._notifier.newest(query))
 
     async def read_notification(self, notification_id: int) -> None:
         await self._notifier.mark_read(notification_id)

@@ -3,55 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from msgspec.structs import replace
-
-from vain import lifecycle
+from vain import lifecycle, lists
+from vain.arrivals import AT_ONCE, Report, named, told_before, with_parent
+from vain.batches import Batch, Named, create_all, update_all
+from vain.changing import Changed, Made, created, found, replayed, updated
 from vain.clock import now as time_now
-from vain.clock import unix, utc
+from vain.clock import unix
 from vain.codec import decode, encode
-from vain.errors import KeyMismatch, NotFound, PreconditionFailed
+from vain.errors import NotFound
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
-from vain.saving import RUNNING_SHOWN, Marks, NoMarks, refuse_conflicts, saved
+from vain.listing import Listing
+from vain.lists import Listed
+from vain.saving import RUNNING_SHOWN, Marks, NoMarks, saved
 from vain.selection import parse_sort
 from vain.store import reading
 from vain.store.collected import Remembered
 from vain.store.database import Store
 from vain.store.transaction import Transaction
-from vain.types import Notice, Task, TaskCounts, TaskDraft, TaskPage, TaskPatch, TaskQuery, Time
+from vain.types import Notice, Task, TaskCounts, TaskDraft, TaskMerge, TaskPage, TaskPatch, TaskQuery, Time
 
+__all__ = ["Batch", "Follower", "Made", "Named", "Report", "Tracker", "fingerprint"]
+
+EVERY_TASK = Listing()
 MOST_RUNS = 20
 """Earlier runs that one answer has."""
 SCANNED_EVENTS = 2_000
 """Of the log at once, in search of the changes of one task: some 2 MB."""
-PART_BYTES = 128 << 10
-"""A list is read and sent in parts of about this size."""
 SWEEP_TASKS = 500
-
-
-class Made(NamedTuple):
-    """A task as it was answered: its number, version and JSON."""
-
-    task_id: int
-    version: int
-    body: bytes
-
-
-class Report(NamedTuple):
-    """How a change came."""
-
-    ago_seconds: float = 0.0
-    """So long before now it happened: the server was away."""
-    run_id: str | None = None
-    """What the reporter calls its task."""
-    parent_run: str | None = None
-    """What the reporter calls the task that this one is part of."""
-
-
-AT_ONCE = Report()
 
 
 class Follower(Protocol):
@@ -90,42 +72,56 @@ class Tracker:
         Raises Invalid, Conflict (a key that is taken, an unknown parent), or KeyMismatch.
         """
 
-        def change(transaction: Transaction) -> _Changed:
-            if report.run_id is not None and (told := _told_before(transaction, report.run_id)):
-                return _Changed(told, None)
+        def change(transaction: Transaction) -> Changed:
+            if report.run_id is not None and (told := told_before(transaction, report.run_id)):
+                return Changed(Made(told.task_id, told.version, encode(told), transaction.seq), None)
             if idempotency_key is not None and (known := transaction.remembered_as(idempotency_key)):
-                return _Changed(_replayed(known, fingerprint), None)
+                return Changed(replayed(known, fingerprint), None)
             now = self._clock()
-            task = lifecycle.created(_with_parent(transaction, draft, report), transaction.next_task_id(), now,
-                                     _time_of(now, report))  # fmt: skip
-            refuse_conflicts(transaction, task, None)
-            task = self._marks.estimated(transaction, task, None, now)
-            body = saved(transaction, task, None, now)
+            wanted = with_parent(transaction, draft, report)
+            made, task = created(transaction, wanted, self._marks, now, report)
             if idempotency_key is not None and report.run_id is None:
-                transaction.remember(idempotency_key, Remembered(fingerprint, task.task_id, body), now)
-            adopted = [] if report.run_id is None else _named(transaction, task, report.run_id, report.parent_run, now)
-            return _Changed(Made(task.task_id, task.version, body), task, adopted)
+                transaction.remember(idempotency_key, Remembered(fingerprint, task.task_id, made.body), now)
+            adopted = [] if report.run_id is None else named(transaction, task, report.run_id, report.parent_run, now)
+            return Changed(made._replace(seq=transaction.seq), task, adopted)
 
         return self._told(await self._store.write(change), report.run_id)
 
+    async def create_many(
+        self, drafts: Sequence[TaskDraft], key: Named | None = None, report: Report = AT_ONCE
+    ) -> Batch:
+        """Make all of these tasks, or none. Raises what ``create`` raises, with the position."""
+
+        def change(transaction: Transaction) -> Batch:
+            return create_all(transaction, drafts, self._marks, self._clock(), report, key)
+
+        return self._all_told(await self._store.write(change))
+
+    async def update_many(
+        self, task_ids: Sequence[int], patch: TaskPatch | TaskMerge, report: Report = AT_ONCE
+    ) -> Batch:
+        """Change all of these tasks, or none. Raises what ``update`` raises."""
+
+        def change(transaction: Transaction) -> Batch:
+            return update_all(transaction, task_ids, patch, self._marks, self._clock(), report)
+
+        return self._all_told(await self._store.write(change))
+
     async def update(
-        self, task_id: int, patch: TaskPatch, versions: Collection[int] | None = None, report: Report = AT_ONCE
+        self,
+        task_id: int,
+        patch: TaskPatch | TaskMerge,
+        versions: Container[int] | None = None,
+        report: Report = AT_ONCE,
     ) -> Made:
         """Set what the patch gives and leave the rest, if the task is at one of these versions.
 
         Raises NotFound, PreconditionFailed, Invalid or Conflict.
         """
 
-        def change(transaction: Transaction) -> _Changed:
-            now = self._clock()
-            before = _found(transaction, task_id, versions)
-            costed = self._marks.costed(before)
-            after = lifecycle.patched(costed, patch, now, _time_of(now, report))
-            # What it cost meanwhile is no change on its own.
-            after = before if after is costed else self._marks.estimated(transaction, after, before, now)
-            refuse_conflicts(transaction, after, before)
-            body = saved(transaction, after, before, now)
-            return _Changed(Made(task_id, after.version, body), after)
+        def change(transaction: Transaction) -> Changed:
+            before = found(transaction, task_id, versions)
+            return Changed(*updated(transaction, before, patch, self._marks, self._clock(), report))
 
         return self._told(await self._store.write(change))
 
@@ -166,7 +162,7 @@ class Tracker:
         change: Callable[[Transaction, Time, Task], Task],
         notices: Sequence[Notice] = (),
     ) -> bool:
-        def run(transaction: Transaction) -> _Changed | None:
+        def run(transaction: Transaction) -> Changed | None:
             task = transaction.task(task_id)
             if task is None or task.status != "in-progress" or task.attempt != attempt:
                 return None
@@ -175,36 +171,44 @@ class Tracker:
             body = saved(transaction, after, task, now) if after != task else b""
             for notice in notices:
                 transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))
-            return _Changed(Made(task_id, after.version, body), after)
+            return Changed(Made(task_id, after.version, body), after)
 
         changed = await self._store.write(run)
         if changed is not None:
             self._told(changed, by_client=False)
         return changed is not None
 
-    def _told(self, changed: _Changed, run_id: str | None = None, by_client: bool = True) -> Made:
+    def _all_told(self, batch: Batch) -> Batch:
+        if self.follower is not None:
+            for task in batch.tasks:
+                self.follower.saved(task, None, True)
+        return batch
+
+    def _told(self, changed: Changed, run_id: str | None = None, by_client: bool = True) -> Made:
         if self.follower is not None and changed.task is not None:
             self.follower.saved(changed.task, run_id, by_client)
             for task in changed.adopted:
                 self.follower.saved(task, None, False)
         return changed.made
 
-    async def delete(self, task_id: int, versions: Collection[int] | None = None) -> None:
-        """Remove a task, if it is at one of these versions; its children lose their parent.
+    async def delete(self, task_id: int, versions: Container[int] | None = None) -> int:
+        """Remove a task, if it is at one of these versions; its children lose their parent. The number of its event.
 
         Raises NotFound or PreconditionFailed.
         """
 
-        def change(transaction: Transaction) -> None:
+        def change(transaction: Transaction) -> int:
             now = self._clock()
-            task = _found(transaction, task_id, versions)
+            task = found(transaction, task_id, versions)
             for child in transaction.children(task_id):
                 transaction.save(lifecycle.orphaned(child, now), child, now)
             transaction.delete(task, now)
+            return transaction.seq
 
-        await self._store.write(change)
+        seq = await self._store.write(change)
         if self.follower is not None:
             self.follower.deleted(task_id)
+        return seq
 
     def at_hand(self, task_id: int) -> Made | None:
         """A task as it is stored, if it changed lately; None says nothing. Raises NotFound if it was deleted lately."""
@@ -213,31 +217,19 @@ class Tracker:
             return None
         if stored.version is None or stored.body is None:
             raise NotFound(f"There is no task {task_id}.")
-        return Made(task_id, stored.version, stored.body)
+        return Made(task_id, stored.version, stored.body, self._store.committed_seq)
 
     async def get(self, task_id: int) -> Made:
         """A task as it is stored. Raises NotFound."""
-        found = await self._store.read(partial(reading.task_body, task_id=task_id))
-        if found is None:
+        stored = await self._store.read(partial(reading.task_as_of, task_id=task_id))
+        if stored is None:
             raise NotFound(f"There is no task {task_id}.")
-        body, version = found
-        return Made(task_id, version, body)
+        body, version, seq = stored
+        return Made(task_id, version, body, seq)
 
-    async def stream(self) -> tuple[int, AsyncIterator[list[bytes]]]:
-        """How many tasks there are, and the JSON of all by number, in parts, so that memory stays bounded.
-
-        The count and the first part are of one instant, and no task that was made later is among them.
-        """
-        total, last, first = await self._store.read(partial(reading.first_tasks, size_bytes=PART_BYTES))
-        return total, self._parts(first, last)
-
-    async def _parts(self, part: reading.TaskPart, last: int) -> AsyncIterator[list[bytes]]:
-        while part.bodies:
-            yield part.bodies
-            if part.follow_after is None:
-                return
-            rest = partial(reading.tasks_between, after=part.follow_after, last=last, size_bytes=PART_BYTES)
-            part = await self._store.read(rest)
+    async def listed(self, listing: Listing = EVERY_TASK) -> Listed:
+        """A list of tasks, in parts, so that memory stays bounded. Without a ``listing``: all, by number."""
+        return await lists.begin(self._store, listing)
 
     async def page(self, query: TaskQuery) -> TaskPage:
         """The tasks that match, one page of them, with all counts, at one instant.
@@ -275,10 +267,10 @@ class Tracker:
 
         Raises NotFound. The log is read from its first change to its last, whatever else happened in between.
         """
-        found = await self._store.read(partial(reading.first_change, task_id=task_id))
-        if found is None:
+        stored = await self._store.read(partial(reading.first_change, task_id=task_id))
+        if stored is None:
             raise NotFound(f"There is no task {task_id}.")
-        return self._changes(task_id, *found)
+        return self._changes(task_id, *stored)
 
     async def _changes(self, task_id: int, first: int, last: int, version: int | None) -> AsyncIterator[list[bytes]]:
         for begin in range(first, last + 1, SCANNED_EVENTS):
@@ -296,7 +288,7 @@ class Tracker:
         """
 
         def change(transaction: Transaction) -> None:
-            _found(transaction, task_id, None)
+            found(transaction, task_id, None)
             end = transaction.log_end(task_id)
             begin = end if offset is None else offset
             fresh = body[max(0, end - begin) :]
@@ -307,10 +299,10 @@ class Tracker:
 
     async def log(self, task_id: int, after: int = 0) -> tuple[int, bytes]:
         """The kept output from an offset on, and where it begins. Raises NotFound."""
-        found = await self._store.read(partial(reading.log, task_id=task_id, after=after))
-        if found is None:
+        stored = await self._store.read(partial(reading.log, task_id=task_id, after=after))
+        if stored is None:
             raise NotFound(f"There is no task {task_id}.")
-        return found
+        return stored
 
     async def started(self) -> list[tuple[Task, str | None]]:
         """All tasks in progress, with what their reporters call them."""
@@ -339,60 +331,3 @@ class Tracker:
 def fingerprint(body: bytes) -> bytes:
     """What tells two bodies apart that came with the same idempotency key."""
     return hashlib.sha256(body).digest()
-
-
-def _found(transaction: Transaction, task_id: int, versions: Collection[int] | None) -> Task:
-    task = transaction.task(task_id)
-    if task is None:
-        raise NotFound(f"There is no task {task_id}.")
-    if versions is not None and task.version not in versions:
-        raise PreconditionFailed(f"Task {task_id} was changed meanwhile: it is at version {task.version}.")
-    return task
-
-
-class _Changed(NamedTuple):
-    made: Made
-    task: Task | None
-    """None: it was an answer given before."""
-    adopted: Sequence[Task] = ()
-    """Children whose reports came before their parent's."""
-
-
-def _named(transaction: Transaction, task: Task, run_id: str, parent_run: str | None, now: Time) -> list[Task]:
-    """Note the name of a run, and give it the children that waited for it."""
-    transaction.name_run(run_id, task.task_id, parent_run if task.parent_id is None else None)
-    adopted = []
-    for child in transaction.children_of_run(run_id):
-        if child.parent_id is None and child.task_id != task.task_id:
-            after = lifecycle.marked(child, now, parent_id=task.task_id)
-            saved(transaction, after, child, now)
-            adopted.append(after)
-    return adopted
-
-
-def _told_before(transaction: Transaction, run_id: str) -> Made | None:
-    task_id = transaction.task_of_run(run_id)
-    task = None if task_id is None else transaction.task(task_id)
-    return None if task is None else Made(task.task_id, task.version, encode(task))
-
-
-def _time_of(now: Time, report: Report) -> Time:
-    return utc(unix(now) - report.ago_seconds) if report.ago_seconds else now
-
-
-def _with_parent(transaction: Transaction, draft: TaskDraft, report: Report) -> TaskDraft:
-    """A parent that is unknown to a reporter is no reason to lose its report."""
-    parent_id = draft.parent_id
-    if isinstance(parent_id, int) and report.run_id is not None and transaction.task(parent_id) is None:
-        parent_id = None
-    if not isinstance(parent_id, int) and report.parent_run is not None:
-        parent_id = transaction.task_of_run(report.parent_run)
-        if parent_id is not None and transaction.task(parent_id) is None:
-            parent_id = None
-    return replace(draft, parent_id=parent_id) if parent_id != draft.parent_id else draft
-
-
-def _replayed(known: Remembered, given: bytes) -> Made:
-    if known.fingerprint != given:
-        raise KeyMismatch("This Idempotency-Key was used before with another body.")
-    return Made(known.task_id, 1, known.body)

@@ -27,7 +27,7 @@ TABLE_TYPES = {
 }
 """The media types of the history as a table."""
 
-Time = str
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Status = Literal["pending", "in-progress", "completed"]
 Priority = Literal["low", "medium", "high"]
 Outcome = Literal["succeeded", "failed", "cancelled", "timed-out", "crashed", "skipped"]
@@ -43,7 +43,7 @@ FAILURES: frozenset[str] = frozenset({"failed", "timed-out", "crashed"})
 ROLES: tuple[Role, ...] = ("read", "write", "admin")
 """From the weakest to the strongest; each may do all that those before it may."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema={"pattern": r"\S"})]
 Text = Annotated[str, Meta(max_length=10_000)]
 Line = Annotated[str, Meta(max_length=500)]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -70,7 +70,7 @@ class TaskSource(Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Annotated[str, Meta(max_length=255)] | None = None
     pid: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None = None
-    pid_started_at: str | None = None
+    pid_started_at: Time | None = None
     boot_id: Annotated[str, Meta(max_length=64)] | None = None
     command: Annotated[str, Meta(max_length=2_000)] | None = None
     kind: Annotated[str, Meta(max_length=64)] | None = None
@@ -186,10 +186,72 @@ class TaskPatch(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     error: TaskError | None | UnsetType = UNSET
     key: Label | None | UnsetType = UNSET
     parent_id: TaskId | None | UnsetType = UNSET
-    due_at: str | None | UnsetType = UNSET
+    due_at: Time | None | UnsetType = UNSET
     expect_next_in: Seconds | None | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     source: TaskSource | None | UnsetType = UNSET
+    usage: Usage | None | UnsetType = UNSET
+    """Goes into ``resources`` when the task ends."""
+    # Owned by the server: accepted in any form and read over.
+    task_id: Raw | UnsetType = UNSET
+    created_at: Raw | UnsetType = UNSET
+    started_at: Raw | UnsetType = UNSET
+    completed_at: Raw | UnsetType = UNSET
+    updated_at: Raw | UnsetType = UNSET
+    heartbeat_at: Raw | UnsetType = UNSET
+    version: Raw | UnsetType = UNSET
+    attempt: Raw | UnsetType = UNSET
+    stale: Raw | UnsetType = UNSET
+    overdue: Raw | UnsetType = UNSET
+    eta: Raw | UnsetType = UNSET
+    resources: Raw | UnsetType = UNSET
+
+
+class TaskErrorMerge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What of ``error`` is changed; null takes a value away."""
+
+    type: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+    message: Annotated[str, Meta(max_length=2_000)] | None | UnsetType = UNSET
+    traceback: Annotated[str, Meta(max_length=64_000)] | None | UnsetType = UNSET
+
+
+class TaskSourceMerge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What of ``source`` is changed; null takes a value away."""
+
+    host: Annotated[str, Meta(max_length=255)] | None | UnsetType = UNSET
+    pid: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None | UnsetType = UNSET
+    pid_started_at: str | None | UnsetType = UNSET
+    boot_id: Annotated[str, Meta(max_length=64)] | None | UnsetType = UNSET
+    command: Annotated[str, Meta(max_length=2_000)] | None | UnsetType = UNSET
+    kind: Annotated[str, Meta(max_length=64)] | None | UnsetType = UNSET
+
+
+class TaskMerge(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The body of ``PATCH /tasks/{task_id}``: a merge patch (RFC 7396).
+
+    ``null`` resets a field to what a new task has, and takes a value out of ``metadata``, ``error`` and ``source``,
+    whose other values stay; a list is replaced as a whole.
+    """
+
+    name: Name | UnsetType = UNSET
+    status: Status | None | UnsetType = UNSET
+    priority: Priority | None | UnsetType = UNSET
+    description: Text | None | UnsetType = UNSET
+    message: Line | None | UnsetType = UNSET
+    tags: Tags | None | UnsetType = UNSET
+    progress: Percent | None | UnsetType = UNSET
+    current: Amount | None | UnsetType = UNSET
+    total: Amount | None | UnsetType = UNSET
+    unit: Label | None | UnsetType = UNSET
+    outcome: Outcome | None | UnsetType = UNSET
+    exit_code: WholeNumber | None | UnsetType = UNSET
+    error: TaskErrorMerge | None | UnsetType = UNSET
+    key: Label | None | UnsetType = UNSET
+    parent_id: TaskId | None | UnsetType = UNSET
+    due_at: str | None | UnsetType = UNSET
+    expect_next_in: Seconds | None | UnsetType = UNSET
+    metadata: Annotated[dict[Label, MetadataValue | None], Meta(max_length=100)] | None | UnsetType = UNSET
+    source: TaskSourceMerge | None | UnsetType = UNSET
     usage: Usage | None | UnsetType = UNSET
     """Goes into ``resources`` when the task ends."""
     # Owned by the server: accepted in any form and read over.
@@ -231,6 +293,8 @@ class Notification(Struct, frozen=True):
     threshold: float | None = None
     tasks: list[int] = []
     """The tasks that ran then, by number."""
+    quiet: bool = False
+    """Nobody needs to look at it: a short task, for which nobody waits, went well."""
     read: bool = False
 
 
@@ -245,6 +309,7 @@ class Notice(Struct, frozen=True):
     metric: str | None = None
     value: float | None = None
     threshold: float | None = None
+    quiet: bool = False
 
 
 class Event(Struct, frozen=True):

@@ -50,7 +50,7 @@ def window_of(after: str | None, before: str | None, interval: str | None, timez
     by hour, in UTC, for the last 24 hours (by day 30 days, by week 26 weeks); a given ``after`` suggests the interval.
     Raises Malformed that names the parameter, also for more than ``MOST_BUCKETS`` buckets.
     """
-    zone = _zone(timezone or "UTC")
+    zone = _zone("UTC" if timezone is None else timezone)
     end = now if before is None else seconds_of(before, now, "before")
     chosen = None if interval is None else _interval(interval)
     if after is None:

@@ -84,9 +84,12 @@ class Answer(NamedTuple):
 
 
 def query_text(parameters: Mapping[str, object]) -> str:
-    """The end of an address, with its ``?``; parameters that are None are left out, and nothing is left of none."""
+    """The end of an address, with its ``?``; parameters that are None are left out, and nothing is left of none.
+
+    A list is the parameter several times.
+    """
     given = {name: value for name, value in parameters.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""
+    return f"?{urlencode(given, doseq=True)}" if given else ""
 
 
 class Wire:

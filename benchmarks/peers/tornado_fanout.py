@@ -1,21 +1,21 @@
-"""A Tornado server that sends each change to every client with ``write_message``: the peer of ``benchmarks/fanout.py``.
+"""A Tornado server that sends each event to every client with ``write_message``: a peer of ``benchmarks/fanout.py``.
 
-    python -m benchmarks.peers.tornado_fanout PORT FOLDER
+    python -m benchmarks.peers.tornado_fanout PORT FOLDER EVENTS_PER_SECOND EVENT_BYTES
 
-It stores nothing and checks nothing. What is put is filled up to about the size of vAIn's message.
+The events are made here, and stored nowhere.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
 from contextlib import suppress
 
-from tornado.web import Application, RequestHandler
+from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-FILLING = {"type": "taskUpdate", "task_id": 1, "status": "pending", "filling": "x" * 800}
+from benchmarks.stamps import publish, stamped
+from vain.web.loop import run
+
 clients: set[Events] = set()
 
 
@@ -31,21 +31,20 @@ class Events(WebSocketHandler):
         clients.discard(self)
 
 
-class Change(RequestHandler):
-    def put(self) -> None:
-        message = json.dumps(FILLING | json.loads(self.request.body), separators=(",", ":"))
-        for client in tuple(clients):
-            # One that has just gone raises, and must not keep the message from the others.
-            with suppress(WebSocketClosedError):
-                client.write_message(message)
-        self.write({})
+def send(size_bytes: int) -> None:
+    message = stamped(size_bytes).decode()
+    for client in tuple(clients):
+        # One that has just gone raises, and must not keep the message from the others.
+        with suppress(WebSocketClosedError):
+            client.write_message(message)
 
 
 async def main() -> None:
     """Serve until a signal comes."""
-    Application([(r"/ws/tasks", Events), (r"/tasks/1", Change)]).listen(int(sys.argv[1]), "127.0.0.1")
-    await asyncio.Event().wait()
+    port, per_second, size_bytes = int(sys.argv[1]), int(sys.argv[3]), int(sys.argv[4])
+    Application([("/ws/tasks", Events)]).listen(port, "127.0.0.1")
+    await publish(per_second, lambda: send(size_bytes))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

@@ -382,3 +382,17 @@ def test_every_statement_asks_the_tables_as_they_are(ring: KeyRing) -> None:
 def _later(clock: Hands, seconds: float) -> bool:
     clock.seconds += seconds
     return True
+
+
+def test_of_keys_that_end_by_themselves_the_newest_of_a_name_are_kept(ring: KeyRing, clock: Hands) -> None:
+    lasting, _ = ring.create("ada", "read")
+    made = []
+    for _ in range(4):
+        clock.seconds += 1
+        made.append(ring.create("ada", "read", 3_600.0)[0])
+    cookie = ring.new_session(made[0].key_id)
+    other, _ = ring.create("bob", "read", 3_600.0)
+    ring.revoke(made[3].key_id)
+    ring.forget_surplus("ada", 2)
+    assert {info.key_id for info in ring.list()} == {each.key_id for each in (lasting, made[1], made[2], other)}
+    assert ring.session(cookie) is None

@@ -13,6 +13,7 @@ from vain.store import ledger as ledger_module
 from vain.store import reading
 from vain.store.collected import Remembered
 from vain.store.transaction import Transaction
+from vain.told import NotificationQuery
 from vain.tracker import Report, Tracker
 from vain.types import Notice, Task, TaskDraft, TaskPatch
 
@@ -82,7 +83,8 @@ def test_one_idempotency_key_makes_one_task_even_within_one_commit(tmp_path: Pat
         tracker = Tracker(made.store)
         posts = [tracker.create(TaskDraft(name="x"), "abc", b"x" * 32) for _ in range(5)]
         *same, other = await in_one_commit(made.store, *posts, tracker.create(TaskDraft(name="y"), "abc", b"y" * 32))
-        assert same == [same[0]] * 5 and isinstance(other, KeyMismatch)
+        assert [made[:3] for made in same] == [same[0][:3]] * 5 and isinstance(other, KeyMismatch)
+        assert [made.seq for made in same] == [1, None, None, None, None]
         assert len(made.published) == 1
 
     with_store(tmp_path, work)
@@ -121,7 +123,7 @@ def test_only_the_newest_notifications_are_kept(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         await made.store.write(lambda change: tell(most, change))
         await made.store.write(lambda change: tell(5, change))
-        found = await made.store.read(lambda connection: reading.notifications(connection, most * 2))
+        found = await made.store.read(lambda connection: reading.notifications(connection, NotificationQuery(most * 2)))
         assert [len(found), found[0].notification_id, found[-1].notification_id] == [most, most + 5, 6]
 
     with_store(tmp_path, work)

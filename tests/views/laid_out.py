@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from tests.selected import matches
 from vain.bars import Told, lanes, told_of
 from vain.clock import unix
 from vain.lanes import LaneQuery, Lanes, aligned
 from vain.packing.frame import frame_of
 from vain.packing.hall import Kin
 from vain.packing.tasks import NEVER, Lives
-from vain.selection import matches
 from vain.types import Task, TaskQuery, Time
 
 

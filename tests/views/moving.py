@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from tests.selected import select
 from tests.views.explained import explanation_of
 from tests.views.laid_out import lanes_of
 from tests.views.memory import Memory as Remembered
-from vain import clock
+from vain import clock, told
 from vain.about import About
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
@@ -38,7 +39,7 @@ from vain.samples import (
     Sample,
     series,
 )
-from vain.selection import select
+from vain.told import NEWEST, NotificationQuery
 from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.windows import window_of
 
@@ -146,8 +147,8 @@ class MovingSource:
         self.subscribers.append(callback)
         return lambda: self.subscribers.remove(callback)
 
-    async def notifications(self, limit: int = 50) -> list[Notification]:
-        return self.notices[:limit]
+    async def notifications(self, query: NotificationQuery = NEWEST) -> list[Notification]:
+        return told.selected(self.notices, query)
 
     async def read_notification(self, notification_id: int) -> None:
         self.notices = [structs.replace(n, read=n.read or n.notification_id == notification_id) for n in self.notices]

@@ -22,7 +22,9 @@ from tornado.netutil import bind_sockets
 
 from tests.views.moving import MovingSource
 from vain import source
-from vain.views import application, pusher
+from vain.client import Client
+from vain.remote import RemoteSource
+from vain.views import application, page, pusher
 
 pytestmark = pytest.mark.slow
 
@@ -67,8 +69,8 @@ def token(response: HTTPResponse) -> str:
 def test_the_page_holds_neither_cookie_nor_key() -> None:
     async def main() -> dict[str, Any]:
         async with served() as (_, fetch):
-            page = await fetch("/machine", Cookie="session=SECRET", Authorization="Bearer SECRET", **{HEADER: "read"})
-            return get_token_payload(token(page))
+            answer = await fetch("/machine", Cookie="session=SECRET", Authorization="Bearer SECRET", **{HEADER: "read"})
+            return get_token_payload(token(answer))
 
     payload = asyncio.run(main())
     assert (payload["headers"], payload["cookies"]) == ({HEADER: "read"}, {})
@@ -82,6 +84,17 @@ def test_the_viewers_role_is_what_the_gate_said(said: str | None, role: str) -> 
             return [listener.role for central in pusher._pushers.values() for listener in central._listeners]
 
     assert asyncio.run(main()) == [role]
+
+
+def test_a_page_leads_to_the_documentation_of_the_server_that_it_shows() -> None:
+    async def main() -> str:
+        async with served() as (_, fetch):
+            return (await fetch("/machine")).body.decode()
+
+    assert '<a class="docs" href="docs">' in asyncio.run(main())
+    elsewhere = RemoteSource.__new__(RemoteSource)  # which would connect
+    elsewhere.client = Client("http://vain.example:5006")
+    assert page._documentation(elsewhere) == "http://vain.example:5006/docs"
 
 
 def test_closed_sessions_leave_nothing() -> None:

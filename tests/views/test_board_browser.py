@@ -259,6 +259,27 @@ def test_a_keyboard_is_enough(page: Page, site: Site) -> None:
     assert focused(page) == "typed"
 
 
+def test_the_keyboard_walks_selects_and_opens_rows_as_it_does_cards(page: Page, site: Site) -> None:
+    site.reset(3)
+    opened(page, site)
+    row = page.locator("tbody tr:focus")
+    for key, number in (("j", 3), ("j", 2), ("ArrowDown", 1), ("j", 1), ("k", 2), ("ArrowUp", 3)):
+        page.keyboard.press(key)
+        expect(row).to_have_attribute("data-id", str(number))
+    page.keyboard.press("x")
+    expect(page.locator(".bulk b")).to_have_text("1 selected")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name")).to_have_value("Job 00002")
+    page.keyboard.press("Escape")
+    expect(row).to_have_attribute("data-id", "2")
+    site.delete(2)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(row).to_have_attribute("data-id", "1")
+    page.keyboard.press("m")
+    expect(page.get_by_role("menu")).to_be_visible()
+
+
 def test_a_read_only_viewer_is_offered_no_change(page: Page, site: Site) -> None:
     site.reset(2, role="read")
     opened(page, site)
@@ -268,6 +289,25 @@ def test_a_read_only_viewer_is_offered_no_change(page: Page, site: Site) -> None
     page.locator("tbody .name").first.click()
     expect(page.get_by_label("Name")).to_be_disabled()
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
+
+
+def test_on_a_phone_the_filters_stand_behind_one_button(page: Page, site: Site) -> None:
+    site.reset(3)
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, site)
+    button, search = page.get_by_role("button", name="Filters"), page.get_by_role("searchbox", name="Search tasks")
+    expect(search).to_be_hidden()
+    assert page.locator("tbody tr").first.bounding_box()["y"] < 300  # type: ignore[index]
+    button.click()
+    page.get_by_label("Priority", exact=True).select_option("high")
+    expect(page.get_by_role("button", name="Filters, 1 set")).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_text("No task matches")).to_be_visible()
+    page.get_by_role("button", name="Clear search and filters").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    button.click()
+    expect(search).to_be_hidden()
+    page.keyboard.press("/")
+    assert focused(page) == "Search tasks"
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from tests.views.moving import MovingSource
+from tests.views.moving import MovingSource, sample
 from vain.bands import MetricWindow
+from vain.clock import unix, utc
 from vain.errors import Unavailable
 from vain.flow.attempts import Attempt, AttemptQuery, attempts_of
 from vain.flow.figures import Chart, Visualizations
 from vain.flow.visualizations import visualizations
+from vain.lifecycle import created
 from vain.types import Outcome, TaskDraft, TaskPatch
 from vain.views.flow import MACHINE, REFRESH_SECONDS, TASKS, Flow
 from vain.views.flow_machine import bands_of
@@ -276,11 +279,53 @@ def test_dates_go_before_the_range() -> None:
     assert wanted.stretch(T) == (1000, 5000)
 
 
+@pytest.mark.parametrize(("begins", "expected"), [
+    (None, T - 86_400), (0.0, T - 86_400), (T - 7200, T - 7200), (T + 5, T - 1),
+])  # fmt: skip
+def test_a_range_begins_no_earlier_than_what_is_known(begins: float | None, expected: float) -> None:
+    assert Wanted(range="24h").stretch(T, begins) == (expected, T)
+    assert Wanted(range="24h").cut(T, begins) == (expected if begins else None)
+    assert Wanted(after=1000, before=5000).stretch(T, begins) == (1000, 5000)
+
+
+def test_of_a_young_history_the_charts_begin_with_it_and_say_so() -> None:
+    async def story() -> None:
+        source = Answering(drawn())
+        source.newest = None
+        flow = Flow(Live(source))
+        flow.want(Wanted())
+        await settled()
+        made = source.tasks[1] = created(TaskDraft(name="first"), 1, utc(time.time() - 7200))
+        flow.want(Wanted(range="1y"))
+        await settled()
+        (after, before, *_), begins = source.asked[-1], unix(made.created_at)
+        assert after == begins and round(before - after) in range(7200, 7260)
+        assert flow.bar.begins == made.created_at
+        source.newest = sample(begins)
+        source.memory.begins = before - 400 * 86_400
+        flow.want(Wanted(range="90d"))
+        await settled()
+        assert flow.bar.begins == "" and round(source.asked[-1][1] - source.asked[-1][0]) == 90 * 86_400
+
+    run(story)
+
+
+def test_throughput_is_of_no_longer_time_than_is_known() -> None:
+    def throughput(after: str) -> str:
+        window = window_of(after, None, None, None, T)
+        found = visualizations(attempts_of(worked()), NO_METRICS, T, window)
+        return str(next(fact["value"] for fact in facts(found) if fact["label"] == "Throughput"))
+
+    assert throughput("-259200").endswith(" a day")
+    assert throughput("-10800").endswith(" an hour")
+    assert throughput("-1").isdigit()
+
+
 def test_the_csv_is_of_the_very_window_and_tasks() -> None:
     found = drawn()
     address = urlsplit(csv_address("aging", found, AttemptQuery("a & b", None, "x", "low")))
     asked = {name: values[0] for name, values in parse_qs(address.query).items()}
-    assert address.path == "/visualizations/aging"
+    assert address.path == "./visualizations/aging"
     assert asked == {
         "format": "csv",
         "after": found.window.after,

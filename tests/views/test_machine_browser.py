@@ -65,7 +65,7 @@ def names(visit: Visit) -> list[str]:
 def test_processes_stand_with_their_tasks_and_are_sorted(machine: Visit) -> None:
     page = machine.page
     expect(page.locator("td.name").first).to_have_text("python3")
-    expect(page.get_by_role("link", name="Task 2")).to_have_attribute("href", "/task?id=2")
+    expect(page.get_by_role("link", name="Task 2")).to_have_attribute("href", "./task?id=2")
     expect(page.locator("th.cpu")).to_have_attribute("aria-sort", "descending")
     page.get_by_role("button", name="Process", exact=True).click()
     expect(page.locator("th.name")).to_have_attribute("aria-sort", "ascending")

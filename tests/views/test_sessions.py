@@ -8,7 +8,8 @@ import json
 import re
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from tests.views.moving import MovingSource
 from vain import source
@@ -38,7 +39,9 @@ ASK = ('{"msgid":"1","msgtype":"PULL-DOC-REQ"}', "{}", "{}")
 READY = ('{"msgid":"2","msgtype":"PATCH-DOC"}', "{}", json.dumps(_SENT))
 
 
-async def open_and_close(port: int, moving: MovingSource) -> None:
+@asynccontextmanager
+async def opened(port: int) -> AsyncIterator[ClientConnection]:
+    """The WebSocket of a page, as its browser opens it."""
     page = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/", headers={HEADER: "admin"})
     found = re.search(r'"token":"([^"]+)"', page.body.decode())
     assert found is not None
@@ -46,14 +49,48 @@ async def open_and_close(port: int, moving: MovingSource) -> None:
         f"ws://127.0.0.1:{port}/ws", subprotocols=["bokeh", found[1]],  # type: ignore[list-item]
         additional_headers={HEADER: "admin"}, max_size=None,
     ) as socket:  # fmt: skip
-        for message, answer in ((ASK, "PULL-DOC-REPLY"), (READY, "OK")):
-            for part in message:
-                await socket.send(part)
-            while f'"{answer}"' not in str(await socket.recv()):
-                pass
+        yield socket
+
+
+async def say(socket: ClientConnection, message: tuple[str, ...], answer: str) -> None:
+    for part in message:
+        await socket.send(part)
+    while f'"{answer}"' not in str(await socket.recv()):
+        pass
+
+
+async def open_and_close(port: int, moving: MovingSource) -> None:
+    async with opened(port) as socket:
+        await say(socket, ASK, "PULL-DOC-REPLY")
+        await say(socket, READY, "OK")
         moving.advance(time.time())
         while "PATCH-DOC" not in str(await socket.recv()):
             pass
+
+
+async def streamed_rows(socket: ClientConnection) -> int:
+    """How many rows the next message brings for the charts."""
+    while True:
+        text = await socket.recv()
+        events = json.loads(text).get("events", []) if isinstance(text, str) else []
+        for event in events:
+            if event["kind"] == "ColumnsStreamed":
+                return len(dict(event["data"]["entries"])["t"])
+
+
+@asynccontextmanager
+async def serving(moving: MovingSource) -> AsyncIterator[tuple[BokehTornado, int]]:
+    source.use(moving)
+    pages = application.build({"/": APP / "timeline.py"}, b"0" * 32, HEADER, "X-Vain-Name")
+    server, sockets = HTTPServer(pages), bind_sockets(0, "127.0.0.1")
+    server.add_sockets(sockets)
+    application.start(pages, IOLoop.current())
+    try:
+        yield pages, sockets[0].getsockname()[1]
+    finally:
+        application.stop(pages)
+        server.stop()
+        await server.close_all_connections()
 
 
 async def end_sessions(pages: BokehTornado) -> None:
@@ -79,27 +116,34 @@ def test_nothing_is_left_of_pages_that_were_opened_and_closed() -> None:
 
     async def main() -> tuple[int, int, list[weakref.ref[object]]]:
         moving = MovingSource(rows=60, until=time.time())
-        source.use(moving)
-        pages = application.build({"/": APP / "timeline.py"}, b"0" * 32, HEADER, "X-Vain-Name")
-        server, sockets = HTTPServer(pages), bind_sockets(0, "127.0.0.1")
-        server.add_sockets(sockets)
-        application.start(pages, IOLoop.current())
-        try:
+        async with serving(moving) as (pages, port):
             for _ in range(OPENINGS):
-                await open_and_close(sockets[0].getsockname()[1], moving)
-            opened = list(alive(before))
-            assert len(opened) >= len(KINDS), "the pages were never there"
+                await open_and_close(port, moving)
+            found = list(alive(before))
+            assert len(found) >= len(KINDS), "the pages were never there"
             await end_sessions(pages)
             await asyncio.sleep(0)
             sessions = sum(len(tuple(context.sessions)) for context in pages.applications.values())
-            return sessions, pusher.open_pages(), opened
-        finally:
-            application.stop(pages)
-            server.stop()
-            await server.close_all_connections()
+            return sessions, pusher.open_pages(), found
 
-    sessions, listening, opened = asyncio.run(main())
+    sessions, listening, left = asyncio.run(main())
     gc.collect()
     assert (sessions, listening) == (0, listened)
-    assert [reference() for reference in opened if reference() is not None] == []
+    assert [reference() for reference in left if reference() is not None] == []
     assert list(alive(before)) == []
+
+
+def test_rows_that_come_while_a_browser_draws_its_page_follow_once_it_stands() -> None:
+    async def main() -> int:
+        moving = MovingSource(rows=60, until=time.time() - 5)
+        async with serving(moving) as (pages, port), opened(port) as socket:
+            await say(socket, ASK, "PULL-DOC-REPLY")
+            for _ in range(3):
+                moving.advance(time.time())
+                await asyncio.sleep(0.05)
+            await say(socket, READY, "OK")
+            rows = await asyncio.wait_for(streamed_rows(socket), 10)
+        await end_sessions(pages)
+        return rows
+
+    assert asyncio.run(main()) >= 3

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import Visit, chromium, eventually, free_port, pages_served
+from tests.server_process import server_process
+from vain.client import Client
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
+
+
+DRAWN = """() => Bokeh.documents[0].roots().filter((root) => root.type === "Figure" && root.renderers.some(
+  (each) => each.data_source?.get_length() > 0 && each.glyph)).length"""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +114,53 @@ def test_an_open_page_is_live_again_after_a_restart_without_a_new_page(browser: 
         assert visit.page.input_value("#search") == "kept"
         assert visit.page.evaluate("Bokeh.documents.length") == 1
     visit.close()
+
+
+def test_a_page_of_other_scripts_is_loaded_anew(machine: Visit) -> None:
+    machine.page.evaluate("document.documentElement.dataset.edition = 'of yesterday'")
+    assert machine.page.evaluate("window.vainRenew()") is False
+
+
+def test_what_the_server_draws_when_asked_is_there_again_after_it_was_killed(tmp_path: Path, browser: Browser) -> None:
+    with server_process(tmp_path / "data") as server:
+        client = Client(server.url)
+        done = client.create("import orders", status="in-progress")
+        client.update(done.task_id, status="completed")
+        task = client.create("train", status="in-progress")
+        client.append_log(task.task_id, "epoch 1\n")
+        visits = [Visit(browser, f"{server.url}{path}") for path in ("/flow", f"/task?id={task.task_id}")]
+        flow, detail = (visit.page for visit in visits)
+        expect(fact(flow, "In progress")).to_have_text("1", timeout=30_000)
+        expect(detail.get_by_role("log")).to_have_text("epoch 1\n")
+        for visit in visits:
+            visit.page.evaluate("window.isTheSamePage = true")
+        server.process.kill()
+        server.end()
+        for visit in visits:
+            visit.page.wait_for_selector("#live[data-state=lost]")
+    with server_process(tmp_path / "data", server.port):
+        for visit in visits:
+            visit.page.wait_for_selector("#live[data-state=live]")
+        expect(fact(flow, "In progress")).to_have_text("1", timeout=30_000)
+        assert eventually(lambda: flow.evaluate(DRAWN) > 0)
+        expect(detail.get_by_role("log")).to_have_text("epoch 1\n", timeout=30_000)
+        client.append_log(task.task_id, "epoch 2\n")
+        expect(detail.get_by_role("log")).to_have_text("epoch 1\nepoch 2\n", timeout=30_000)
+        client.update(task.task_id, status="completed")
+        expect(detail.locator(".title .word")).to_have_text("Succeeded", timeout=30_000)
+        expect(fact(flow, "In progress")).to_have_text("0", timeout=30_000)
+        for visit in visits:
+            assert visit.page.evaluate("window.isTheSamePage && Bokeh.documents.length === 1")
+            assert visit.navigations == 1
+            # That nobody answered while nobody was there is no fault of the page.
+            assert [each for each in visit.complaints if "net::ERR" not in each] == []
+            visit.close()
+    client.close()
+
+
+def fact(flow: Page, label: str) -> Locator:
+    """One of the key figures of the flow page."""
+    return flow.locator(".facts > div").filter(has=flow.get_by_text(label, exact=True)).locator(".value")
 
 
 def test_a_read_that_takes_long_shows_that_the_server_is_waited_for(browser: Browser) -> None:

@@ -80,7 +80,7 @@ def test_what_went_wrong_stands_there_as_text(server: Running, visit: Any) -> No
     expect(page.locator(".title .word")).to_have_text("Failed")
     page.get_by_text("Traceback").click()
     expect(page.locator(".error pre")).to_have_text("line 1\n" + NASTY)
-    expect(page.get_by_role("link", name=f"#{parent}")).to_have_attribute("href", f"/task?id={parent}")
+    expect(page.get_by_role("link", name=f"#{parent}")).to_have_attribute("href", f"./task?id={parent}")
     assert page.evaluate("window.hacked") is None
     with page.expect_navigation():
         page.get_by_role("link", name=f"#{parent}").click()
@@ -97,7 +97,7 @@ def test_what_went_wrong_stands_there_as_text(server: Running, visit: Any) -> No
 def test_an_address_without_a_task_says_what_is_wrong(visit: Any, query: str, said: str) -> None:
     page = visit(f"/task{query}")
     expect(page.get_by_role("heading", name=said)).to_be_visible()
-    expect(page.get_by_role("link", name="All tasks on the board")).to_have_attribute("href", "/board")
+    expect(page.get_by_role("link", name="All tasks on the board")).to_have_attribute("href", "./board")
 
 
 def test_a_task_that_is_deleted_keeps_what_was_known(server: Running, visit: Any) -> None:

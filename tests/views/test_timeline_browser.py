@@ -18,6 +18,11 @@ WINDOW = """() => {
   return [x_range.start / 1000, x_range.end / 1000];
 }"""
 NASTY = "<img src=x"
+FITS = """() => {
+  const charts = Bokeh.documents[0].roots().filter((root) => root.x_range?.follow);
+  const views = charts.map((chart) => Bokeh.index.find_one(chart));
+  return views.every(({el, bbox}) => el.offsetWidth > 2400 && Math.abs(bbox.width - el.offsetWidth) < 2);
+}"""
 
 
 class Looker:
@@ -211,3 +216,11 @@ def test_a_narrow_page_has_it_all(served: str, browser: Browser) -> None:
     assert eventually(lambda: other.panel.locator(".value").inner_text().startswith("CPU"))
     assert other.page.evaluate("document.documentElement.scrollWidth") <= 390
     other.visit.close()
+
+
+def test_on_a_very_wide_screen_charts_are_as_wide_as_their_panel(looker: Looker) -> None:
+    before = looker.page.viewport_size
+    assert before is not None
+    looker.page.set_viewport_size({"width": 3840, "height": 2160})
+    assert eventually(lambda: looker.page.evaluate(FITS))
+    looker.page.set_viewport_size(before)

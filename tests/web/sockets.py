@@ -8,11 +8,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.web.harness import Running
+from vain.web.event_socket import EventSocket
 
 
 @asynccontextmanager
@@ -99,7 +100,8 @@ class Raw:
         while not (joined := set(fanout.clients) - known):
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        (self.handler,) = joined
+        (client,) = joined
+        self.handler = cast(EventSocket, client)
 
     def frames(self, seconds: float = 0.5) -> Iterator[tuple[int, bytes]]:
         """Every frame that comes until nothing comes for so long: its first byte and its payload."""

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.store.opened import rows
 from tests.web.harness import Running, running
 from tests.web.sockets import Raw, client, close_all, in_thread, run, take, take_events, until
-from vain.web import caretaker, events
+from vain.web import caretaker, event_socket, events
 
 TYPES = {"taskUpdate", "performanceUpdate", "visualizationUpdate", "notification"}
 
@@ -122,9 +122,8 @@ def test_who_reads_slowly_gets_only_the_newest_figures(server: Running) -> None:
 
             def publish() -> None:
                 for number in range(50):
-                    server.server._hub.replace(
-                        "performanceUpdate", b'{"type":"performanceUpdate","timestamp":"Z","n":%d}' % number
-                    )
+                    body = b'{"type":"visualizationUpdate","timestamp":"Z","charts":[],"n":%d}' % number
+                    server.server._hub.replace("visualizationUpdate:of-this-test", body)
 
             server.on_loop(publish)
             numbers: list[int] = []
@@ -142,7 +141,7 @@ def test_a_ping_never_lands_inside_a_frame(server: Running) -> None:
 
     def fill() -> bool:
         hub.replace("performanceUpdate", b'{"filler":"' + b"p" * 60_000 + b'"}')
-        if client.handler._busy_since is None:
+        if client.handler._writer.is_free:
             return False
         client.handler.ping(b"XPINGX")
         return True
@@ -172,6 +171,12 @@ async def send_and_take(connection: ClientConnection, messages: list[str]) -> No
     await take(connection, lambda message: False)
 
 
+async def ping_and_take(connection: ClientConnection, count: int) -> None:
+    for _ in range(count):
+        await connection.ping()
+    await take(connection, lambda message: False)
+
+
 def test_too_many_messages_end_the_connection(server: Running) -> None:
     async def work() -> None:
         async with client(server) as connection:
@@ -182,10 +187,20 @@ def test_too_many_messages_end_the_connection(server: Running) -> None:
     run(work())
 
 
+def test_too_many_pings_end_it_too(server: Running) -> None:
+    async def work() -> None:
+        async with client(server) as connection:
+            with pytest.raises(ConnectionClosed) as caught:
+                await ping_and_take(connection, 100)
+            assert caught.value.rcvd is not None and caught.value.rcvd.code == 4429
+
+    run(work())
+
+
 def test_a_few_messages_of_any_kind_do_no_harm(server: Running) -> None:
     async def work() -> None:
         async with client(server) as connection:
-            for message in ("{}", "no JSON", b"\x00\xff", '{"type":"subscribe"}', ""):
+            for message in ("{}", "no JSON", b"\x00\xff", '{"type":"of another program"}', ""):
                 await connection.send(message)
             await in_thread(server.make)
             assert (await take(connection, lambda message: "seq" in message))["type"] == "taskUpdate"
@@ -197,7 +212,7 @@ def test_a_message_that_is_too_large_ends_the_connection(server: Running) -> Non
     async def work() -> None:
         async with client(server) as connection:
             with pytest.raises(ConnectionClosed) as caught:
-                await send_and_take(connection, ["x" * (events.LARGEST_MESSAGE + 1)])
+                await send_and_take(connection, ["x" * (event_socket.LARGEST_MESSAGE + 1)])
             assert caught.value.rcvd is not None and caught.value.rcvd.code == 1009
 
     run(work())
@@ -215,7 +230,7 @@ def test_a_stalled_client_is_closed(server: Running) -> None:
     fanout = server.server._caretaker._fanout
 
     def stall() -> None:
-        client.handler._busy_since = time.monotonic() - events.STALLED_SECONDS - 1
+        client.handler._writer._busy_since = time.monotonic() - event_socket.STALLED_SECONDS - 1
         fanout.check()
 
     server.on_loop(stall)

@@ -17,7 +17,22 @@ from vain.web.routes import Endpoint
 from vain.web.server import Front
 from vain.web.table import table
 
-PUBLIC = {"/healthz", "/login", "/logout", "/assets/{file}", "/favicon.ico"}
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/oauth/begin",
+    "/oauth/callback",
+    "/login",
+    "/logout",
+    "/assets/{file}",
+    "/static/vain.js",
+    "/static/vain.d.ts",
+    "/favicon.ico",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/docs",
+    "/docs/{page}",
+}
 """All that may be asked for without a key, besides Bokeh's own scripts."""
 UPGRADE = {
     "Connection": "Upgrade",

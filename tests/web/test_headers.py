@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from vain.web.headers import API_POLICY, PAGE_POLICY, Kind, api_headers, secure
+from vain.web.headers import API_POLICY, PAGE_POLICY, Kind, api_head, secure
 
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 SHOWN = {"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin"}
@@ -41,13 +41,25 @@ def test_what_a_file_says_of_its_age_is_kept() -> None:
 
 
 def test_the_own_headers_of_an_api_reply_win() -> None:
-    assert api_headers({})["Cache-Control"] == "no-store"
-    assert api_headers({"Cache-Control": "no-cache", "ETag": '"1"'})["Cache-Control"] == "no-cache"
-    assert ALWAYS.items() <= dict(api_headers({"ETag": '"1"'})).items()
-    assert "ETag" not in api_headers({})
+    assert api_head({})["Cache-Control"] == "no-store"
+    assert api_head({"Cache-Control": "no-cache", "ETag": '"1"'})["Cache-Control"] == "no-cache"
+    assert ALWAYS.items() <= dict(api_head({"ETag": '"1"'})).items()
+    assert "ETag" not in api_head({})
 
 
 def test_no_policy_lets_a_page_talk_to_another_host() -> None:
     for policy in (PAGE_POLICY, API_POLICY):
         assert "http" not in policy and "ws:" not in policy and "*" not in policy
         assert "frame-ancestors 'none'" in policy
+
+
+def test_a_head_is_written_as_tornado_writes_it() -> None:
+    head = api_head({"ETag": '"7-3"', "Location": "/tasks/7"})
+    lines = head.written("HTTP/1.1 200 OK").decode().split("\r\n")
+    assert lines == ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in head.get_all()), "", ""]
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x", "a\nb", "a\rb", "\n", "a\r"])
+def test_no_value_can_begin_a_line_of_its_own(value: str) -> None:
+    with pytest.raises(ValueError, match="end of a line"):
+        api_head({"Location": value}).written("HTTP/1.1 303 See Other")

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setattr(exchange, "FIRST_SECONDS", 0.2)
     monkeypatch.setattr(exchange, "IDLE_SECONDS", 0.2)
     monkeypatch.setattr(exchange, "BODY_SECONDS", 0.2)
     monkeypatch.setattr(caretaker, "CHECK_SECONDS", 0.05)
@@ -32,6 +33,15 @@ def test_who_does_not_go_on_is_cut_off(impatient: Running, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", impatient.port), timeout=5) as connection:
         connection.sendall(sent % impatient.port if b"%d" in sent else sent)
         assert connection.recv(1) == b""
+
+
+def test_who_opens_a_connection_and_says_nothing_has_less_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "FIRST_SECONDS", 0.2)
+    monkeypatch.setattr(caretaker, "CHECK_SECONDS", 0.05)
+    with running(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as silent:
+        assert server.call("GET", "/healthz").status == 200
+        assert silent.recv(1) == b""
+        assert server.call("GET", "/healthz").status == 200, "on the connection that was used before"
 
 
 def test_a_connection_that_is_used_again_in_time_stays(impatient: Running) -> None:

@@ -25,6 +25,7 @@ from vain.web.login import next_path, page, sign_in, sign_in_url, sign_out
 class Server(NamedTuple):
     gate: Gate
     keys: KeyRing
+    oauth: None = None
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ def test_who_is_signed_in_already_is_sent_on(server: Server, key: tuple[KeyInfo,
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/board", "/board?status=pending&q=a%20b", "/a/../b", "/#x", "/täsk", "/login-help"]
+    "path", ["/", "/board", "/board?status=pending&q=a%20b", "/a..b/..c?x=/../", "/#x", "/täsk", "/login-help"]
 )
 def test_the_way_back_may_be_any_path_of_ours(path: str) -> None:
     assert next_path(sign_in_url(path).partition("?")[2]) == path
@@ -188,6 +189,7 @@ ELSEWHERE = [
     "/%2Fevil.example", "/%252Fevil.example", "/%5Cevil.example", "/%255cevil.example", "/\t/evil.example",
     "/%09/evil.example", "/%2509/evil.example", "/\n/evil.example", "/\r//evil.example", "javascript:alert(1)",
     " //evil.example", "/x\\..\\evil", "%2F%2Fevil.example", "/\x00", "/login", "/login?next=/login", "/login/",
+    "/../hub", "/a/../../b", "/./../x", "/%2e%2e/hub", "/..",
     "/lo%67in",
 ]  # fmt: skip
 

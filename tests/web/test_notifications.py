@@ -8,7 +8,7 @@ import pytest
 
 from tests.web.harness import Running, running
 
-FIELDS = "notification_id timestamp kind level title message task_id metric value threshold tasks read".split()
+FIELDS = "notification_id timestamp kind level title message task_id metric value threshold tasks quiet read".split()
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +79,34 @@ def test_a_patch_that_is_wrong_is_answered_so(
 def test_a_limit_that_is_none_is_named(server: Running, limit: str) -> None:
     reply = server.call("GET", f"/notifications?limit={limit}")
     assert (reply.status, reply.pointers) == (400, ["limit"])
+
+
+def listed(server: Running, query: str) -> list[str]:
+    return [found["title"].split()[0] for found in server.call("GET", f"/notifications?{query}").json]
+
+
+def test_only_those_that_are_asked_for_come(server: Running) -> None:
+    newest = server.call("GET", "/notifications?limit=1").json
+    begin = newest[0]["notification_id"] if newest else 0
+    for name, fields in (
+        ("short", {}), ("failed", {"outcome": "failed"}), ("awaited", {"priority": "high"}), ("quick", {}),
+    ):  # fmt: skip
+        server.make(name=name, status="completed", **fields)
+    assert listed(server, "limit=4") == ["quick", "awaited", "failed", "short"]
+    assert listed(server, "limit=2&quiet=false") == ["awaited", "failed"]
+    assert listed(server, "limit=2&quiet=true&kind=task") == ["quick", "short"]
+    assert listed(server, f"limit=2&before={begin + 3}") == ["failed", "short"]
+    assert listed(server, "limit=1&level=error&kind=task.failed") == ["failed"]
+    server.call("PATCH", f"/notifications/{begin + 3}", {"read": True})
+    assert listed(server, "limit=1&quiet=false&read=false") == ["failed"]
+    assert listed(server, "limit=1&read=true") == ["awaited"]
+    assert listed(server, "kind=tas") == listed(server, "before=1") == []
+
+
+@pytest.mark.parametrize(("query", "where"), [
+    ("before=0", "before"), ("before=x", "before"), ("level=fatal", "level"), ("level=", "level"),
+    ("quiet=1", "quiet"), ("read=yes", "read"), ("kind=*", "kind"), ("kind=task.*", "kind"), ("kind=a.b.c", "kind"),
+])  # fmt: skip
+def test_a_parameter_that_cannot_be_is_named(server: Running, query: str, where: str) -> None:
+    reply = server.call("GET", f"/notifications?{query}")
+    assert (reply.status, reply.pointers) == (400, [where])

@@ -188,3 +188,27 @@ def test_what_a_task_used_is_in_the_history_of_its_own(server: Running) -> None:
     assert ended["resources"]["rss_peak_bytes"] > 1 << 20 and ended["resources"]["rss_bytes"] is None
     assert ended["source"]["pid"] == os.getpid()
     assert json.dumps(ended["resources"]["basis"])
+
+
+def test_a_wrong_header_changes_nothing(server: Running) -> None:
+    task, wrong = server.make(), {"Vain-Beat-Seconds": "3601"}
+    before = len(server.call("GET", "/tasks").json)
+    assert server.call("POST", "/tasks", {"name": "never"}, wrong).status == 400
+    assert server.call("PUT", f"/tasks/{task['task_id']}", {"progress": 5}, wrong).status == 400
+    assert len(server.call("GET", "/tasks").json) == before
+    assert server.call("GET", f"/tasks/{task['task_id']}").json["version"] == task["version"]
+
+
+@pytest.mark.parametrize("seconds", ["0.1", "12", "1.1125369292536007e-308", "2413054.884339586"])
+def test_seconds_are_taken_as_languages_write_them(server: Running, seconds: str) -> None:
+    assert server.call("POST", "/tasks", {"name": "late"}, {"Vain-Ago": seconds}).status == 201
+
+
+def test_the_largest_number_that_is_allowed_is_taken(server: Running) -> None:
+    task = server.make()
+    assert server.call("GET", f"/tasks/{task['task_id']}/log?after=9007199254740991").status == 200
+    assert server.call("GET", f"/tasks/{task['task_id']}/log?after=9007199254740992").status == 400
+
+
+def test_a_key_that_is_no_text_is_refused(server: Running) -> None:
+    assert server.call("POST", "/ping/%FF").pointers == ["key"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.store.opened import rows
 from tests.web.harness import Running, running
 from tests.web.sockets import Raw, client, close_all, in_thread, run, take_events
 from vain.types import Notice, TaskDraft, TaskError
-from vain.web import exchange
+from vain.web import answering, event_socket
 from vain.web import server as server_module
 
 
@@ -46,7 +47,7 @@ async def fill(server: Running, count: int, size: int) -> None:
 def test_who_fell_out_of_the_ring_gets_everything_from_the_log(small_ring: Running) -> None:
     client = Raw(small_ring)
     small_ring.await_on_loop(fill(small_ring, 400, 4_000))
-    assert client.handler._position.seq < 400 - 10
+    assert client.handler._reader.position.seq < 400 - 10
     texts = [payload for _, payload in client.frames(0.2) if b'"seq":' in payload[:60]]
     assert [json.loads(text)["seq"] for text in texts] == list(range(1, 401))
     assert texts == [body for (body,) in rows(small_ring.folder, "SELECT body FROM events ORDER BY seq")]
@@ -95,13 +96,38 @@ def test_what_is_held_for_a_deaf_client_is_bounded_even_if_events_are_large(smal
             await tracker.create(TaskDraft(name="x", error=error, outcome="failed"))
 
     small_ring.await_on_loop(fill_large())
-    held = small_ring.on_loop(lambda: len(deaf.handler.ws_connection.stream._write_buffer))  # type: ignore[union-attr]
-    assert held < 2 << 20
+    assert held_for(small_ring, deaf) < 1 << 20
+
+
+def held_for(server: Running, client: Raw) -> int:
+    """Bytes that wait for a client."""
+    return server.on_loop(lambda: len(client.handler.ws_connection.stream._write_buffer))  # type: ignore[union-attr]
+
+
+def masked(message: str) -> bytes:
+    """A client's frame (RFC 6455, section 5.2), with a mask of zeros."""
+    return struct.pack("!BBI", 0x81, 0x80 | len(message), 0) + message.encode()
+
+
+@pytest.mark.slow
+def test_who_asks_for_everything_again_and_again_and_reads_nothing_costs_little(
+    small_ring: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_socket, "MESSAGES_PER_SECOND", 1_000)
+    small_ring.await_on_loop(fill(small_ring, 300, 9_000))
+    deaf = Raw(small_ring)
+    received = deaf.handler._received
+    for message in ('{"type":"subscribe"}', '{"type":"unsubscribe"}', '{"type":"subscribe","since":0}', "{}") * 20:
+        before = len(received)
+        deaf.socket.sendall(masked(message))
+        assert eventually(lambda: len(received) != before or len(received) == received.maxlen, 5)  # noqa: B023
+        assert held_for(small_ring, deaf) < 1 << 20
+    assert eventually(lambda: not small_ring.on_loop(lambda: deaf.handler._writer.is_free), 5)
 
 
 @pytest.mark.slow
 def test_who_asks_for_all_and_takes_nothing_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(answering, "STALLED_SECONDS", 0.5)
     with running(tmp_path) as server, socket.socket() as deaf:
         for _ in range(1_000):
             server.make(name="x", description="d" * 9_000)

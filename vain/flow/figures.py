@@ -114,6 +114,8 @@ class TaskCompletion(Struct, frozen=True):
 
 
 class Visualizations(Struct, frozen=True):
+    """The whole answer: figures, and charts."""
+
     generated_at: Time
     window: Window
     task_completion: TaskCompletion

@@ -38,6 +38,7 @@ class Collected:
         self.read_marks: list[tuple[int, int]] = []
         self.remembered: dict[str, tuple[Remembered, Time]] = {}
         self.forgotten_before: Time | None = None
+        self.touched_at: Time | None = None
         self.runs: dict[str, tuple[int, str | None]] = {}
         """Numbers of tasks, by what their reporters call them, with the parent's name while that is not known."""
         self.expectations: dict[str, bytes | None] = {}
@@ -58,6 +59,7 @@ class Collected:
         self.read_marks += other.read_marks
         self.remembered |= other.remembered
         self.forgotten_before = other.forgotten_before or self.forgotten_before
+        self.touched_at = other.touched_at or self.touched_at
         self.runs |= other.runs
         self.expectations |= other.expectations
         self.log_parts += other.log_parts

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DATABASE_NAME = "vain.db"
-MIGRATIONS = ("schema_1.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
+MIGRATIONS = ("schema_1.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql", "schema_5.sql", "schema_6.sql")
 """The file at position n brings a database from version n to n + 1."""
 LARGEST_GROUP = 256
 MOST_WAITING = 10_000
@@ -110,6 +110,8 @@ class Store:
         """The tasks that were committed last; belongs to the event loop."""
         self.seq = self._ledger.seq
         """The number of the newest event at the time of opening."""
+        self.committed_seq = self.seq
+        """That of the newest event which is committed; belongs to the event loop, as ``recent`` does."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="vain-reader")
         self._writer = threading.Thread(target=self._write_groups, name="vain-writer", daemon=True)
         self._writer.start()
@@ -244,6 +246,8 @@ class Store:
     def _answer(self, outcome: _Outcome) -> None:
         """On the loop: first what readers see, then the answers, so that whoever was answered finds what it wrote."""
         self.recent.update(outcome.stored)
+        if outcome.events:
+            self.committed_seq = outcome.events[-1].seq
         self.counts = outcome.counts
         try:
             if outcome.events:

@@ -20,6 +20,23 @@ REVOKE_KEY = "UPDATE keys SET revoked_at = ? WHERE key_id = ? AND revoked_at IS 
 # The sessions that a key has opened: key_id.
 END_SESSIONS_OF_KEY = "DELETE FROM sessions WHERE key_id = ?"
 
+# The keys of a name that end by themselves, all but its newest that are good: name, name, now, how many to keep.
+FORGET_SURPLUS_KEYS = """
+DELETE FROM keys WHERE name = ? AND expires_at IS NOT NULL AND key_id NOT IN (
+    SELECT key_id FROM keys WHERE name = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at DESC LIMIT ?
+)
+"""
+
+# The sessions that those keys have opened; to be ended before: the same.
+END_SESSIONS_OF_SURPLUS_KEYS = """
+DELETE FROM sessions WHERE key_id IN (
+    SELECT key_id FROM keys WHERE name = ? AND expires_at IS NOT NULL AND key_id NOT IN (
+        SELECT key_id FROM keys WHERE name = ? AND revoked_at IS NULL AND expires_at > ?
+        ORDER BY created_at DESC LIMIT ?
+    )
+)
+"""
+
 # A new session: digest, key_id, created_at, seen_at.
 ADD_SESSION = "INSERT INTO sessions (digest, key_id, created_at, seen_at) VALUES (?, ?, ?, ?)"
 

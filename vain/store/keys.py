@@ -167,6 +167,13 @@ class KeyRing:
             execute(queries.ADD_KEY, (key_id, digest(secret), name, role, info.created_at, expires_at))
         return info, secret
 
+    def forget_surplus(self, name: str, most: int) -> None:
+        """Take out the keys of this name, all but so many of the newest that are still good. Synced to disk."""
+        now = utc(self._clock())
+        with self._writing() as execute:
+            execute(queries.END_SESSIONS_OF_SURPLUS_KEYS, (name, name, now, most))
+            execute(queries.FORGET_SURPLUS_KEYS, (name, name, now, most))
+
     def revoke(self, key_id: str) -> KeyInfo:
         """End a key and its sessions, for good; a second time changes nothing. The whole key will do as its id.
 

@@ -6,7 +6,7 @@ import apsw
 import msgspec
 
 from vain.codec import encode
-from vain.store import queries
+from vain.store import list_queries, queries
 from vain.store.collected import Collected, Stored
 from vain.types import LARGEST_LOG_BYTES, STATUSES, Task, TaskCounts
 
@@ -66,6 +66,8 @@ class Ledger:
         many(queries.READ_NOTIFICATION, waiting.read_marks)
         if waiting.forgotten_before is not None:
             execute(queries.FORGET_IDEMPOTENT, (waiting.forgotten_before,))
+        if waiting.touched_at is not None:
+            execute(queries.TOUCH, (waiting.touched_at,))
         self._flush_reports()
         many(queries.REMEMBER, [(key, *record, at) for key, (record, at) in waiting.remembered.items()])
 
@@ -130,4 +132,6 @@ def _row(task: Task, body: bytes) -> Bindings:
         task.version,
         searched,
         body,
+        int(task.stale),
+        list_queries.tag_bytes(*task.tags) if task.tags else None,
     )

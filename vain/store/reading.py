@@ -10,6 +10,7 @@ import msgspec
 from vain.codec import decode
 from vain.flow.attempts import AttemptColumns, AttemptQuery
 from vain.store import queries
+from vain.told import NotificationQuery
 from vain.types import Event, Notification, Task, TaskCounts, TaskPage, TaskQuery, Time
 
 _columns = msgspec.json.Decoder(AttemptColumns)
@@ -21,6 +22,12 @@ def task_body(connection: apsw.Connection, task_id: int) -> tuple[bytes, int] | 
     return row
 
 
+def task_as_of(connection: apsw.Connection, task_id: int) -> tuple[bytes, int, int] | None:
+    """The JSON of a task, its version, and the number of the newest event then; None if there is no such task."""
+    row = task_body(connection, task_id)
+    return None if row is None else (*row, int(connection.execute(queries.HEAD).get))
+
+
 class TaskPart(NamedTuple):
     """JSON of some tasks in the order of their numbers; ``follow_after`` is the last number if there are more."""
 
@@ -28,10 +35,11 @@ class TaskPart(NamedTuple):
     follow_after: int | None
 
 
-def first_tasks(connection: apsw.Connection, size_bytes: int) -> tuple[int, int, TaskPart]:
-    """How many tasks there are, the last one's number, and the first of them."""
+def first_tasks(connection: apsw.Connection, size_bytes: int) -> tuple[int, int, int, TaskPart]:
+    """How many tasks there are, the last one's number, the newest event's, and the first of the tasks."""
     total, last = connection.execute(queries.TASK_COUNT).get
-    return total, last, tasks_between(connection, 0, last, size_bytes)
+    seq = int(connection.execute(queries.HEAD).get)
+    return total, last, seq, tasks_between(connection, 0, last, size_bytes)
 
 
 def tasks_between(connection: apsw.Connection, after: int, last: int, size_bytes: int) -> TaskPart:
@@ -123,9 +131,22 @@ def has_due(connection: apsw.Connection, now: Time) -> bool:
     return connection.execute(queries.DUE, (now, 1)).fetchone() is not None
 
 
-def events_after(connection: apsw.Connection, seq: int, limit: int) -> list[Event]:
-    """The events that follow a number, oldest first."""
-    return [Event(*row) for row in connection.execute(queries.EVENTS_AFTER, (seq, limit))]
+def outcomes(connection: apsw.Connection) -> dict[str, int]:
+    """How many attempts ended so, of tasks that were deleted too. Looks at all of them."""
+    return dict(connection.execute(queries.OUTCOMES))
+
+
+def events_after(connection: apsw.Connection, seq: int, limit: int, size_bytes: int | None = None) -> list[Event]:
+    """The events that follow a number, oldest first, until they have about this many bytes."""
+    events, size = list[Event](), 0
+    cursor = connection.execute(queries.EVENTS_AFTER, (seq, limit))
+    for row in cursor:
+        events.append(Event(*row))
+        size += len(events[-1].body)
+        if size_bytes is not None and size >= size_bytes:
+            cursor.close(True)
+            break
+    return events
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -154,9 +175,9 @@ def changes_between(connection: apsw.Connection, task_id: int, first: int, last:
     return [body for (body,) in rows if decode(Change, body).task_id == task_id]
 
 
-def notifications(connection: apsw.Connection, limit: int) -> list[Notification]:
-    """The newest notifications, newest first."""
-    return [_notification(row) for row in connection.execute(queries.NOTIFICATIONS, (limit,))]
+def notifications(connection: apsw.Connection, query: NotificationQuery) -> list[Notification]:
+    """The newest notifications that are asked for, newest first."""
+    return [_notification(row) for row in connection.execute(*queries.notifications(query))]
 
 
 def notification(connection: apsw.Connection, notification_id: int) -> Notification | None:

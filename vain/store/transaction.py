@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
+from vain.messages import Previous
 from vain.store import queries, reading
 from vain.store.attempts import attempt_row, milliseconds, told_of_attempt
 from vain.store.collected import Collected, Remembered
@@ -95,6 +96,7 @@ class Transaction(Collected):
             value=notice.value,
             threshold=notice.threshold,
             tasks=running,
+            quiet=notice.quiet,
         )
         self.notifications.append(notification)
         self.seq += 1
@@ -104,7 +106,10 @@ class Transaction(Collected):
 
     def running(self, limit: int) -> list[int]:
         """The numbers of tasks in progress."""
-        return [task.task_id for task in self._matching(queries.IN_PROGRESS, (limit,), _in_progress)][:limit]
+        pending = self._pending()
+        stored = [number for (number,) in self._rows(queries.IN_PROGRESS, (limit,)) if number not in pending]
+        begun = [task.task_id for task in pending.values() if task is not None and task.status == "in-progress"]
+        return sorted(stored + begun)[:limit]
 
     def mark_read(self, notification_id: int, read: bool) -> None:
         """Note that a person has seen a notification."""
@@ -124,6 +129,10 @@ class Transaction(Collected):
     def forget_remembered_before(self, time: Time) -> None:
         """Drop the idempotency records that are older."""
         self.forgotten_before = time
+
+    def touch(self, time: Time) -> None:
+        """Write the time, so that it is known whether anything can be written."""
+        self.touched_at = time
 
     def started(self) -> list[Task]:
         """All tasks in progress."""
@@ -190,6 +199,8 @@ class Transaction(Collected):
             encode(changed),
             encode(previous.status if previous else None),
         )
+        if previous is not None and (were := [name for name in changed if name in Previous.__struct_fields__]):
+            head += b'"previous":%s,' % encode({name: getattr(previous, name) for name in were})
         # The task's own fields follow at the same level: the messages of the contract are flat.
         self.events.append(Event(self.seq, "taskUpdate", head + body[1:]))
 
@@ -198,14 +209,11 @@ class Transaction(Collected):
 
     def _matching(self, query: str, values: Bindings, holds: Callable[[Task], bool]) -> list[Task]:
         """Tasks that match in the database, or in what waits to be written to it."""
-        numbers = (
-            {task_id for (task_id,) in self._rows(query, values)}
-            | self._ledger.waiting.tasks.keys()
-            | self.tasks.keys()
-        )
-        tasks = (self.task(number) for number in sorted(numbers))
-        return [task for task in tasks if task is not None and holds(task)]
+        pending = self._pending()
+        stored = [self.task(task_id) for (task_id,) in self._rows(query, values) if task_id not in pending]
+        found = [task for task in (*stored, *pending.values()) if task is not None and holds(task)]
+        return sorted(found, key=lambda task: task.task_id)
 
-
-def _in_progress(task: Task) -> bool:
-    return task.status == "in-progress"
+    def _pending(self) -> dict[int, Task | None]:
+        """The tasks that are not in the database yet as they are; None: deleted."""
+        return self._ledger.waiting.tasks | self.tasks

@@ -16,10 +16,11 @@ from msgspec import Struct
 from panel.custom import JSComponent
 
 from vain import words
-from vain.clock import Clock
+from vain.clock import Clock, unix, utc
 from vain.errors import VainError
 from vain.flow.figures import Chart, Visualizations
-from vain.types import PRIORITIES
+from vain.source import Source
+from vain.types import PRIORITIES, TaskQuery
 from vain.views import flow_figures as figures
 from vain.views import flow_rows as rows
 from vain.views.flow_drawing import Drawing, Parts
@@ -35,6 +36,7 @@ REFRESH_SECONDS: Final = 5.0
 """The charts of many thousand tasks take some tenths of a second to work out."""
 IDLE_SECONDS: Final = 60.0
 """So old may they be when nothing happens: the window moves with the time."""
+OLDEST: Final = TaskQuery(sort="created_at", limit=1)
 WENT_WRONG: Final = "The charts could not be read; vAIn's log says why."
 
 
@@ -110,6 +112,7 @@ class FlowBar(JSComponent):
     priorities = param.List(default=list(PRIORITIES))
     facts = param.List(default=[], item_type=dict)
     state = param.String(default="waiting", doc="waiting, shown, none (no task at all) or unmatched")
+    begins = param.String(default="", doc="Since when anything is known, where that is after what is asked for")
     trouble = param.String(default="")
 
     _esm = "\n".join(map(asset, ("when.js", "address.js", "flow_bar.js")))
@@ -190,6 +193,7 @@ class Flow(pn.viewable.Viewer):
         self._is_ready, self._is_reading, self._is_hidden = False, False, False
         self._read_seq, self._read_at = -1, -IDLE_SECONDS
         self._drawn: Wanted | None = None
+        self._begins: float | None = None
         self.bar = FlowBar(wanted=plain(self.wanted), margin=0, sizing_mode="stretch_width")
         self.bar.on_msg(self._asked)
         self.parts = Parts()
@@ -216,8 +220,11 @@ class Flow(pn.viewable.Viewer):
             self.live.fetch(lambda: self._read(wanted), lambda found: self._show(found, wanted))
 
     async def _read(self, wanted: Wanted) -> Visualizations | str:
+        source = self.live.source
         try:
-            return await self.live.source.visualizations(*wanted.stretch(time.time()), wanted.timezone, wanted.tasks)
+            self._begins = await begin_of(source)
+            stretch = wanted.stretch(time.time(), self._begins)
+            return await source.visualizations(*stretch, wanted.timezone, wanted.tasks)
         except VainError as error:
             return error.detail
         except Exception:
@@ -241,7 +248,9 @@ class Flow(pn.viewable.Viewer):
             found.task_completion.total
         )
         state = ("unmatched" if wanted.is_filtered else "none") if is_empty else "shown"
-        self.bar.param.update(facts=facts(found), state=state, trouble="")
+        cut = wanted.cut(time.time(), self._begins)
+        begins = "" if cut is None else utc(cut)
+        self.bar.param.update(facts=facts(found), state=state, begins=begins, trouble="")
 
     def _asked(self, event: Any) -> None:
         sent = event.data if isinstance(event.data, dict) else {}
@@ -251,6 +260,14 @@ class Flow(pn.viewable.Viewer):
         wanted = checked(sent.get("wanted"))
         if wanted is not None:
             self.want(wanted)
+
+
+async def begin_of(source: Source) -> float | None:
+    """Since when anything is known, of the machine or of a task that still stands; None: of nothing."""
+    extent = await source.extent()
+    oldest = (await source.page(OLDEST)).tasks
+    known = [*(extent[:1] if extent else ()), *(unix(task.created_at) for task in oldest)]
+    return min(known, default=None)
 
 
 def _drawing(plan: Plan, parts: Parts) -> Drawing:

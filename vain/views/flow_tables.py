@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from vain import words
 from vain.catalog import metric_of
+from vain.clock import unix
 from vain.flow.figures import Chart, TaskCompletion, Visualizations
 from vain.windows import LENGTH_SECONDS
 
@@ -37,6 +38,7 @@ _HEADS: Final = {
     "p95_seconds": "p95",
 }
 _SECONDS_PER_DAY: Final = 86_400
+_SECONDS_PER_HOUR: Final = 3_600
 
 
 def table(chart: Chart) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def facts(found: Visualizations) -> list[dict[str, Any]]:
     """The key figures: ``label``, ``value`` and ``note``, and where a time is told, ``time``."""
     completion = found.task_completion
     return [
-        _fact("Throughput", _per_day(found), f"{completion.ended:,} ended, {completion.arrived:,} arrived"),
+        _fact("Throughput", _throughput(found), f"{completion.ended:,} ended, {completion.arrived:,} arrived"),
         _fact("Median cycle time", words.duration(completion.cycle_time.p50_seconds), "half take no longer"),
         _fact("85 % are done within", words.duration(completion.cycle_time.p85_seconds), "from start to end"),
         _fact("Success rate", words.percent(completion.success_rate_percent), _succeeded(completion)),
@@ -64,11 +66,17 @@ def _fact(label: str, value: str, note: str, **more: Any) -> dict[str, Any]:
     return {"label": label, "value": value, "note": note, **more}
 
 
-def _per_day(found: Visualizations) -> str:
-    rate = found.task_completion.throughput_per_interval
+def _throughput(found: Visualizations) -> str:
+    """How many end in a day; of less than a day in an hour, and of less than an hour just how many ended."""
+    rate, length = found.task_completion.throughput_per_interval, LENGTH_SECONDS[found.window.interval]
+    seconds = unix(min(found.generated_at, found.window.before)) - unix(found.window.after)
     if rate is None:
         return words.UNKNOWN
-    return f"{words.count(rate * _SECONDS_PER_DAY / LENGTH_SECONDS[found.window.interval])} a day"
+    if seconds >= _SECONDS_PER_DAY:
+        return f"{words.count(rate * _SECONDS_PER_DAY / length)} a day"
+    if seconds >= _SECONDS_PER_HOUR:
+        return f"{words.count(rate * _SECONDS_PER_HOUR / length)} an hour"
+    return f"{found.task_completion.ended:,}"
 
 
 def _succeeded(completion: TaskCompletion) -> str:

@@ -27,6 +27,8 @@ RANGES: Final[Mapping[str, float]] = {
 DEFAULT_RANGE: Final = "7d"
 LONGEST_SECONDS: Final = 20 * 366 * DAY_SECONDS
 """Beyond this a window has more weeks than anybody can read."""
+SHORTEST_SECONDS: Final = 1.0
+"""So long is what is known at least: the clock may have been set back since."""
 LONGEST_TEXT: Final = 200
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
@@ -54,11 +56,18 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
         """Whether some tasks are left out."""
         return bool(self.name or self.tag or self.priority)
 
-    def stretch(self, now: float) -> tuple[float, float]:
-        """From when to when, in Unix seconds."""
+    def stretch(self, now: float, begins: float | None = None) -> tuple[float, float]:
+        """From when to when, in Unix seconds; a range begins no earlier than what is known ``begins``."""
         if self.after is not None and self.before is not None:
             return self.after, self.before
-        return max(0.0, now - RANGES[self.range]), now
+        cut = self.cut(now, begins)
+        return max(0.0, now - RANGES[self.range]) if cut is None else cut, now
+
+    def cut(self, now: float, begins: float | None) -> float | None:
+        """When a range begins that reaches further back than anything is known; None where all of it is known."""
+        if begins is None or (self.after is not None and self.before is not None):
+            return None
+        return min(begins, now - SHORTEST_SECONDS) if begins > now - RANGES[self.range] else None
 
 
 def from_address() -> Wanted:
@@ -97,4 +106,4 @@ def csv_address(chart: str, found: Visualizations, tasks: AttemptQuery) -> str:
     window = found.window
     asked = {"after": window.after, "before": window.before, "interval": window.interval, "timezone": window.timezone}
     filters = {name: value for name, value in structs.asdict(tasks).items() if value and name != "text"}
-    return f"/visualizations/{chart}?{urlencode({'format': 'csv', **asked, **filters})}"
+    return f"./visualizations/{chart}?{urlencode({'format': 'csv', **asked, **filters})}"

@@ -17,6 +17,7 @@ import numpy as np
 import panel as pn
 import param
 from bokeh.models import ColumnDataSource
+from bokeh.server.contexts import BokehSessionContext
 
 from vain import frames
 from vain.errors import Forbidden, VainError
@@ -24,7 +25,7 @@ from vain.history import Columns
 from vain.samples import Sample
 from vain.types import ROLES, Role
 from vain.views import pusher
-from vain.views.rows import BUSIEST, CORE, IDLEST, rows, window
+from vain.views.rows import BUSIEST, CORE, FILLED, IDLEST, rows, window
 from vain.views.theme import Mode
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class Live(param.Parameterized):
     series of ``vain.samples.series`` (NaN: unknown), after ``send_declared`` for those of ``add_series``. While
     ``following`` it holds the newest rows; otherwise it is left to ``vain.views.lookback``. A view that shows tasks
     compares ``seq`` with the one it drew.
+
+    From the moment its browser takes the document until the page stands, what changes is lost: Panel takes the document
+    for one that nobody has yet. So an answer that comes in that time is kept, and a tick waits.
     """
 
     sample = param.ClassSelector(class_=Sample, default=None, allow_None=True, doc="The newest sample")
@@ -71,6 +75,8 @@ class Live(param.Parameterized):
         self._fetches: set[asyncio.Task[None]] = set()
         self._tick_waits = False
         self._attended = True
+        self._stands = False
+        self._postponed: list[Callable[[], None]] = []
         self._declared: set[str] = set()
         self._only_declared = False
         self._cursor = 0
@@ -97,6 +103,7 @@ class Live(param.Parameterized):
         if document is not None and document.session_context is not None:
             self._document = document
             document.on_session_destroyed(self._session_ended)
+            pn.state.onload(self._stand)
         else:
             self._loop = asyncio.get_running_loop()
         pusher.join(self)
@@ -120,6 +127,7 @@ class Live(param.Parameterized):
             task.cancel()
         self._document, self._loop = None, None
         self._displays.clear()
+        self._postponed.clear()
 
     def attach(self, display: pn.viewable.Viewable) -> None:
         """Has what changes in ``display``'s Bokeh models sent to a notebook, where nothing else would send it."""
@@ -166,6 +174,9 @@ class Live(param.Parameterized):
             self._show(show, found)
 
     def _show(self, show: Callable[[T], None], found: T) -> None:
+        if self._is_between:
+            self._postponed.append(partial(self._show, show, found))
+            return
         with pn.io.hold(self._document):
             show(found)
         if self._displays:
@@ -182,12 +193,30 @@ class Live(param.Parameterized):
             self._tick_waits = True
             self._loop.call_soon_threadsafe(self._advance)
 
+    @property
+    def _is_between(self) -> bool:
+        """Whether a browser has connected whose page does not stand yet."""
+        context = None if self._document is None or self._stands else self._document.session_context
+        session = context.session if isinstance(context, BokehSessionContext) else None
+        return session is not None and session.connection_count > 0
+
+    def _stand(self) -> None:
+        """The browser's page stands: what was kept is done in order, then one tick brings what was missed."""
+        document = self._document
+        if document is None:
+            return
+        self._stands = True
+        for postponed in self._postponed:
+            document.add_next_tick_callback(postponed)
+        self._postponed.clear()
+        self.wake()
+
     def _session_ended(self, _session_context: object) -> None:
         self.stop()
 
     def _advance(self) -> None:
         self._tick_waits = False
-        if not self._attended or (self._document is None and self._loop is None):
+        if self._is_between or not self._attended or (self._document is None and self._loop is None):
             return
         with pn.io.hold(self._document):
             if self.following:
@@ -207,7 +236,7 @@ class Live(param.Parameterized):
             return
         if columns.cursor == self._cursor or not columns.t:
             return
-        fresh = rows(self._drawn(columns), self.source.period_seconds, self._newest)
+        fresh = rows(self._drawn(columns), self.source.period_seconds, self._newest, self._unknown())
         self._cursor, self._newest = columns.cursor, columns.t[-1]
         known = self.metrics.data
         if self._only_declared or fresh.keys() <= known.keys():
@@ -215,6 +244,11 @@ class Live(param.Parameterized):
             self.metrics.stream({name: fresh.get(name, empty) for name in known}, rollover=self._rollover)
         else:
             self._fill()
+
+    def _unknown(self) -> list[str]:
+        """The areas that end with the last row that is drawn."""
+        drawn = ((name, self.metrics.data.get(name, ())) for name in FILLED)
+        return [name for name, values in drawn if len(values) and math.isnan(values[-1])]
 
     @param.depends("window_seconds", "following", watch=True)
     def _refill(self) -> None:

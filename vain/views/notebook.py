@@ -17,13 +17,26 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from vain.client import Client
-from vain.clock import unix
+from vain.clock import unix, utc
 from vain.errors import Forbidden, Unauthenticated, Unreachable, VainError
 from vain.remote import RemoteSource
 from vain.samples import Sample
 from vain.settings import load
+from vain.types import Task
 from vain.views.rows import rows as gapped
-from vain.views.running import POINTS, SERIES, Shown, Trouble, html, meters, plain, rows, style
+from vain.views.running import (
+    LATELY_SECONDS,
+    MOST_ENDED,
+    POINTS,
+    SERIES,
+    Shown,
+    Trouble,
+    html,
+    meters,
+    plain,
+    rows,
+    style,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +74,8 @@ class NotebookPanel:
         self._told: str | None = None
         self._cursor = 0
         self._newest_at: float | None = None
+        self._tasks: list[Task] = []
+        self._seen_seq: int | None = None
         self._points: dict[str, deque[float]] = {}
         self._sample: Sample | None = None
         self._sampled_at = time.monotonic()
@@ -117,6 +132,7 @@ class NotebookPanel:
             client.close()
             raise
         self._cursor, self._newest_at, self._sampled_at = 0, None, time.monotonic()
+        self._tasks, self._seen_seq = [], None
         self._points = {name: deque(maxlen=POINTS) for name in SERIES}
 
     def _disconnect(self) -> None:
@@ -138,9 +154,18 @@ class NotebookPanel:
         self._take_points(source)
         # Counted on from the server's clock: the two need not agree.
         now = time.time() if self._sample is None else unix(self._sample.timestamp) + waited
-        shown, more = rows(source.tasks(), now)
+        shown, more = rows(self._tasks_now(source, now), now)
         known = meters(self._sample, {name: list(points) for name, points in self._points.items()})
         self._shown = Shown(url, time.strftime("%H:%M:%S"), source.host, shown, more, known)
+
+    def _tasks_now(self, source: RemoteSource, now: float) -> list[Task]:
+        """What runs and what ended lately, read again only when something has changed."""
+        if source.seq != self._seen_seq:
+            seen = source.seq
+            since = utc(now - LATELY_SECONDS)
+            ended = source.client.tasks(completed_after=since, sort="-completed_at", limit=MOST_ENDED)
+            self._tasks, self._seen_seq = source.client.tasks("in-progress") + ended, seen
+        return self._tasks
 
     def _take_points(self, source: RemoteSource) -> None:
         columns = source.columns(self._cursor)

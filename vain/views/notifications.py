@@ -1,176 +1,218 @@
-"""What a person should know: the list of notifications, and their count in the header.
+"""The page of notifications: newest first, a part of them at a time, what merely went well folded together.
 
-Titles and messages may hold anything that somebody wrote; both components set them as text.
+Titles and messages may hold anything that somebody wrote; the component sets them as text.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar, Final
-from urllib.parse import urlencode
+import logging
+import time
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import panel as pn
 import param
-from msgspec import structs
+from msgspec import Meta, Struct, structs
 from panel.custom import JSComponent
 
-from vain import words
-from vain.alerts import DEFAULT_RULES, Rule
-from vain.catalog import metric_of
-from vain.clock import unix
-from vain.types import Notification
+from vain.alerts import DEFAULT_RULES
+from vain.clock import Clock
+from vain.codec import decode, encode
+from vain.errors import VainError
+from vain.source import Source
+from vain.told import Fold, NotificationQuery, folded
+from vain.types import Level, Notification
+from vain.views.address import argument, number
 from vain.views.live import Live
+from vain.views.lookback import WENT_WRONG
+from vain.views.notice_words import entry, rule_words
 from vain.views.text import asset
 
-SHOWN: Final = 50
-"""So many notifications are read and listed; a bell that counts more says ``50+``."""
-LISTED: Final = 200
-"""So many does the page of notifications read; a source over HTTP keeps no more."""
-_FIELDS: Final = ("notification_id", "timestamp", "kind", "level", "title", "message", "task_id", "tasks", "read")
-BEFORE_SECONDS, AFTER_SECONDS = 900.0, 300.0
-"""What the timeline shows around the stretch of a notification."""
-STRETCH_SECONDS: Final = 60.0
-"""The stretch that is explained where no rule says how long it lasted."""
+logger = logging.getLogger(__name__)
+
+LISTED: Final = 100
+"""So many that somebody should look at are listed at once; the older follow on the next page."""
+FOLDED: Final = 999
+"""So many others are read beside them at most: where there are more, the page ends with them."""
+OPENED: Final = 50
+"""So many of a fold are shown when it is opened, and with each wish for more."""
+MOST_OPEN: Final = 20
+REFRESH_SECONDS: Final = 1.0
+"""Where tasks end by the hundred, the list is not read for each of them."""
+
+Number = Annotated[int, Meta(ge=1, le=2**53)]
+About = Literal["task", "rule", "vain"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+ABOUT: Final[tuple[About, ...]] = get_args(About)
+
+
+class Wish(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person wants to see, as the browser sends it; ``request`` numbers the wishes."""
+
+    request: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    before: Number | None = None
+    level: Level | Literal[""] = ""
+    about: About | Literal[""] = ""
+    unread: bool = False
+
+    @property
+    def query(self) -> NotificationQuery:
+        """Those of it that somebody should look at, and one more."""
+        read = False if self.unread else None
+        return NotificationQuery(LISTED + 1, self.before, self.level or None, self.about or None, False, read)
+
+
+class Opened(Struct, frozen=True, forbid_unknown_fields=True):
+    """A fold that is opened so far, or closed with 0."""
+
+    fold: Number
+    opened: Annotated[int, Meta(ge=0, le=FOLDED)]
+
+
+class Page(Struct, frozen=True):
+    """A part of the list; ``older`` is the number before which it goes on, None at the end."""
+
+    entries: list[Notification | Fold]
+    older: int | None
 
 
 class NotificationList(JSComponent):
-    """The browser's side of the list. Sends ``{"read": [notification_id, ...]}``."""
+    """The browser's side. Sends ``{"wish": Wish}``, ``{"open": Opened}`` and ``{"read": [notification_id, ...]}``."""
 
-    items = param.List(default=[], item_type=dict)
+    shown = param.Dict(default={}, doc="request, entries, older, trouble; empty before anything was read")
+    wish = param.Dict(default={}, doc="What the address asked for")
     may_write = param.Boolean(default=False)
-    is_read = param.Boolean(default=False, doc="Whether items were read from the source yet")
     rules = param.List(default=[], item_type=str, doc="In words, what is watched for")
-    most = param.Integer(default=LISTED, doc="How many are read at most")
 
-    _esm = "\n".join(map(asset, ("address.js", "notifications.js")))
+    _esm = "\n".join(map(asset, ("address.js", "when.js", "notifications.js")))
     _stylesheets: ClassVar[list[str]] = [asset("notifications.css")]
 
 
-class BellCount(JSComponent):
-    """The browser's side of the bell: a link to the list, with the number of those that nobody read."""
-
-    text = param.String(default="")
-    is_urgent = param.Boolean(default=False, doc="Whether a warning or an error is among them")
-
-    _esm = asset("bell.js")
-    _stylesheets: ClassVar[list[str]] = [asset("bell.css")]
-
-
-class Newest:
-    """Reads the newest notifications over a ``Live`` and shows them, now and whenever something has changed."""
-
-    def __init__(self, live: Live, show: Callable[[list[Notification]], None], most: int = SHOWN) -> None:
-        self._live, self._show, self._most = live, show, most
-        self._seen_seq = -1
-        live.param.watch(lambda _event: self._follow(), "tick")
-        self.renew()
-
-    def renew(self) -> None:
-        """Reads them again."""
-        self._seen_seq = self._live.seq
-        self._live.fetch(partial(self._live.source.notifications, self._most), self._show)
-
-    def _follow(self) -> None:
-        if self._seen_seq != self._live.seq:
-            self.renew()
-
-
 class Notifications(pn.viewable.Viewer):
-    """The list over a ``Live``, newest first; those who may change something can mark entries as read."""
+    """The list over a ``Live``; those who may change something can mark entries as read. Loop only.
 
-    def __init__(self, live: Live) -> None:
+    One read at a time, of the newest wish; again when something has changed, at most every ``REFRESH_SECONDS``.
+    """
+
+    def __init__(self, live: Live, clock: Clock = time.monotonic) -> None:
         super().__init__()
-        self.live = live
+        self.live, self._clock = live, clock
+        self.wish = by_address()
+        self._page = Page([], None)
+        self._open: dict[int, int] = {}
+        self._reads, self._is_asked = False, False
+        self._seen_seq, self._read_at = -1, 0.0
         self._list = NotificationList(
-            may_write=live.may_write, rules=[rule_words(rule) for rule in DEFAULT_RULES], margin=0
+            may_write=live.may_write,
+            rules=[rule_words(rule) for rule in DEFAULT_RULES],
+            wish=structs.asdict(self.wish),
+            margin=0,
+            sizing_mode="stretch_width",
         )
-        self._list.sizing_mode = "stretch_width"
-        self._list.on_msg(self._marked)
-        self._newest = Newest(live, self._show, LISTED)
+        self._list.on_msg(lambda event: self.receive(event.data))
+        live.param.watch(lambda _event: self._follow(), "tick")
+        self._renew()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._list
 
-    def _show(self, notifications: list[Notification]) -> None:
-        self._list.param.update(items=[plain(notification) for notification in notifications], is_read=True)
+    def receive(self, message: Any) -> None:
+        """Takes one message of the browser, which may send anything: what our own list never sends does nothing."""
+        asked = message if isinstance(message, dict) else {}
+        try:
+            if "wish" in asked:
+                self._want(decode(Wish, encode(asked["wish"])))
+            elif "open" in asked:
+                self._unfold(decode(Opened, encode(asked["open"])))
+        except (VainError, TypeError, ValueError) as error:
+            logger.warning("A page asked for notifications that there are not: %s", error)
+        if isinstance(asked.get("read"), list):
+            self._mark(asked["read"])
 
-    def _marked(self, event: Any) -> None:
-        asked = event.data.get("read") if isinstance(event.data, dict) else None
-        listed = {item["notification_id"] for item in self._list.items}
-        # The browser may send anything; only what it was shown can be marked, and only by who may write.
-        if self.live.may_write and isinstance(asked, list):
-            known = [each for each in asked if isinstance(each, int) and each in listed]
-            self.live.fetch(partial(self._mark, known), self._show)
+    def _want(self, wish: Wish) -> None:
+        self.wish = wish
+        self._renew()
 
-    async def _mark(self, numbers: list[int]) -> list[Notification]:
+    def _unfold(self, wanted: Opened) -> None:
+        self._open.pop(wanted.fold, None)
+        if wanted.opened:
+            self._open[wanted.fold] = wanted.opened
+        for name in tuple(self._open)[:-MOST_OPEN]:
+            del self._open[name]
+        self._tell()
+
+    def _follow(self) -> None:
+        if self._seen_seq != self.live.source.seq and self._clock() - self._read_at >= REFRESH_SECONDS:
+            self._renew()
+
+    def _renew(self) -> None:
+        self._is_asked = True
+        if self._reads:
+            return
+        self._reads, self._is_asked = True, False
+        self._seen_seq, self._read_at = self.live.source.seq, self._clock()
+        wish = self.wish
+        self.live.fetch(lambda: self._read(wish), lambda found: self._show(wish, found))
+
+    async def _read(self, wish: Wish) -> Page | str:
+        try:
+            return await page_of(self.live.source, wish)
+        except VainError as error:
+            return error.detail
+        except Exception:
+            logger.exception("The notifications could not be read")
+            return WENT_WRONG
+
+    def _show(self, wish: Wish, found: Page | str) -> None:
+        self._reads = False
+        if isinstance(found, str):
+            self._list.shown = {**self._list.shown, "request": wish.request, "trouble": found}
+        elif wish == self.wish:
+            self._page = found
+            self._tell()
+        if self._is_asked:
+            self._renew()
+
+    def _tell(self) -> None:
+        entries = [
+            entry(each, self._open.get(each.name, 0) if isinstance(each, Fold) else 0) for each in self._page.entries
+        ]
+        self._list.shown = {
+            "request": self.wish.request, "entries": entries, "older": self._page.older, "trouble": ""
+        }  # fmt: skip
+
+    def _mark(self, numbers: list[Any]) -> None:
+        listed = {each.notification_id for each in self._page.entries if isinstance(each, Notification)}
+        # Only what was shown can be marked, and only by who may write.
+        known = [each for each in numbers[:LISTED] if isinstance(each, int) and each in listed]
+        if known and self.live.may_write:
+            self.live.fetch(lambda: self._marked(known), lambda _: self._renew())
+
+    async def _marked(self, numbers: list[int]) -> None:
         await asyncio.gather(*map(self.live.source.read_notification, numbers))
-        return await self.live.source.notifications(LISTED)
 
 
-class Bell(pn.viewable.Viewer):
-    """The bell over a ``Live``."""
-
-    def __init__(self, live: Live) -> None:
-        super().__init__()
-        self.live = live
-        self._count = BellCount(margin=0)
-        self._newest = Newest(live, self._show)
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._count
-
-    def _show(self, notifications: list[Notification]) -> None:
-        self._count.param.update(text=unread(notifications), is_urgent=is_urgent(notifications))
+async def page_of(source: Source, wish: Wish) -> Page:
+    """The part of the list that is wished for."""
+    query = wish.query
+    loud = await source.notifications(query)
+    # Nobody needs to read what is quiet, so it is not among the unread.
+    beside = structs.replace(query, limit=FOLDED + 1, quiet=True)
+    quiet = [] if wish.unread else await source.notifications(beside)
+    lowest = max(_lowest(loud, LISTED), _lowest(quiet, FOLDED))
+    entries = folded(*([each for each in found if each.notification_id >= lowest] for found in (loud, quiet)))
+    return Page(entries, lowest or None)
 
 
-def unread(notifications: list[Notification]) -> str:
-    """How many of them nobody read: nothing for none, ``50+`` if all that were asked for are unread."""
-    number = sum(not notification.read for notification in notifications)
-    return f"{SHOWN}+" if number >= SHOWN else str(number or "")
+def by_address() -> Wish:
+    """The wish that the page's address holds; what there is not counts as absent."""
+    level: Level | Literal[""] = next((known for known in LEVELS if known == argument("level")), "")
+    about: About | Literal[""] = next((known for known in ABOUT if known == argument("kind")), "")
+    before = number("before")
+    is_one = before is not None and before <= 2**53
+    return Wish(before=before if is_one else None, level=level, about=about, unread=argument("unread") == "1")
 
 
-def is_urgent(notifications: list[Notification]) -> bool:
-    """Whether a warning or an error is unread: what merely ended is no alarm."""
-    return any(not each.read and each.level != "info" for each in notifications)
-
-
-def plain(notification: Notification) -> dict[str, Any]:
-    """What the browser needs of a notification."""
-    everything = structs.asdict(notification)
-    value, threshold = (amount(each, notification.metric) for each in (notification.value, notification.threshold))
-    shown = {name: everything[name] for name in _FIELDS}
-    return {**shown, "value": value, "threshold": threshold, "moment": moment_address(notification)}
-
-
-def amount(value: float | None, series: str | None) -> str:
-    """A value of a series with its unit; nothing where there is none."""
-    metric = metric_of(series) if series else None
-    return "" if value is None else words.quantity(value, metric.unit if metric else "count")
-
-
-def moment_address(notification: Notification) -> str:
-    """The timeline around a notification, with the stretch that it is about explained.
-
-    What a rule says lasted as long as the rule waits before it fires; else the last minute is explained.
-    """
-    at = unix(notification.timestamp)
-    begin = at - _lasted_seconds(notification)
-    shown = {"after": begin - BEFORE_SECONDS, "before": at + AFTER_SECONDS, "from": begin, "to": at}
-    return f"/?{urlencode({name: f'{value:.0f}' for name, value in shown.items()})}"
-
-
-def rule_words(rule: Rule) -> str:
-    """``CPU is busy: CPU above 95 % for 5 min``."""
-    metric = metric_of(rule.metric)
-    label = metric.label if metric else rule.metric
-    return f"{rule.title}: {label} above {amount(rule.above, rule.metric)} for {words.duration(rule.for_seconds)}"
-
-
-def _lasted_seconds(notification: Notification) -> float:
-    metric = (notification.metric or "").partition(":")[0]
-    for rule in DEFAULT_RULES:
-        if notification.kind == "rule.fired" and (rule.metric, rule.above) == (metric, notification.threshold):
-            return rule.for_seconds
-    return STRETCH_SECONDS
+def _lowest(found: list[Notification], most: int) -> int:
+    """The number of the last that is listed, if more follow; else 0."""
+    return found[most - 1].notification_id if len(found) > most else 0

@@ -20,10 +20,10 @@ from vain.client import Client
 from vain.remote import RemoteSource
 from vain.views import theme, viewer
 from vain.views.attention import Attention
+from vain.views.bell import Bell
 from vain.views.live import Live
-from vain.views.notifications import Bell
 from vain.views.own import OwnUse
-from vain.views.text import asset, template
+from vain.views.text import asset, edition, template
 
 NAVIGATION: Final = (
     ("/", "Timeline"),
@@ -89,6 +89,8 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         script="\n".join(map(asset, SCRIPTS)),
         host=live.source.host,
         period_seconds=live.source.period_seconds,
+        edition=edition(),
+        documentation=_documentation(live.source),
         path=path,
         navigation=NAVIGATION,
         sections=frame,
@@ -100,6 +102,11 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         keys=KEYS,
         names=_names(document),
     )
+
+
+def _documentation(shown: source.Source) -> str:
+    """Where the guides are: beside the page, or on the server that a page elsewhere shows."""
+    return f"{shown.client.url}/docs" if isinstance(shown, RemoteSource) else "docs"
 
 
 def _placed(section: Section, index: int, document: Document) -> dict[str, Any]:

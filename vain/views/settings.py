@@ -17,7 +17,7 @@ from vain.store.keys import KeyInfo
 from vain.types import Role
 from vain.views.live import Live
 from vain.views.machine import Meter, Meters
-from vain.views.notifications import rule_words
+from vain.views.notice_words import rule_words
 from vain.views.text import asset
 
 ADDRESS: Final = "{address}"

@@ -7,6 +7,8 @@ set it with ``textContent``, the page's template escapes it, and ``plain`` is fo
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,15 @@ _TEMPLATES: Final = Environment(loader=FileSystemLoader(_ASSETS), autoescape=Tru
 def asset(name: str) -> str:
     """The text of one of our own style sheets or scripts."""
     return (_ASSETS / name).read_text("utf-8")
+
+
+@cache
+def edition() -> str:
+    """Which style sheets and scripts these are: a page that an earlier vAIn made has another."""
+    together = hashlib.sha256()
+    for file in sorted(each for each in _ASSETS.iterdir() if each.is_file()):
+        together.update(file.read_bytes())
+    return together.hexdigest()[:16]
 
 
 def template(name: str) -> Template:

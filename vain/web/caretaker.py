@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 CHECK_SECONDS = 5.0
+BOOKMARK_SECONDS = 15.0
 CHARTS_SECONDS = 2.0
 TRENDS_SECONDS = 10.0
 """The trends change with every sample; they are sent no more often than this unless a task changed."""
@@ -42,6 +43,7 @@ class Caretaker:
         for chore, period in (
             (self._sweep, SWEEP_SECONDS),
             (self._check_clients, CHECK_SECONDS),
+            (self._remind_clients, BOOKMARK_SECONDS),
             (self._send_charts, CHARTS_SECONDS),
             (self._keep_up, UPKEEP_SECONDS),
             (self._services.inbox.sweep, INBOX_SECONDS),
@@ -63,7 +65,11 @@ class Caretaker:
 
     async def _check_clients(self) -> None:
         self._fanout.check()
+        self._desk.limits.forget_closed()
         self._desk.end_overdue()
+
+    async def _remind_clients(self) -> None:
+        self._fanout.remind()
 
     async def _send_charts(self) -> None:
         """One message for each chart that changed, so that the newest of each is all that a client needs."""

@@ -10,40 +10,59 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable
-from email.utils import formatdate
-from http.client import responses
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from msgspec.structs import replace
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
-from tornado.iostream import IOStream, StreamClosedError
 
-from vain.errors import MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable, VainError
+from vain.errors import (
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+    VainError,
+)
 from vain.types import Role
+from vain.web.answering import Answering
 from vain.web.begin import begin
+from vain.web.compression import may_compress
+from vain.web.cross_origin import preflight_headers
 from vain.web.desk import Desk
-from vain.web.headers import api_headers
+from vain.web.gate import SAFE_METHODS
 from vain.web.http import Request, Response
 from vain.web.login import sign_in_url
 from vain.web.mounts import Mount
+from vain.web.offered import says_who_later
+from vain.web.preconditions import conditional
 from vain.web.problems import internal_error, problem
-from vain.web.routes import LARGEST_BODY, Endpoint
+from vain.web.request_ids import HEADER as REQUEST_ID
+from vain.web.request_ids import request_id
+from vain.web.routes import LARGEST_BODY, Endpoint, Match
 
 logger = logging.getLogger(__name__)
 
-STALLED_SECONDS, ANSWER_SECONDS = 30.0, 60.0
-"""So long a client may take none of a part of an answer, and so long it may take over one that is in one piece."""
-IDLE_SECONDS, BODY_SECONDS = 75.0, 30.0
-"""So long a connection may wait for the head of its next message, and then for the whole of it."""
+FIRST_SECONDS, IDLE_SECONDS, BODY_SECONDS = 15.0, 75.0, 30.0
+"""So long the head of a connection's first message may take, that of each later one, and then the whole of it."""
+CROWDED_SECONDS, RETRY_SECONDS = 5.0, 5
+"""The same for a connection that will be refused, since there are too many; and when to try again."""
+ACCEPT_PATCH = "application/merge-patch+json, application/json"
 DISCARDED_BYTES = 64 << 20
 """A body that says it is larger than this is not even read."""
+KEEP_ALIVE = ("keep-alive", "Keep-Alive")
+"""What HTTP/1.1 does anyway, so that nothing is said of it in the answer."""
 ROLE_HEADER, NAME_HEADER = "X-Vain-Role", "X-Vain-Name"
 """How the dashboard learns what its viewer may do, and as whom they signed in: set here, over the client's own."""
+PEER_HEADER = "X-Vain-Peer"
+"""How the stream learns whose wrong keys are counted."""
 
 
-class Exchange(HTTPMessageDelegate):
+class Exchange(Answering):
     """See the module. One for each message; belongs to the event loop."""
 
     def __init__(self, desk: Desk, server_connection: object, connection: HTTPConnection) -> None:
@@ -55,7 +74,12 @@ class Exchange(HTTPMessageDelegate):
         self._chunks: list[bytes] = []
         self._size = 0
         self._task: asyncio.Task[None] | None = None
-        desk.await_message(server_connection, self, IDLE_SECONDS)
+        self._is_stranger = False
+        """It is a WebSocket whose client has yet to say who it is."""
+        self._is_compressible = False
+        """What is answered depends on what the client takes."""
+        self._is_crowded = bool(desk.crowded) and self._stream_of_connection() in desk.crowded
+        desk.await_message(server_connection, self, self._patience_seconds())
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -66,33 +90,82 @@ class Exchange(HTTPMessageDelegate):
         self._desk.await_message(self._server_connection, self, BODY_SECONDS)
         self._method = start_line.method
         target, _, self._query = start_line.path.partition("?")
-        self._path = _path_of(target)
         self._headers = headers
+        # To ask HTTPHeaders for what is not there costs an exception each time.
+        self._given = given = frozenset(headers)
+        self._request_id = request_id(headers[REQUEST_ID] if REQUEST_ID in given else None)
         self._is_old = start_line.version == "HTTP/1.0"
+        self._goes_on = not self._is_old and ("Connection" not in given or headers["Connection"] in KEEP_ALIVE)
         desk = self._desk
         context: Any = getattr(self._connection, "context", None)
-        self._peer = context.remote_ip
-        self._secure = context.protocol == "https"
+        path = _path_of(target)
+        self._outer = outer = desk.proxies.outer(context.remote_ip, context.protocol == "https", path, headers)
+        self._peer, self._path = outer.peer, outer.path
         self._match = desk.routes.find(self._path)
         self._mount = desk.mounts.find(self._path) if self._match is None else None
-        websocket = headers.get("Upgrade", "").lower() == "websocket"
-        self._endpoint = endpoint = self._wanted()
-        needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
+        websocket = "Upgrade" in given and headers["Upgrade"].lower() == "websocket"
+        self._endpoint = self._wanted()
+        self._other_page = desk.gate.other_page(headers)
         try:
-            self._identity = desk.gate.admit(
-                self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes
-            )
+            self._admit(target, websocket)
+            if outer.host is not None:
+                headers["Host"] = outer.host  # both were checked; whoever is behind here means the browser's
             if self._mount is not None and self._mount.takes(self._method, websocket):
-                return self._hand_on(self._mount, start_line)
+                return self._hand_on(self._mount, start_line if self._path == path else self._inner(start_line))
         except VainError as refusal:
             self._refusal = refusal
             return None
-        length = headers.get("Content-Length", "")
+        length = headers["Content-Length"] if "Content-Length" in given else ""
         if length.isdigit() and (len(length) > 15 or int(length) > DISCARDED_BYTES):
             # Tornado will not read this: the answer has to leave now.
             self._refuse_size()
             self.finish()
         return None
+
+    def _patience_seconds(self) -> float:
+        """How long the head of this message may take."""
+        newcomers = self._desk.newcomers
+        if not newcomers or self._stream_of_connection() not in newcomers:
+            return IDLE_SECONDS
+        newcomers.discard(self._stream_of_connection())
+        return CROWDED_SECONDS if self._is_crowded else FIRST_SECONDS
+
+    def _admit(self, target: str, websocket: bool) -> None:
+        """Through the gate, and counted."""
+        desk, headers = self._desk, self._headers
+        if self._is_crowded:
+            raise Unavailable("There are too many connections; try again in a moment.")
+        if self._outer.host is not None:
+            desk.gate.check_host(self._outer.host)
+        if self._other_page is not None:
+            self._check_crossing()
+            if self._is_preflight():
+                self._identity = desk.gate.admit_preflight(target, headers)
+                return
+        endpoint = self._endpoint
+        needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
+        try:
+            self._identity = desk.gate.admit(
+                self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes
+            )
+        except VainError as refusal:
+            desk.limits.rates.take_refused(self._peer)
+            is_late = self._mount is not None and self._mount.admits_later and websocket and says_who_later(headers)
+            if not (is_late and isinstance(refusal, Unauthenticated)):
+                raise
+            self._is_stranger = True
+            return
+        desk.limits.rates.take_admitted(self._identity, self._peer)
+
+    def _check_crossing(self) -> None:
+        """Pages of other origins may use the interface, and neither sign in nor see the dashboard."""
+        endpoint, mount = self._endpoint, self._mount
+        signs_in = endpoint is not None and endpoint.needs is None and self._method not in SAFE_METHODS
+        if signs_in or (mount is not None and not mount.is_open):
+            raise Forbidden("A page of another origin may not use this address, allowed or not.")
+
+    def _is_preflight(self) -> bool:
+        return self._method == "OPTIONS" and "Access-Control-Request-Method" in self._headers
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Collect the body, unless it will not be used."""
@@ -118,6 +191,8 @@ class Exchange(HTTPMessageDelegate):
         self._desk.begin(self)
         try:
             answer = self._handle()
+            if isinstance(answer, Response):
+                answer = self._prepared(answer)
         except Exception as error:  # noqa: BLE001  (whatever it is, there is an answer)
             answer = self._failed(error)
         if isinstance(answer, Response) and isinstance(answer.body, bytes):
@@ -153,6 +228,20 @@ class Exchange(HTTPMessageDelegate):
         method = "GET" if self._method in ("HEAD", "OPTIONS") else self._method
         return self._match.methods.get(method) or next(iter(self._match.methods.values()))
 
+    def _route(self) -> str | None:
+        if self._match is not None:
+            return self._match.template
+        return None if self._mount is None else self._mount.route
+
+    @property
+    def _shown_path(self) -> str:
+        return self._outer.prefix + self._path
+
+    def _inner(self, start_line: RequestStartLine) -> RequestStartLine:
+        """As if there were no prefix: the applications behind it know of none."""
+        path = f"{self._path}?{self._query}" if self._query else self._path
+        return RequestStartLine(start_line.method, path, start_line.version)
+
     def _mount_needs(self) -> Role | None:
         return "read" if self._mount is None else self._mount.needs
 
@@ -164,18 +253,32 @@ class Exchange(HTTPMessageDelegate):
             self._refusal = VainError("The dashboard could not be loaded; the server's log says why.")
             return
         if mount.is_socket:
-            self._desk.watch(self._stream_of_connection(), self._identity)
+            try:
+                self._take_socket()
+            except TooManyRequests as refusal:
+                self._refusal = refusal
+                return
+            if not self._is_stranger:
+                self._desk.watch(self._stream_of_connection(), self._identity)
         headers = self._headers
         for name in (ROLE_HEADER, NAME_HEADER):
             if name in headers:
                 del headers[name]
-        headers[ROLE_HEADER] = self._identity.role
-        if self._identity.session is not None:
-            headers[NAME_HEADER] = quote(self._identity.name)
+        headers[PEER_HEADER] = self._peer
+        if not self._is_stranger:
+            headers[ROLE_HEADER] = self._identity.role
+            if self._identity.session is not None:
+                headers[NAME_HEADER] = quote(self._identity.name)
+        headers[REQUEST_ID] = self._request_id
         self._foreign = application.start_request(self._server_connection, self._connection)
         handed = self._foreign.headers_received(start_line, headers)
         if handed is not None:
             await handed
+
+    def _take_socket(self) -> None:
+        """A place for a connection that stays. Raises TooManyRequests."""
+        if not self._desk.limits.sockets.take(self._stream_of_connection(), self._peer):
+            raise TooManyRequests("There are too many WebSockets and streams from this address.", RETRY_SECONDS)
 
     def _refuse_size(self) -> None:
         if self._refusal is None:
@@ -194,10 +297,15 @@ class Exchange(HTTPMessageDelegate):
             if self._method == "HEAD":
                 return Response(content_type="text/html; charset=utf-8")
             return Response(status=204, headers={"Allow": ", ".join(self._mount.allow)})
+        if match is None and not self._path:
+            return Response(status=308, headers={"Location": f"/?{self._query}" if self._query else "/"})
+        if match is None and self._other_page is not None and self._is_preflight():
+            # A browser would show the page no error of the request itself, if this one were refused.
+            return Response(status=204, headers=preflight_headers(("GET",)))
         if match is None:
-            raise NotFound(f"There is nothing at {self._path[:200]}.")
+            raise NotFound(f"There is nothing at {self._shown_path[:200]}.")
         if self._method == "OPTIONS":
-            return Response(status=204, headers={"Allow": ", ".join(match.allow)})
+            return self._options(match)
         endpoint = match.methods.get("GET" if self._method == "HEAD" else self._method)
         if endpoint is None:
             raise MethodNotAllowed(f"{self._method[:20]} is not possible here.", match.allow)
@@ -209,9 +317,19 @@ class Exchange(HTTPMessageDelegate):
             b"".join(self._chunks),
             self._peer,
             self._identity,
-            self._secure,
+            self._outer.secure,
+            endpoint.parameters,
+            self._outer.prefix,
         )
         return endpoint.handler(self._desk.services, request, *match.values)
+
+    def _options(self, match: Match) -> Response:
+        headers = {"Allow": ", ".join(match.allow)}
+        if "PATCH" in match.methods:
+            headers["Accept-Patch"] = ACCEPT_PATCH
+        if self._other_page is not None and self._is_preflight():
+            headers |= preflight_headers(match.allow)
+        return Response(status=204, headers=headers)
 
     def _refused(self, refusal: VainError) -> Response:
         """A browser that opens a page without being signed in is sent to where it can."""
@@ -221,86 +339,45 @@ class Exchange(HTTPMessageDelegate):
         raise refusal
 
     async def _answer(self, answer: Response | Awaitable[Response]) -> None:
-        try:
-            response = answer if isinstance(answer, Response) else await answer
-        except Exception as error:  # noqa: BLE001  (whatever it is, there is an answer)
-            response = self._failed(error)
+        response = answer if isinstance(answer, Response) else await self._awaited(answer)
         if isinstance(response.body, bytes):
             self._write(response, response.body)
-        elif self._is_old:
+        elif self._is_old and not response.is_endless:
             # HTTP/1.0 has no way to tell where an answer in parts ends.
             self._write(response, b"".join([part async for part in response.body]))
         else:
             await self._stream(response, response.body)
 
+    async def _awaited(self, answer: Awaitable[Response]) -> Response:
+        try:
+            prepared = self._prepared(await answer)
+            return prepared if isinstance(prepared, Response) else await prepared
+        except Exception as error:  # noqa: BLE001  (whatever it is, there is an answer)
+            return self._failed(error)
+
+    def _prepared(self, response: Response) -> Response | Awaitable[Response]:
+        """As it is sent: without what the client has already, or compressed.
+
+        Raises PreconditionFailed, or TooManyRequests for a stream.
+        """
+        given = self._given
+        if response.is_endless:
+            self._take_socket()
+        self._is_compressible = may_compress(response)
+        if self._method in ("GET", "HEAD") and ("If-None-Match" in given or "If-Match" in given):
+            response = conditional(self._headers, response)
+        if self._is_compressible and response.status == 200 and "Accept-Encoding" in given:
+            return self._desk.compressor.prepared(self._headers["Accept-Encoding"], response)
+        return response
+
     def _failed(self, error: Exception) -> Response:
         if isinstance(error, VainError):
-            return problem(error, self._path)
-        logger.error("A request failed", exc_info=error)
-        return internal_error(self._path)
-
-    def _write(self, response: Response, body: bytes) -> None:
-        """The whole answer. It is under way until the socket has taken the last of it."""
-        head = self._head(response)
-        if response.status != 204 and not (self._mount is not None and self._method == "HEAD"):
-            head["Content-Length"] = str(len(body))
-        written = self._start(response.status, head, b"" if self._method == "HEAD" else body)
-        self._connection.finish()
-        if self._stream_of_connection().writing():
-            self._task = asyncio.ensure_future(self._wait_for(written))
-        else:
-            self._desk.end(self)
-
-    async def _stream(self, response: Response, parts: AsyncIterator[bytes]) -> None:
-        self._start(response.status, self._head(response), b"")
-        try:
-            if self._method != "HEAD":
-                async for part in parts:
-                    await asyncio.wait_for(self._connection.write(part), STALLED_SECONDS)
-        except StreamClosedError:
-            self._desk.end(self)
-            return
-        except TimeoutError:
-            self._abort()
-            return
-        except Exception:
-            # The status is out already: only an end without the last chunk tells the client that this is not all.
-            logger.exception("An answer broke off")
-            self._abort()
-            return
-        self._connection.finish()
-        self._desk.end(self)
-
-    async def _wait_for(self, written: Awaitable[None]) -> None:
-        try:
-            await asyncio.wait_for(written, ANSWER_SECONDS)
-        except StreamClosedError:
-            pass
-        except TimeoutError:
-            self._stream_of_connection().close()
-        self._desk.end(self)
-
-    def _head(self, response: Response) -> HTTPHeaders:
-        head = HTTPHeaders()
-        if response.status != 204:
-            head["Content-Type"] = response.content_type
-        head["Date"] = _date()
-        for name, value in api_headers(response.headers).items():
-            head[name] = value
-        return head
-
-    def _start(self, status: int, head: HTTPHeaders, chunk: bytes) -> Awaitable[None]:
-        start_line = ResponseStartLine("HTTP/1.1", status, responses[status])
-        return self._connection.write_headers(start_line, head, chunk)
-
-    def _abort(self) -> None:
-        self._desk.end(self)
-        self._stream_of_connection().close()
-
-    def _stream_of_connection(self) -> IOStream:
-        connection: Any = self._connection  # HTTP1Connection has it, the interface does not say so
-        stream: IOStream = connection.stream
-        return stream
+            response = problem(error, self._shown_path, self._request_id)
+            if isinstance(error, UnsupportedMediaType) and self._method == "PATCH":
+                return replace(response, headers={**response.headers, "Accept-Patch": ACCEPT_PATCH})
+            return response
+        logger.error("A request failed (%s %.200s, %s)", self._method, self._path, self._request_id, exc_info=error)
+        return internal_error(self._shown_path, self._request_id)
 
 
 def _path_of(target: str) -> str:
@@ -311,14 +388,3 @@ def _path_of(target: str) -> str:
         return urlsplit(target).path or "/"
     except ValueError:
         return target
-
-
-_date_cache = (0, "")
-
-
-def _date() -> str:
-    global _date_cache
-    second = int(time.time())
-    if _date_cache[0] != second:
-        _date_cache = second, formatdate(second, usegmt=True)
-    return _date_cache[1]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from vain.codec import encode
 from vain.errors import Flaw, Malformed
 from vain.explaining import Explaining
+from vain.explaining.answer import Explanation
+from vain.web import parameters
+from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response
 from vain.web.services import Services
 from vain.windows import seconds_of
@@ -15,9 +19,24 @@ DEFAULT_SECONDS = 600.0
 DEFAULT_METRIC = "cpu.percent"
 
 
+@operation(
+    "explainPerformance",
+    Answer(200, "Who used it.", Explanation),
+    tag="performance",
+    parameters=(
+        *parameters.WINDOW,
+        Parameter(
+            "metric", parameters.Found, "What is asked about: a metric or series of the machine.", DEFAULT_METRIC
+        ),
+        Parameter("baseline_after", parameters.Moment, "Where the window begins that it is compared with."),
+        Parameter("baseline_before", parameters.Moment, "Where that window ends."),
+        Parameter("format", Literal["json"], "It is given as JSON only.", "json"),
+    ),
+    refuses=(422,),
+)
 async def show(services: Services, request: Request) -> Response:
     """The answer to "what did that?"."""
-    given = request.parameters("after", "before", "metric", "baseline_after", "baseline_before", "format")
+    given = request.parameters()
     if given.get("format", "json") != "json":
         detail = "It is given as json only."
         raise Malformed(f"format: {detail}", [Flaw(detail, parameter="format")])

@@ -22,8 +22,9 @@ from vain.types import ROLES, Role
 from vain.web.failures import Failures
 from vain.web.origins import Origins
 
-COOKIE, SECURE_COOKIE = "vain", "__Host-vain"
-"""The name of the session cookie over http and https; a browser lets nobody but this very host set the second."""
+COOKIE, SECURE_COOKIE, PREFIXED_COOKIE = "vain", "__Host-vain", "__Secure-vain"
+"""The name of the session cookie over http and https; a browser lets nobody but this very host set the second, which
+must hold for all of the host's paths; so with ``--prefix`` it is the third."""
 LARGEST_CREDENTIAL = 256
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Those that change nothing."""
@@ -68,8 +69,11 @@ class Gate:
         keys: KeyRing,
         scheme: Literal["http", "https"] = "http",
         clock: Clock = time.monotonic,
+        other_origins: Iterable[str] = (),
     ) -> None:
-        self._origins = Origins(hosts, port, scheme)
+        self._origins = Origins(hosts, port, scheme, other_origins)
+        self.allows_others = bool(self._origins.others)
+        """Whether there are pages of other origins that may use the interface."""
         self._keys = keys
         self._failures = Failures(clock)
 
@@ -96,15 +100,38 @@ class Gate:
         origins = headers.get_list("Origin")
         if origins:
             self._origins.check_page(origins)
+        is_other = self.allows_others and self._origins.other_page(origins) is not None
         changes = method not in SAFE_METHODS
-        if sites := headers.get_list("Sec-Fetch-Site"):
+        sites = headers.get_list("Sec-Fetch-Site")
+        if sites and not is_other:
             _check_site(sites, headers, alone=changes or websocket)
         if (changes or websocket) and not origins and sites != ["same-origin"]:
             _refuse_cookie(headers)
-        identity = self._identified(headers, peer, needs)
+        identity = self._identified(headers, peer, needs, with_cookie=not is_other)
         if changes:
             _check_body(method, headers, takes)
         return identity
+
+    def other_page(self, headers: Headers) -> str | None:
+        """The origin of the page that sent this, if it is not one of this server and was allowed by name."""
+        return self._origins.other_page(headers.get_list("Origin")) if self.allows_others else None
+
+    def admit_preflight(self, path: str, headers: Headers) -> Identity:
+        """A browser asks, without a credential, whether an allowed page may send a request. Raises WrongHost."""
+        self._origins.check_host(headers.get_list("Host"))
+        if not path.startswith("/"):
+            self._origins.check_target(path)
+        return NOBODY
+
+    def identify(self, secret: str, peer: str, needs: Role) -> Identity:
+        """Who has this key, on a connection that stands already. Raises what ``admit`` raises of a key."""
+        if not self._keys.any_keys():
+            return LOCAL
+        return _with_role(self.check_key(secret, peer), None, needs)
+
+    def check_host(self, host: str) -> None:
+        """The host that a trusted proxy was asked for. Raises WrongHost."""
+        self._origins.check_host([host])
 
     def check_key(self, secret: str, peer: str) -> KeyInfo:
         """The key that this is. Raises Unauthenticated, or TooManyRequests once this peer has sent too many others."""
@@ -121,6 +148,14 @@ class Gate:
             raise Unauthenticated("The API key is not valid.")
         return key
 
+    def check_patience(self, peer: str) -> None:
+        """Raises TooManyRequests once this peer has failed to sign in too often."""
+        self._failures.check(peer)
+
+    def lose_patience(self, peer: str) -> None:
+        """This peer has failed to sign in."""
+        self._failures.add(peer)
+
     def still_admits(self, identity: Identity) -> bool:
         """Whether an open connection may go on: False once its key or session has ended, or the first key was made."""
         if identity.session is not None:
@@ -129,17 +164,14 @@ class Gate:
             return self._keys.is_valid(identity.key_id)
         return identity is NOBODY or not self._keys.any_keys()
 
-    def _identified(self, headers: Headers, peer: str, needs: Role | None) -> Identity:
+    def _identified(self, headers: Headers, peer: str, needs: Role | None, with_cookie: bool = True) -> Identity:
         if needs is None:
             return NOBODY
         if not self._keys.any_keys():
             return LOCAL
-        key, session = self._key(headers, peer)
-        if _RANK[key.role] < _RANK[needs]:
-            raise Forbidden(f"This needs the role {needs}; the key {key.name!r} has the role {key.role}.")
-        return Identity(key.role, key.name, key.key_id, session)
+        return _with_role(*self._key(headers, peer, with_cookie), needs)
 
-    def _key(self, headers: Headers, peer: str) -> tuple[KeyInfo, bytes | None]:
+    def _key(self, headers: Headers, peer: str, with_cookie: bool) -> tuple[KeyInfo, bytes | None]:
         """The key of the ``Authorization`` header if there is one, valid or not; else the cookie's, and its digest.
 
         A cookie that stands for nothing is no failure: it is a page that was left open, not somebody who guesses.
@@ -149,28 +181,53 @@ class Gate:
             if len(authorizations) > 1 or scheme.lower() != "bearer":
                 secret = ""
             return self.check_key(secret.strip(" "), peer), None
-        cookie = session_cookie(headers)
+        cookie = session_cookie(headers) if with_cookie else None
         key = self._keys.session(cookie) if cookie else None
         if cookie is None or key is None:
             raise Unauthenticated(_NO_CREDENTIAL)
         return key, digest(cookie)
 
 
+def _with_role(key: KeyInfo, session: bytes | None, needs: Role) -> Identity:
+    if _RANK[key.role] < _RANK[needs]:
+        raise Forbidden(f"This needs the role {needs}; the key {key.name!r} has the role {key.role}.")
+    return Identity(key.role, key.name, key.key_id, session)
+
+
 def session_cookie(headers: Headers) -> str | None:
     """The value of our cookie. None when there is none, or several: one of them was put there by somebody else."""
+    return cookie_named(headers, (SECURE_COOKIE, PREFIXED_COOKIE, COOKIE), LARGEST_CREDENTIAL)
+
+
+def cookie_named(headers: Headers, names: Iterable[str], largest: int) -> str | None:
+    """The value of the first of these cookies that there is; None if it is there twice, or larger."""
     pairs = [pair.strip().partition("=") for line in headers.get_list("Cookie") for pair in line.split(";")]
-    for name in (SECURE_COOKIE, COOKIE):
+    for name in names:
         values = [value for key, _, value in pairs if key == name]
         if values:
-            return values[0] if len(values) == 1 and len(values[0]) <= LARGEST_CREDENTIAL else None
+            return values[0] if len(values) == 1 and len(values[0]) <= largest else None
     return None
 
 
-def require_key(address: str, keys: KeyRing) -> None:
-    """Raises Misconfigured, with the command to type, when others can reach ``address`` and there is no key."""
-    if is_loopback(address) or keys.any_keys():
+def require_key(address: str, keys: KeyRing, behind_proxy: bool = False, signs_in: bool = False) -> None:
+    """Raises Misconfigured, with the command to type, when others can reach ``address`` and there is no key.
+
+    Through a proxy (``behind_proxy``) they can reach any; and who wants people to sign in (``signs_in``) wants nobody
+    let in without.
+    """
+    if keys.any_keys() or (is_loopback(address) and not behind_proxy and not signs_in):
         return
     command = f"vain keys create me --role admin --data {quote(str(keys.data_dir))}"
+    if signs_in and not behind_proxy and is_loopback(address):
+        raise Misconfigured(
+            f"Without a key, vAIn lets everybody on this machine in, and --oauth-provider changes nothing. "
+            f"Make one with `{command}`."
+        )
+    if behind_proxy:
+        raise Misconfigured(
+            "Without a key, vAIn does not answer a proxy (--trust-proxy), through which others can reach it. "
+            f"Make one with `{command}`."
+        )
     raise Misconfigured(
         f"Without a key, vAIn does not listen on {address or 'every address'}, where other machines can reach it. "
         f"Make one with `{command}`, or leave out --host to listen on this machine only."

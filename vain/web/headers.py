@@ -7,7 +7,7 @@ There is no Strict-Transport-Security: it would bind every other port of the hos
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import ItemsView, Mapping, MutableMapping
 from typing import Literal
 
 Kind = Literal["api", "page", "static"]
@@ -28,6 +28,7 @@ SECURITY_HEADERS: Mapping[Kind, Mapping[str, str]] = {
     # Public files: a cache may keep them, and the one who serves them says for how long.
     "static": {**_ALWAYS, "Content-Security-Policy": API_POLICY},
 }
+_FOR_API = SECURITY_HEADERS["api"]
 REMOVED = (
     "Server",
     "Access-Control-Allow-Origin",
@@ -38,9 +39,36 @@ REMOVED = (
 """What Tornado and Bokeh add of themselves: their version, and leave for other sites to read."""
 
 
-def api_headers(own: Mapping[str, str]) -> Mapping[str, str]:
+class Head(dict[str, str]):
+    """The headers of an answer, with their names as they are written.
+
+    It has what Tornado asks of headers that it writes; its own ``HTTPHeaders`` brings every name into form again.
+    """
+
+    def get_all(self) -> ItemsView[str, str]:
+        """See ``HTTPHeaders``."""
+        return self.items()
+
+    def written(self, start_line: str) -> bytes:
+        """All of it as it is sent. Raises ValueError if a value would end its line."""
+        lines = [start_line, *[f"{name}: {value}" for name, value in self.items()], "", ""]
+        text = "\r\n".join(lines)
+        ends = len(lines) - 1
+        if text.count("\n") != ends or text.count("\r") != ends:
+            raise ValueError(f"A header has an end of a line within: {lines!r}")
+        return text.encode("latin-1")
+
+
+def api_head(own: Mapping[str, str]) -> Head:
     """The headers of an API reply together with its own, which win."""
-    return {**SECURITY_HEADERS["api"], **own} if own else SECURITY_HEADERS["api"]
+    head = Head(_FOR_API)
+    head.update(own)
+    return head
+
+
+def add_vary(head: Head, name: str) -> None:
+    """Tell caches that the answer depends on this header of the request too."""
+    head["Vary"] = f"{head['Vary']}, {name}" if "Vary" in head else name
 
 
 def secure(headers: MutableMapping[str, str], kind: Kind) -> None:

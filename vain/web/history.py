@@ -5,20 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import Annotated, Literal
 
-from msgspec import Raw, Struct, field
+from msgspec import Meta, Raw, Struct, field
 
 from vain import patterns, tables
 from vain.bands import Bands, Floats, MetricQuery, MetricWindow
 from vain.catalog import mean_decimals, metric_of
 from vain.clock import unix
 from vain.codec import decode, encode
-from vain.errors import Flaw, Malformed, NotAcceptable
+from vain.errors import Flaw, Malformed
 from vain.quality import Cause, Span
 from vain.store.metrics.store import MetricStore
 from vain.store.metrics.task_series import is_of_task
-from vain.types import LARGEST_INTEGER, TABLE_TYPES, Task
+from vain.types import LARGEST_INTEGER, TABLE_TYPES, Task, TaskId
+from vain.web import parameters
+from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import JSON, Request, Response, whole_number
+from vain.web.negotiation import VARIES, chosen
 from vain.web.services import Services
 from vain.windows import seconds_of
 
@@ -43,9 +47,9 @@ class SpanAnswer(Struct, frozen=True, rename={"begin": "from", "end": "to"}):
 class BandsAnswer(Struct, frozen=True):
     """One series: for each time the mean, the least and the largest value; None where nothing is known."""
 
-    mean: list[float]
-    min: list[float]
-    max: list[float]
+    mean: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
 
 
 class WindowAnswer(Struct, frozen=True):
@@ -82,17 +86,32 @@ class _Asked(Struct, frozen=True):
     format: str = field(default="json")
 
 
+@operation(
+    "showHistory",
+    Answer(200, "The window.", HistoryAnswer, media=tuple(media for name, media in FORMATS.items() if name != "json")),
+    tag="performance",
+    parameters=(
+        *parameters.WINDOW,
+        Parameter("points", Annotated[int, Meta(ge=1, le=LARGEST_INTEGER)], "How many points are wanted at most."),
+        Parameter("metrics", str, "Names of metrics or series, or patterns such as `cpu.*`, with commas between."),
+        Parameter("task_id", TaskId, "The time of this task, and its own series."),
+        Parameter("baseline", str, "`previous`, or negative seconds: the window that it is compared with."),
+        Parameter("format", Literal["json", "csv", "arrow", "parquet"], "Goes before the `Accept` header.", "json"),
+    ),
+    refuses=(404, 406, 422),
+)
 async def show(services: Services, request: Request) -> Response:
     """The metrics of a window."""
     asked = await _asked(services, request)
     store = services.past.store
     if asked.format == "json":
-        return Response(await services.past.run(partial(_json, store, asked)))
+        return Response(await services.past.run(partial(_json, store, asked)), headers=VARIES)
     body = await services.past.run(lambda: tables.written(store.window(asked.query), asked.format))  # type: ignore[arg-type]  # one of FORMATS
     name = f'attachment; filename="vain-history.{asked.format}"'
-    return Response(body, content_type=FORMATS[asked.format], headers={"Content-Disposition": name})
+    return Response(body, content_type=FORMATS[asked.format], headers={"Content-Disposition": name, **VARIES})
 
 
+@operation("importHistory", Answer(201, "What the body had.", ImportAnswer), tag="performance", refuses=(422,))
 async def take(services: Services, request: Request) -> Response:
     """Import samples from a CSV or Parquet body."""
     request.parameters()
@@ -113,14 +132,14 @@ def _imported(services: Services, body: bytes, kind: tables.Format) -> ImportAns
 
 
 async def _asked(services: Services, request: Request) -> _Asked:
-    given = request.parameters("after", "before", "points", "metrics", "task_id", "baseline", "format")
+    given = request.parameters()
     now = time.time()
     after, before = await _span(services, given, now)
     points = whole_number(given, "points", 0, 1, LARGEST_INTEGER) if "points" in given else None
     metrics = patterns.parsed(given["metrics"]) if "metrics" in given else None
     tasks = (int(given["task_id"]),) if "task_id" in given else ()
     query = MetricQuery(after, before, metrics, points, tasks=tasks)
-    form = _format(given.get("format"), request.headers.get("Accept"))
+    form = chosen(given.get("format"), request.headers.get("Accept"), FORMATS)
     baseline = None
     if "baseline" in given:
         if form != "json":
@@ -176,21 +195,6 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _format(named: str | None, accepted: str | None) -> str:
-    if named is not None:
-        if named not in FORMATS:
-            raise _malformed("format", f"One of {', '.join(FORMATS)} is expected.")
-        return named
-    wanted = [part.partition(";")[0].strip().lower() for part in (accepted or "").split(",")]
-    for media_type in wanted:
-        if media_type in ("", "*/*", "application/*", JSON, "text/html"):
-            return "json"
-        for name, content_type in FORMATS.items():
-            if content_type.partition(";")[0] == media_type:
-                return name
-    raise NotAcceptable(f"The history is to be had as {', '.join(FORMATS)}.")
-
-
 def _json(store: MetricStore, asked: _Asked) -> bytes:
     window = store.window(asked.query)
     answer, baseline = _answer(asked.query, window), None
@@ -227,8 +231,8 @@ def _bands(name: str, bands: Bands) -> BandsAnswer:
     """NaN becomes null in JSON; what is no more than rounding makes a body twice as long."""
     decimals = mean_decimals(metric_of(name))
 
-    def cells(column: Floats) -> list[float]:
-        cut: list[float] = (column if decimals is None else column.round(decimals)).tolist()
+    def cells(column: Floats) -> list[float | None]:
+        cut: list[float | None] = (column if decimals is None else column.round(decimals)).tolist()
         return cut
 
     mean = cells(bands.mean)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl
 
@@ -37,12 +37,21 @@ class Request(Struct, frozen=True):
     identity: Identity
     secure: bool = False
     """Whether it came over TLS."""
+    declared: tuple[str, ...] = ()
+    """The parameters that are declared above the handler."""
+    prefix: str = ""
+    """What stands before our paths in the client's addresses."""
 
-    def parameters(self, *known: str) -> dict[str, str]:
-        """The query's parameters. Raises Malformed for one that is not ``known``, or given twice."""
+    def parameters(self, *known: str, repeatable: Collection[str] = ()) -> dict[str, str]:
+        """The query's parameters: those that are declared above the handler, or are named here.
+
+        Of those that are ``repeatable`` the last value; ``values`` has all. Raises Malformed for one that is not known,
+        or given twice.
+        """
         found: dict[str, str] = {}
         if not self.query:
             return found
+        known = known or self.declared
         try:
             pairs = parse_qsl(self.query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
         except ValueError as error:
@@ -51,11 +60,15 @@ class Request(Struct, frozen=True):
             if name not in known:
                 detail = f"There is no such parameter here; known are: {', '.join(known) or 'none'}."
                 raise Malformed(f"{name}: {detail}", [Flaw(detail, parameter=name)])
-            if name in found:
+            if name in found and name not in repeatable:
                 detail = "It was given more than once."
                 raise Malformed(f"{name}: {detail}", [Flaw(detail, parameter=name)])
             found[name] = value
         return found
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All values of a parameter that may be given several times, in order; ``parameters`` has checked them."""
+        return tuple(value for known, value in parse_qsl(self.query, keep_blank_values=True) if known == name)
 
 
 class Response(Struct, frozen=True):
@@ -65,6 +78,8 @@ class Response(Struct, frozen=True):
     status: int = 200
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_endless: bool = False
+    """It goes on until one side ends it, so nobody waits for its end."""
 
 
 def whole_number(parameters: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
@@ -72,7 +87,7 @@ def whole_number(parameters: Mapping[str, str], name: str, default: int, least: 
     text = parameters.get(name)
     if text is None:
         return default
-    if text.isascii() and text.isdigit() and len(text) < 16 and least <= int(text) <= most:
+    if text.isascii() and text.isdigit() and len(text) < 17 and least <= int(text) <= most:
         return int(text)
     detail = f"A whole number from {least} to {most} is expected."
     raise Malformed(f"{name}: {detail}", [Flaw(detail, parameter=name)])

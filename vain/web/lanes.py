@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from msgspec import Meta
 
 from vain.codec import encode
 from vain.errors import Flaw, Malformed
-from vain.lanes import DEFAULT_PIXELS, DEFAULT_ROWS, MOST_PIXELS, MOST_ROWS, SHORTEST_SECONDS, LaneQuery
-from vain.types import LARGEST_INTEGER, OUTCOMES, STATUSES
+from vain.lanes import DEFAULT_PIXELS, DEFAULT_ROWS, MOST_PIXELS, MOST_ROWS, SHORTEST_SECONDS, LaneQuery, Lanes
+from vain.types import LARGEST_INTEGER, OUTCOMES, STATUSES, Outcome, Status, TaskId
+from vain.web import parameters
+from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number
+from vain.web.parameters import LONGEST_TEXT
 from vain.web.services import Services
 from vain.windows import seconds_of
 
 DEFAULT_SECONDS = 3_600.0
-LONGEST_TEXT = 200
 
 T = TypeVar("T", bound=str)
 
 
+@operation(
+    "listLanes",
+    Answer(200, "The bars, row by row.", Lanes),
+    tag="tasks",
+    parameters=(
+        *parameters.WINDOW,
+        Parameter(
+            "width", Annotated[int, Meta(ge=1, le=MOST_PIXELS)], "How many pixels wide it is drawn.", DEFAULT_PIXELS
+        ),
+        Parameter("rows", Annotated[int, Meta(ge=1, le=MOST_ROWS)], "How many rows there may be.", DEFAULT_ROWS),
+        parameters.Q,
+        Parameter("status", Status, "Only attempts that stand so."),
+        Parameter("outcome", Outcome, "Only attempts that ended so."),
+        parameters.TAG,
+        Parameter("task_id", TaskId, "Only this task and all below it."),
+    ),
+)
 async def show(services: Services, request: Request) -> Response:
     """The bars of a window, and what of it there was no room for."""
-    given = request.parameters("after", "before", "width", "rows", "q", "status", "outcome", "tag", "task_id")
+    given = request.parameters()
     return Response(encode(await services.timelines.lanes(_query(given, time.time()))))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -20,10 +21,14 @@ from vain.errors import Forbidden, Malformed, MethodNotAllowed, Misconfigured, N
 from vain.types import Role
 from vain.web.headers import Kind, secure
 from vain.web.problems import problem
+from vain.web.request_ids import HEADER as REQUEST_ID
+from vain.web.tally import Tally
 
 SOCKET_PATH = "/ws/tasks"
 STATIC_PREFIXES = ("/static/js/", "/static/extensions/panel/")
 """Bokeh's and Panel's own scripts and styles, the same for everybody."""
+STATIC_ROUTE = "/static/{file}"
+"""What they are counted as."""
 
 
 class Dashboard(Protocol):
@@ -42,12 +47,18 @@ class Dashboard(Protocol):
 
 
 class Mount(Struct, frozen=True):
-    """Where a foreign path leads. ``is_page``: a person opens it; ``is_socket``: it speaks WebSocket and only that."""
+    """Where a foreign path leads. ``is_page``: a person opens it; ``is_socket``: it speaks WebSocket and only that;
+    ``is_open``: a page of another origin that was allowed may use it."""
 
     application: Callable[[], Awaitable[Application]]
     needs: Role | None
+    route: str
+    """What it is counted as."""
     is_page: bool = False
     is_socket: bool = False
+    is_open: bool = False
+    admits_later: bool = False
+    """Its clients may say on the connection itself who they are."""
 
     @property
     def allow(self) -> tuple[str, ...]:
@@ -74,16 +85,21 @@ class Mounts:
         secret: bytes,
         viewer_headers: tuple[str, str],
         hosts: Iterable[str],
+        tally: Tally,
     ) -> None:
         self._load, self._pages, self._secret = load, dict(pages), secret
         self._viewer_headers, self._hosts = viewer_headers, tuple(hosts)
         self._loading: asyncio.Task[tuple[Dashboard, Application]] | None = None
-        socket.add_transform(PageHeaders)
-        self._exact: dict[str, Mount] = {SOCKET_PATH: Mount(_ready(socket), "read", is_socket=True)}
+        self._tally = tally
+        self._give_headers(socket)
+        self._exact: dict[str, Mount] = {
+            SOCKET_PATH: Mount(_ready(socket), "read", SOCKET_PATH, is_socket=True, is_open=True, admits_later=True)
+        }
         for path in self._pages if load is not None else ():
-            self._exact[path] = Mount(self._dashboard, "read", is_page=True)
-            self._exact[f"{path.rstrip('/')}/ws"] = Mount(self._dashboard, "read", is_socket=True)
-        self._static = Mount(self._dashboard, "read")
+            socket_path = f"{path.rstrip('/')}/ws"
+            self._exact[path] = Mount(self._dashboard, "read", path, is_page=True)
+            self._exact[socket_path] = Mount(self._dashboard, "read", socket_path, is_socket=True)
+        self._static = Mount(self._dashboard, "read", STATIC_ROUTE)
 
     @property
     def paths(self) -> list[str]:
@@ -119,9 +135,18 @@ class Mounts:
 
     async def _loaded(self) -> tuple[Dashboard, Application]:
         dashboard, application = await asyncio.to_thread(self._build)
-        application.add_transform(PageHeaders)
+        self._give_headers(application)
         dashboard.start(application, IOLoop.current())
         return dashboard, application
+
+    def _give_headers(self, application: Application) -> None:
+        """Our headers on what it answers, and a count of its answers."""
+        # Tornado calls it with the request, and asks for a class only by the type that it declares.
+        application.transforms.append(partial(PageHeaders, self._count))  # type: ignore[arg-type]
+
+    def _count(self, path: str, method: str, status: int) -> None:
+        mount = self.find(path)
+        self._tally.count(None if mount is None else mount.route, method, status)
 
     def _build(self) -> tuple[Dashboard, Application]:
         if self._load is None:
@@ -133,8 +158,9 @@ class Mounts:
 class PageHeaders(OutputTransform):
     """Puts our headers on what another application answers, and our form on its errors."""
 
-    def __init__(self, request: HTTPServerRequest) -> None:
-        self._path = request.path
+    def __init__(self, count: Callable[[str, str, int], None], request: HTTPServerRequest) -> None:
+        self._path, self._method, self._count = request.path, request.method or "", count
+        self._request_id = request.headers[REQUEST_ID]
         self._kind: Kind = "static" if self._path.startswith("/static/") else "page"
 
     def transform_first_chunk(
@@ -142,9 +168,11 @@ class PageHeaders(OutputTransform):
     ) -> tuple[int, HTTPHeaders, bytes]:
         """See ``OutputTransform``."""
         if status_code >= 400 and finishing:
-            response = problem(_error(status_code), self._path)
+            response = problem(_error(status_code), self._path, self._request_id)
             status_code, chunk = response.status, cast(bytes, response.body)
             headers["Content-Type"], headers["Content-Length"] = response.content_type, str(len(chunk))
+        self._count(self._path, self._method, status_code)
+        headers[REQUEST_ID] = self._request_id
         secure(headers, self._kind)
         return status_code, headers, chunk
 

@@ -29,10 +29,12 @@ class Origins:
     (``--allow-host``, and the address listened on), with a port or without. An address without one stands for our port.
     Anything else may belong to a reverse proxy, so it is accepted over http and https; a name without a port, on the
     default ones as well as on ours. ``0.0.0.0`` and ``::`` are places to listen, not names, and add nothing.
+    ``others`` are origins (``--allow-origin``) whose pages may use the interface, though they are not of this server.
     Raises Misconfigured for what is no host.
     """
 
-    def __init__(self, hosts: Iterable[str], port: int, scheme: str = "http") -> None:
+    def __init__(self, hosts: Iterable[str], port: int, scheme: str = "http", others: Iterable[str] = ()) -> None:
+        self.others = frozenset(others)
         self._hosts: set[tuple[str, int]] = set()
         self._pages: set[str] = set()
         self._spellings: set[str] = set()
@@ -56,11 +58,17 @@ class Origins:
 
     def check_page(self, origins: list[str]) -> None:
         """The values of the ``Origin`` header, of which there may be none. Raises Forbidden."""
-        if origins and (len(origins) > 1 or origins[0] not in self._pages):
+        if origins and (len(origins) > 1 or origins[0] not in self._pages) and self.other_page(origins) is None:
             raise Forbidden(
-                "The page that sent this request is not one of this server. "
-                "If the page is yours, start the server with --allow-host and the host and port of the page."
+                "The page that sent this request is not one of this server. If the page is yours, start the server "
+                "with --allow-host and its host and port, or, if another server has it, with --allow-origin."
             )
+
+    def other_page(self, origins: list[str]) -> str | None:
+        """The origin of the page, if it is one of the ``others``."""
+        if len(origins) == 1 and origins[0] in self.others and origins[0] not in self._pages:
+            return origins[0]
+        return None
 
     def _add(self, host: str, port: int, scheme: str) -> None:
         name, given_port = _parsed(host)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+
+from msgspec import Struct
 
 from vain import errors
 from vain.codec import encode
@@ -30,29 +32,49 @@ _STATUSES: dict[type[errors.VainError], tuple[int, str]] = {
 }
 
 
-def problem(error: errors.VainError, instance: str) -> Response:
-    """The answer that tells of an error; ``instance`` is the path that was asked."""
+class FlawAnswer(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One thing that is wrong: in the body at ``pointer`` (RFC 6901), or in the parameter or header ``parameter``."""
+
+    pointer: str | None = None
+    parameter: str | None = None
+    detail: str
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """What every error says (RFC 9457); ``instance`` is the path that was asked."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FlawAnswer] = []
+    request_id: str | None = None
+    """What vAIn's log calls the request: the ``X-Request-Id`` of the answer."""
+
+
+def titles() -> Mapping[int, str]:
+    """What each status is called; where two errors share one, the more general."""
+    return dict(reversed([*_STATUSES.values(), (500, "Internal error")]))
+
+
+def described(error: errors.VainError, instance: str, request_id: str | None = None) -> Problem:
+    """What is told of an error; ``instance`` is the path that was asked, ``request_id`` how it is called."""
     status, title = _STATUSES.get(type(error), (500, "Internal error"))
-    document: dict[str, Any] = {
-        "type": f"/problems/{title.lower().replace(' ', '-')}",
-        "title": title,
-        "status": status,
-        "detail": error.detail,
-        "instance": instance,
-    }
-    if error.flaws:
-        document["errors"] = [_flaw(flaw) for flaw in error.flaws]
-    return Response(encode(document), status=status, content_type=CONTENT_TYPE, headers=_headers(error))
+    kind = f"/problems/{title.lower().replace(' ', '-')}"
+    flaws = [FlawAnswer(pointer=flaw.pointer, parameter=flaw.parameter, detail=flaw.detail) for flaw in error.flaws]
+    return Problem(kind, title, status, error.detail, instance, flaws, request_id)
 
 
-def internal_error(instance: str) -> Response:
+def problem(error: errors.VainError, instance: str, request_id: str | None = None) -> Response:
+    """The answer that tells of an error, in the words of ``described``."""
+    told = described(error, instance, request_id)
+    return Response(encode(told), status=told.status, content_type=CONTENT_TYPE, headers=_headers(error))
+
+
+def internal_error(instance: str, request_id: str | None = None) -> Response:
     """The answer when vAIn itself failed; what happened is in its log, never in the answer."""
-    return problem(errors.VainError("Something went wrong inside vAIn; its log says what."), instance)
-
-
-def _flaw(flaw: errors.Flaw) -> dict[str, str]:
-    where = {"pointer": flaw.pointer, "parameter": flaw.parameter}
-    return {name: value for name, value in where.items() if value is not None} | {"detail": flaw.detail}
+    return problem(errors.VainError("Something went wrong inside vAIn; its log says what."), instance, request_id)
 
 
 def _headers(error: errors.VainError) -> dict[str, str]:

@@ -53,13 +53,22 @@ from vain.visuals import Charts
 from vain.watch import Watch
 from vain.web.caretaker import Caretaker
 from vain.web.desk import Desk
+from vain.web.event_socket import socket_application
 from vain.web.events import Fanout
-from vain.web.exchange import DISCARDED_BYTES, NAME_HEADER, ROLE_HEADER, Exchange
+from vain.web.exchange import DISCARDED_BYTES, NAME_HEADER, PEER_HEADER, ROLE_HEADER, Exchange
+from vain.web.exporter import Exporter
 from vain.web.gate import Gate, require_key
+from vain.web.library import Library
+from vain.web.limits import limits_of
 from vain.web.mounts import Dashboard, Mounts
+from vain.web.oauth import oauth_of
 from vain.web.pages import find_pages
+from vain.web.preconditions import weak_tag
+from vain.web.proxies import Proxies
+from vain.web.readiness import Readiness
 from vain.web.services import Asset, SampleJson, Services
 from vain.web.table import table
+from vain.web.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +111,7 @@ class Server:
         self._settings, self._dashboard = settings, dashboard
         self._ends: list[Callable[[], object]] = []
         """How to end what was started, in the order of starting; what returns an awaitable is awaited."""
+        self._tally = Tally()
         self.port = 0
 
     @property
@@ -134,7 +144,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         keys = KeyRing.open(settings.data_dir)
         self._ends.append(keys.close)
-        require_key(settings.host, keys)
+        require_key(settings.host, keys, bool(settings.trusted_proxies), signs_in=settings.oauth_provider is not None)
         sockets = _listen(settings.host, settings.port)
         self._ends.extend(opened.close for opened in sockets)
         self.port = sockets[0].getsockname()[1]
@@ -162,7 +172,8 @@ class Server:
         charts = Charts(tracker, past.window, self._hub)
         timelines = Timelines(store, self._hub)
         spikes = Spikes(store, past, lambda: _cores(monitor), settings.interval_seconds)
-        gate = Gate((*settings.allow_hosts, settings.host), self.port, keys)
+        gate = Gate((*settings.allow_hosts, settings.host), self.port, keys, other_origins=settings.allow_origins)
+        fanout = Fanout(self._hub, store, gate)
         self._services = Services(
             tracker,
             vigil,
@@ -179,9 +190,14 @@ class Server:
             gate,
             _assets(),
             SampleJson(),
+            fanout,
+            Exporter(store, self._hub, self._tally, fanout.count_clients),
+            Readiness(store, monitor, settings.interval_seconds),
+            Library(table().table),
+            oauth_of(settings, keys, _session_secret(settings.data_dir)),
         )
-        fanout = Fanout(self._hub, store)
         self._desk = self._make_desk(fanout)
+        fanout.watch = self._desk.watch
         self._caretaker = Caretaker(self._services, fanout, self._desk)
         await self._caretaker.start()
         self._ends.append(self._caretaker.stop)
@@ -247,18 +263,25 @@ class Server:
         routes = table()
         pages = find_pages(self._settings.pages_dir, routes.table) if self._dashboard is not None else {}
         secret = _session_secret(self._settings.data_dir)
-        mounts = Mounts(fanout.application(), self._dashboard, pages, secret, (ROLE_HEADER, NAME_HEADER), ())
-        return Desk(routes, self._services.gate, mounts, self._services)
+        stream, viewer = socket_application(fanout, ROLE_HEADER, PEER_HEADER), (ROLE_HEADER, NAME_HEADER)
+        mounts = Mounts(stream, self._dashboard, pages, secret, viewer, (), self._tally)
+        limits, prefix = limits_of(self._settings), self._settings.prefix
+        if prefix and (routes.find(prefix) or mounts.find(prefix)):
+            raise Misconfigured(f"--prefix {prefix} would hide what is at {prefix}: another path would be right.")
+        proxies = Proxies(self._settings.trusted_proxies, prefix)
+        return Desk(routes, self._services.gate, mounts, self._services, self._tally, limits, proxies)
 
     def _take_requests(self, sockets: list[socket.socket], fanout: Fanout) -> None:
         http = Listener(Front(self._desk), max_body_size=DISCARDED_BYTES, max_header_size=HEADER_BYTES)
         # Desk.end_overdue does it for all connections together.
         http.conn_params.header_timeout = None
         http.forget = self._desk.no_longer_await
+        http.take = self._desk.take_connection
         http.add_sockets(sockets)
         self._ends.append(http.close_all_connections)
         self._ends.append(fanout.close)
         self._ends.append(self._drain)
+        self._ends.append(fanout.close_streams)
         self._ends.append(http.stop)
 
     async def _drain(self) -> None:
@@ -294,9 +317,14 @@ class Listener(HTTPServer):
 
     forget: Callable[[object], None]
     """Told of each connection that closes."""
+    take: Callable[[IOStream, str], bool]
+    """Asked of each that comes, whether it may stay."""
 
     def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
         """See ``TCPServer``."""
+        if not self.take(stream, address[0]):
+            stream.close()
+            return
         stream.set_nodelay(True)
         stream.set_nodelay = _leave_nodelay  # type: ignore[method-assign]
         super().handle_stream(stream, address)
@@ -385,7 +413,7 @@ def _session_secret(folder: Path) -> bytes:
 def _assets() -> dict[str, Asset]:
     folder = files("vain.views").joinpath("assets")
     return {
-        entry.name: Asset(entry.read_bytes(), mimetypes.guess_type(entry.name)[0] or "application/octet-stream")
+        entry.name: Asset(body, mimetypes.guess_type(entry.name)[0] or "application/octet-stream", weak_tag(body))
         for entry in folder.iterdir()
-        if entry.is_file()
+        if entry.is_file() and (body := entry.read_bytes()) is not None
     }

@@ -20,7 +20,12 @@ from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.vigil import Vigil
 from vain.visuals import Charts
+from vain.web.events import Fanout
+from vain.web.exporter import Exporter
 from vain.web.gate import Gate
+from vain.web.library import Library
+from vain.web.oauth import OAuth
+from vain.web.readiness import Readiness
 
 
 class Asset(Struct, frozen=True):
@@ -28,6 +33,8 @@ class Asset(Struct, frozen=True):
 
     body: bytes
     content_type: str
+    tag: str
+    """Its entity tag."""
 
 
 class SampleJson:
@@ -36,10 +43,13 @@ class SampleJson:
     def __init__(self) -> None:
         self._sample: Sample | None = None
         self._body = b""
+        self.headers: Mapping[str, str] = {}
+        """That go with the sample that was encoded last: its entity tag."""
 
     def __call__(self, sample: Sample) -> bytes:
         if sample is not self._sample:
             self._sample, self._body = sample, encode(sample)
+            self.headers = {"ETag": f'W/"{sample.timestamp}"'}
         return self._body
 
 
@@ -61,3 +71,12 @@ class Services(Struct, frozen=True):
     gate: Gate
     assets: Mapping[str, Asset]
     sample_json: SampleJson
+    fanout: Fanout
+    exporter: Exporter
+    readiness: Readiness
+    library: Library
+    oauth: OAuth | None
+
+    def as_of(self, seq: int | None) -> dict[str, str]:
+        """The headers that say up to which event an answer goes: who subscribes since then misses nothing."""
+        return {} if seq is None else {"X-Vain-Epoch": self.hub.epoch, "X-Vain-Seq": str(seq)}

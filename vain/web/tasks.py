@@ -3,87 +3,127 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from vain.codec import decode, encode
+from vain.codec import encode, received
 from vain.errors import Flaw, Malformed
 from vain.tracker import Made, Report, fingerprint
-from vain.types import LARGEST_INTEGER, TaskDraft, TaskId, TaskPatch
+from vain.types import LARGEST_INTEGER, Task, TaskDraft, TaskId, TaskMerge, TaskPatch
+from vain.web import parameters
+from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number
+from vain.web.parameters import LONGEST_AGO_SECONDS, LONGEST_BEAT_SECONDS, LONGEST_KEY
+from vain.web.preconditions import versions
 from vain.web.services import Services
 
-LONGEST_KEY = 255
 MOST_BEATS = 1_000
-LONGEST_AGO_SECONDS = 30 * 86_400.0
-LONGEST_BEAT_SECONDS = 3_600.0
-SECONDS = re.compile(r"\d{1,7}(\.\d{1,6})?", re.ASCII)
+SECONDS = re.compile(r"\d{1,7}(\.\d{1,20})?(e-\d{1,3})?", re.ASCII)
 RUN_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
-ENTITY_TAG = re.compile(r'"(?P<task_id>\d{1,16})-(?P<version>\d{1,16})"')
+QUOTED, ESCAPED = re.compile(r'"(?:[^"\\]|\\["\\])*"'), re.compile(r'\\(["\\])')
+
+TEXT = "text/plain; charset=utf-8"
+AFTER_MAKING = {
+    name: {"task_id": "$response.body#/task_id"}
+    for name in ("showTask", "updateTask", "mergeTask", "deleteTask", "listChanges")
+}
+"""What may be done with a task that was just made."""
 
 
-async def list_tasks(services: Services, request: Request) -> Response:
-    """All tasks, oldest first, sent in parts."""
-    request.parameters()
-    total, parts = await services.tracker.stream()
-    headers = {"X-Total-Count": str(total)}
-    first: list[bytes] = await anext(parts, [])
-    second = await anext(parts, None)
-    if second is None:
-        return Response(b"[" + b",".join(first) + b"]", headers=headers)
-    return Response(_array(first, second, parts), headers=headers)
-
-
+@operation(
+    "createTask",
+    Answer(201, "The task that was made.", Task, headers=(*parameters.AS_OF, "Location", "ETag"), links=AFTER_MAKING),
+    tag="tasks",
+    headers=(parameters.IDEMPOTENCY_KEY, parameters.AGO, parameters.BEAT, parameters.PARENT_RUN),
+    body=TaskDraft,
+    refuses=(409,),
+)
 async def create_task(services: Services, request: Request) -> Response:
     """A new task: 201, where it is, and the whole of it."""
     request.parameters()
-    key = _idempotency_key(request)
-    draft = decode(TaskDraft, request.body)
-    report = Report(_ago_seconds(request), _run_id(request, key), request.headers.get("Vain-Parent-Run"))
+    key = idempotency_key(request)
+    draft = received(TaskDraft, request.body)
+    report = Report(ago_seconds(request), _run_id(request, key), request.headers.get("Vain-Parent-Run"))
+    beats = _header_seconds(request, "Vain-Beat-Seconds", LONGEST_BEAT_SECONDS)
     made = await services.tracker.create(draft, key, fingerprint(request.body) if key else b"", report)
-    _expect_beats(services, request, made)
-    return _task(made, 201, {"Location": f"/tasks/{made.task_id}"})
+    _expect_beats(services, made, beats)
+    return _task(services, made, 201, {"Location": f"/tasks/{made.task_id}"})
 
 
+@operation(
+    "showTask",
+    Answer(200, "The task.", Task, headers=(*parameters.AS_OF, "ETag")),
+    parameters.NOT_MODIFIED,
+    tag="tasks",
+    headers=(parameters.IF_NONE_MATCH,),
+)
 def show_task(services: Services, request: Request, task_id: int) -> Response | Awaitable[Response]:
     """One task; at once if it changed lately, as most that are asked for have."""
     request.parameters()
     made = services.tracker.at_hand(task_id)
-    return _stored_task(services, task_id) if made is None else _task(made, 200, {})
+    return _stored_task(services, task_id) if made is None else _task(services, made)
 
 
 async def _stored_task(services: Services, task_id: int) -> Response:
-    return _task(await services.tracker.get(task_id), 200, {})
+    return _task(services, await services.tracker.get(task_id))
 
 
-async def show_changes(services: Services, request: Request, task_id: int) -> Response:
-    """Every change of a task, oldest first, as it was sent on ``/ws/tasks``."""
-    request.parameters()
-    return Response(_joined(await services.tracker.changes(task_id)))
-
-
+@operation("listRuns", Answer(200, "Up to 20 earlier runs, the newest first.", list[Task]), tag="tasks")
 async def show_runs(services: Services, request: Request, task_id: int) -> Response:
     """The runs of the same key or name that succeeded before this one began, the newest first."""
     request.parameters()
     return Response(encode(await services.tracker.runs(task_id)))
 
 
+@operation(
+    "updateTask",
+    Answer(200, "The task, after the change.", Task, headers=(*parameters.AS_OF, "ETag")),
+    tag="tasks",
+    headers=(parameters.IF_MATCH, parameters.AGO, parameters.BEAT),
+    body=TaskPatch,
+    refuses=(409, 412),
+)
 async def update_task(services: Services, request: Request, task_id: int) -> Response:
     """Set the fields that are given; the others stay."""
+    return await _changed(services, request, task_id, received(TaskPatch, request.body))
+
+
+@operation(
+    "mergeTask",
+    Answer(200, "The task, after the change.", Task, headers=(*parameters.AS_OF, "ETag")),
+    tag="tasks",
+    headers=(parameters.IF_MATCH, parameters.AGO, parameters.BEAT),
+    body=TaskMerge,
+    refuses=(409, 412),
+)
+async def merge_task(services: Services, request: Request, task_id: int) -> Response:
+    """A merge patch (RFC 7396): as PUT, but null resets a field, and objects are put together with what is there."""
+    return await _changed(services, request, task_id, received(TaskMerge, request.body))
+
+
+async def _changed(services: Services, request: Request, task_id: int, patch: TaskPatch | TaskMerge) -> Response:
     request.parameters()
-    patch, report = decode(TaskPatch, request.body), Report(_ago_seconds(request))
-    made = await services.tracker.update(task_id, patch, _expected(request, task_id), report)
-    _expect_beats(services, request, made)
-    return _task(made, 200, {})
+    report = Report(ago_seconds(request))
+    beats = _header_seconds(request, "Vain-Beat-Seconds", LONGEST_BEAT_SECONDS)
+    made = await services.tracker.update(task_id, patch, versions(request.headers, task_id), report)
+    _expect_beats(services, made, beats)
+    return _task(services, made)
 
 
+@operation(
+    "deleteTask",
+    Answer(204, "It is gone.", headers=parameters.AS_OF),
+    tag="tasks",
+    headers=(parameters.IF_MATCH,),
+    refuses=(412,),
+)
 async def delete_task(services: Services, request: Request, task_id: int) -> Response:
     """Delete one task: 204, and 404 ever after."""
     request.parameters()
-    await services.tracker.delete(task_id, _expected(request, task_id))
-    return Response(status=204)
+    seq = await services.tracker.delete(task_id, versions(request.headers, task_id))
+    return Response(status=204, headers=services.as_of(seq))
 
 
 class Beats(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,20 +138,36 @@ class BeatsAnswer(Struct, frozen=True):
     unknown: list[int]
 
 
+@operation("takeBeats", Answer(200, "Which of them are not known.", BeatsAnswer), tag="reporting", body=Beats)
 def take_beats(services: Services, request: Request) -> Response:
     """The process that does these tasks lives; nothing is said of how far they are."""
     request.parameters()
-    return Response(encode(BeatsAnswer(services.vigil.beat(decode(Beats, request.body).tasks))))
+    return Response(encode(BeatsAnswer(services.vigil.beat(received(Beats, request.body).tasks))))
 
 
+@operation(
+    "showLog",
+    Answer(
+        200,
+        "The output, at most its last 64 KiB.",
+        media=(TEXT,),
+        headers=("Vain-Log-Offset", "Vain-Log-End"),
+        json=False,
+    ),
+    tag="reporting",
+    parameters=(
+        Parameter("after", Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)], "Only what comes after so many bytes.", 0),
+    ),
+)
 async def show_log(services: Services, request: Request, task_id: int) -> Response:
     """The end of a task's output, from a position on; the headers say which part of all of it this is."""
-    after = whole_number(request.parameters("after"), "after", 0, 0, LARGEST_INTEGER)
+    after = whole_number(request.parameters(), "after", 0, 0, LARGEST_INTEGER)
     begin, body = await services.tracker.log(task_id, after)
     headers = {"Vain-Log-Offset": str(begin), "Vain-Log-End": str(begin + len(body))}
-    return Response(body, content_type="text/plain; charset=utf-8", headers=headers)
+    return Response(body, content_type=TEXT, headers=headers)
 
 
+@operation("addLog", Answer(204, "It is taken."), tag="reporting", headers=(parameters.LOG_OFFSET,))
 async def add_log(services: Services, request: Request, task_id: int) -> Response:
     """More of a task's output: 204. With ``Vain-Log-Offset`` what is there already is not taken twice."""
     request.parameters()
@@ -125,43 +181,17 @@ async def add_log(services: Services, request: Request, task_id: int) -> Respons
     return Response(status=204)
 
 
-def _task(made: Made, status: int, headers: dict[str, str]) -> Response:
-    return Response(made.body, status=status, headers=headers | {"ETag": f'"{made.task_id}-{made.version}"'})
+def _task(services: Services, made: Made, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    own = {"ETag": f'"{made.task_id}-{made.version}"', **services.as_of(made.seq), **(headers or {})}
+    return Response(made.body, status=status, headers=own)
 
 
-async def _array(first: list[bytes], second: list[bytes], parts: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
-    yield b"[" + b",".join(first)
-    yield b"," + b",".join(second)
-    async for bodies in parts:
-        yield b"," + b",".join(bodies)
-    yield b"]"
-
-
-async def _joined(parts: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
-    separator = b"["
-    async for bodies in parts:
-        yield separator + b",".join(bodies)
-        separator = b","
-    yield b"[]" if separator == b"[" else b"]"
-
-
-def _expected(request: Request, task_id: int) -> set[int] | None:
-    """The versions that ``If-Match`` allows (RFC 9110, section 13.1.1); None: any."""
-    text = request.headers.get("If-Match")
-    if text is None or text.strip() == "*":
-        return None
-    tags = (ENTITY_TAG.fullmatch(tag.strip()) for tag in text.split(","))
-    # A tag that is not one of ours, or of another task, matches nothing.
-    return {int(tag["version"]) for tag in tags if tag and int(tag["task_id"]) == task_id}
-
-
-def _ago_seconds(request: Request) -> float:
+def ago_seconds(request: Request) -> float:
     """So long ago it happened, since the server was away."""
     return _header_seconds(request, "Vain-Ago", LONGEST_AGO_SECONDS) or 0.0
 
 
-def _expect_beats(services: Services, request: Request, made: Made) -> None:
-    seconds = _header_seconds(request, "Vain-Beat-Seconds", LONGEST_BEAT_SECONDS)
+def _expect_beats(services: Services, made: Made, seconds: float | None) -> None:
     if seconds:
         services.vigil.expect_beats(made.task_id, seconds)
 
@@ -182,12 +212,14 @@ def _run_id(request: Request, key: str | None) -> str | None:
     return run_id if RUN_ID.fullmatch(run_id) else None
 
 
-def _idempotency_key(request: Request) -> str | None:
-    """The header's value, which may stand in quotes (a structured-field string) or bare."""
+def idempotency_key(request: Request) -> str | None:
+    """The header's value: a string in quotes (RFC 9651), or bare."""
     text = request.headers.get("Idempotency-Key")
     if text is None:
         return None
-    key = text.strip().removeprefix('"').removesuffix('"')
+    key = text.strip()
+    if QUOTED.fullmatch(key):
+        key = ESCAPED.sub(r"\1", key[1:-1])
     if 0 < len(key) <= LONGEST_KEY and key.isprintable():
         # Each caller has keys of its own.
         return f"{request.identity.key_id or ''}/{key}"

@@ -2,45 +2,81 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from vain.cells import CSV_TYPE, lines
 from vain.codec import encode
 from vain.errors import Flaw, Malformed, NotFound
 from vain.flow.attempts import AttemptQuery
-from vain.flow.figures import Cell, Chart
-from vain.types import PRIORITIES
+from vain.flow.figures import Chart, Visualizations
+from vain.types import PRIORITIES, Priority
 from vain.visuals import Asked
+from vain.web import parameters
+from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number
+from vain.web.parameters import LONGEST_TEXT
+from vain.web.preconditions import weak_tag
 from vain.web.services import Services
-from vain.windows import window_of
+from vain.windows import Interval, window_of
 
-LONGEST_TEXT = 200
 MOST_ITEMS = 100_000
-CSV_TYPE = "text/csv; charset=utf-8; header=present"
 FORMATS = ("json", "csv")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins with one of these for a formula, and runs it."""
-_PARAMETERS = ("after", "before", "interval", "timezone", "forecast", "name", "key", "tag", "priority", "q")
+PARAMETERS = (
+    *parameters.WINDOW,
+    Parameter("interval", Interval, "The length of the buckets; not given: what fits the window."),
+    Parameter("timezone", parameters.Found, "Whose days and weeks the buckets are: an IANA name.", "UTC"),
+    Parameter(
+        "forecast",
+        Annotated[int, Meta(ge=1, le=MOST_ITEMS)],
+        "When so many more tasks will be done; not given: all that are open.",
+    ),
+    Parameter("name", parameters.Found, "Only tasks of this name."),
+    Parameter("key", parameters.Found, "Only runs of this recurring job."),
+    parameters.TAG,
+    Parameter("priority", Priority, "Only tasks of this priority."),
+    parameters.Q,
+)
 
 
+@operation(
+    "showVisualizations",
+    Answer(200, "Charts and figures.", Visualizations, headers=("ETag",)),
+    parameters.NOT_MODIFIED,
+    tag="visualizations",
+    headers=(parameters.IF_NONE_MATCH,),
+    parameters=PARAMETERS,
+)
 async def show(services: Services, request: Request) -> Response:
     """All charts of a window, and the figures beside them."""
-    asked = _asked(request.parameters(*_PARAMETERS))
-    return Response(encode(await services.charts.get(asked)))
+    found = await services.charts.get(_asked(request.parameters()))
+    body = encode(found)
+    # All but the first field, which is the time of making: they are made anew every few seconds.
+    return Response(body, headers={"ETag": weak_tag(body.partition(b",")[2])})
 
 
+@operation(
+    "showChart",
+    Answer(200, "The chart.", Chart, media=(CSV_TYPE,), headers=("ETag",)),
+    parameters.NOT_MODIFIED,
+    tag="visualizations",
+    headers=(parameters.IF_NONE_MATCH,),
+    parameters=(*PARAMETERS, Parameter("format", Literal["json", "csv"], "As a table for spreadsheets.", "json")),
+)
 async def show_chart(services: Services, request: Request, chart: str) -> Response:
     """One chart."""
-    given = request.parameters(*_PARAMETERS, "format")
+    given = request.parameters()
     form = given.get("format", "json")
     if form not in FORMATS:
         raise _malformed("format", f"One of {', '.join(FORMATS)} is expected.")
     for candidate in (await services.charts.get(_asked(given))).charts:
         if candidate.id == chart:
-            return _table(candidate) if form == "csv" else Response(encode(candidate))
+            body = encode(candidate)
+            tag = {"ETag": weak_tag(body)}
+            return _table(candidate, tag) if form == "csv" else Response(body, headers=tag)
     raise NotFound(f"There is no chart {chart[:100]!r}.")
 
 
@@ -62,19 +98,11 @@ def _tasks(given: Mapping[str, str]) -> AttemptQuery:
     return AttemptQuery(name, key, tag, priority, given.get("q", ""))
 
 
-def _table(chart: Chart) -> Response:
+def _table(chart: Chart, tag: Mapping[str, str]) -> Response:
     """The chart's columns as CSV: the same numbers as in JSON, an unknown one an empty cell."""
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(map(_harmless, chart.data))
-    rows.writerows(map(_harmless, row) for row in zip(*chart.data.values(), strict=True))
-    headers = {"Content-Disposition": f'attachment; filename="vain-{chart.id}.csv"'}
-    return Response(text.getvalue().encode(), content_type=CSV_TYPE, headers=headers)
-
-
-def _harmless(cell: Cell) -> Cell:
-    """Names come from anybody: as text, a cell is never a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    body = lines([chart.data, *zip(*chart.data.values(), strict=True)])
+    headers = {"Content-Disposition": f'attachment; filename="vain-{chart.id}.csv"', **tag}
+    return Response(body, content_type=CSV_TYPE, headers=headers)
 
 
 def _malformed(parameter: str, detail: str) -> Malformed:

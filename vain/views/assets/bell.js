@@ -3,7 +3,7 @@ const SHAPE = "M8 1.8a4.2 4.2 0 0 0-4.2 4.2c0 3.6-1.6 5-1.6 5h11.6s-1.6-1.4-1.6-
 
 export function render({model}) {
   const link = document.createElement("a");
-  link.href = "/alerts";
+  link.href = "./alerts";
   const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   for (const [name, value] of Object.entries({viewBox: "0 0 16 16", width: 16, height: 16, fill: "none", stroke: "currentColor",
     "stroke-width": 1.4, "stroke-linejoin": "round", "stroke-linecap": "round", "aria-hidden": "true"})) icon.setAttribute(name, value);

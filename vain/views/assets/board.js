@@ -6,7 +6,9 @@ const BULK_SECONDS = 60
 const FORM_KEY = "vain-board-form"
 const FIRST_CARDS = 25
 // The page's list of keys shows these.
-const KEYS = [["n", "New task"], ["x", "Select the task with the focus"], ["Esc", "Select nothing"], ["Arrows", "Go from card to card"], ["Shift ←→", "Move the card to the next column"], ["m", "Menu of the card"]]
+const KEYS = [["n", "New task"], ["j k, arrows", "Go from task to task"], ["Enter", "Open the task"], ["x", "Select the task"], ["Esc", "Select nothing"], ["m", "Menu of the task"], ["Shift ←→", "Move the card to the next column"]]
+const READING_KEYS = ["j k, arrows", "Enter"]
+const STEPS = {j: 1, ArrowDown: 1, k: -1, ArrowUp: -1}
 const REDRAW_TIMES_SECONDS = 10
 // Requests that wait for their answer, by number.
 function makeConversation(model) {
@@ -95,7 +97,7 @@ export function render({model, view}) {
   function clearFilters() {
     ask(NO_FILTERS)
     toolbar.search.value = ""
-    toolbar.search.focus()
+    toolbar.reach()
   }
 
   const focusedRow = () => root.getRootNode().activeElement?.closest?.("[data-id]") ?? null
@@ -105,7 +107,7 @@ export function render({model, view}) {
   function restoreFocus(control, place = 0) {
     if (control.isConnected && control.checkVisibility()) return control.focus({preventScroll: true})
     const rows = rowsShown(), row = rows[Math.min(place, rows.length - 1)]
-    if (row && control.matches(".card")) return row.focus({preventScroll: true})
+    if (row && control.matches("[data-id]")) return row.focus({preventScroll: true})
     const next = row?.querySelector(`[data-act="${control.dataset.act}"]:not(.gone)`) ?? row?.querySelector(".name") ?? toolbar.create ?? toolbar.search
     next.focus({preventScroll: true})
   }
@@ -270,11 +272,27 @@ export function render({model, view}) {
       save: (fields) => talk.ask({intent: "create", fields}), closed: () => { editor = null; restoreFocus(back) }})
   }
 
+  // The rows of the table answer as the cards of the columns do; j and k begin wherever the focus is.
+  function walk(key) {
+    const rows = rowsShown(), at = rows.indexOf(focusedRow()), step = STEPS[key]
+    rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step]?.focus()
+  }
+
+  function rowKey(event) {
+    const row = focusedRow(), isOnRow = row !== null && event.composedPath()[0] === row
+    if (event.key === "j" || event.key === "k" || (isOnRow && event.key in STEPS)) walk(event.key)
+    else if (isOnRow && event.key === "Enter") openExisting(row, Number(row.dataset.id))
+    else if (isOnRow && event.key === "m" && !locked) row.querySelector("[data-act=status]").click()
+    else return false
+    return true
+  }
+
   function shortcut(event) {
     const target = event.composedPath()[0]
     const typing = target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]") || root.querySelector("dialog[open]") || document.querySelector("dialog[open]") || menu.isOpen()
     if (typing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-    if (event.key === "/") toolbar.search.focus()
+    if (event.key === "/") toolbar.reach()
+    else if (rowKey(event)) { /* done */ }
     else if (event.key === "n") openNew()
     else if (event.key === "x" && !locked && focusedRow()) choice.toggle(Number(focusedRow().dataset.id), false)
     else if (event.key === "Escape" && choice.isAny()) choice.clear()
@@ -302,7 +320,7 @@ export function render({model, view}) {
   }
   model.on("remove", () => view.board_teardown())
   for (const part of [table, columns.root, empty.none, empty.unmatched, pager.root]) part.hidden = true
-  window.vainKeys = locked ? KEYS.filter(([key]) => key === "Arrows") : KEYS
+  window.vainKeys = locked ? KEYS.filter(([key]) => READING_KEYS.includes(key)) : KEYS
   ask({}, false)
   return root
 }

@@ -96,11 +96,11 @@ function makeColumns({move, more, locked}) {
   root.addEventListener("keydown", (event) => {
     const card = event.target
     if (!card.matches?.(".card") || event.ctrlKey || event.metaKey || event.altKey) return
-    const id = Number(card.dataset.id), statuses = Object.keys(STATUS_WORDS)
+    const id = Number(card.dataset.id), statuses = Object.keys(STATUS_WORDS), way = {j: "ArrowDown", k: "ArrowUp"}[event.key] ?? event.key
     if (event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
       const to = statuses[statuses.indexOf(card.closest(".column").dataset.status) + (event.key === "ArrowRight" ? 1 : -1)]
       if (to && !locked) move(id, to, false)
-    } else if (event.key.startsWith("Arrow")) beside(card, event.key)?.focus()
+    } else if (way.startsWith("Arrow")) beside(card, way)?.focus()
     else if (event.key === "Enter") card.querySelector(".name").click()
     else if (event.key === "m") card.querySelector("[data-act=status]").click()
     else return

@@ -51,6 +51,7 @@ const ICONS = {
   "clock": [RING, line("M8 4.6V8l2.2 1.4")],
   "close": [line("M4 4l8 8m0-8l-8 8")],
   "more": [3, 8, 13].map((cx) => ["circle", {cx, cy: 8, r: 1.4, class: "solid"}]),
+  "filter": [line("M2.5 3.5h11L9.5 8.4v4.1l-3-1.5V8.4z")],
   "view": [line("M2.5 4h11M4.5 8h7M6.5 12h3")],
   "table": [line("M2.5 4h11M2.5 8h11M2.5 12h11")],
   "columns": [["rect", {x: 2.5, y: 3, width: 4.5, height: 10, rx: 1}], ["rect", {x: 9, y: 3, width: 4.5, height: 6.5, rx: 1}]],

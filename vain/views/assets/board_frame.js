@@ -31,9 +31,22 @@ function makeToolbar(ask, openNew, locked, views, toggle) {
   const orders = COLUMNS.flatMap(({title, sort}) => [[sort, `Sort: ${title}`], [opposite(sort), `Sort: ${title}, reversed`]])
   const order = makeSelect("Order", orders, (sort) => ask({sort, offset: 0}), "order")
   const create = locked ? null : h("button", {type: "button", class: "primary new", "aria-keyshortcuts": "n", onclick: openNew}, icon("plus"), h("span", {text: "New task"}), h("kbd", {text: "n", "aria-hidden": "true"}))
+  // Where there is little room the filters stand behind a button, which says how many are set.
+  const chosen = h("span", {class: "count"}), opener = h("button", {type: "button", class: "opener", "aria-controls": "board-filters", onclick: () => open(!root.hasAttribute("data-open"))}, icon("filter"), h("span", {text: "Filters"}), chosen)
+  const filters = h("div", {class: "filters", id: "board-filters"}, h("label", {class: "search"}, icon("search"), search, h("kbd", {text: "/", "aria-hidden": "true"})), priority.root, outcome.root, trouble.root, since.root, tag, order.root)
   const root = h("div", {class: "toolbar"},
     h("div", {class: "tabs", role: "group", "aria-label": "Status"}, ...tabs), notes,
-    h("div", {class: "tools"}, views.button, h("label", {class: "search"}, icon("search"), search, h("kbd", {text: "/", "aria-hidden": "true"})), priority.root, outcome.root, trouble.root, since.root, tag, order.root, toggle.root, create))
+    h("div", {class: "tools"}, views.button, opener, filters, toggle.root, create))
+
+  function open(isOpen) {
+    root.toggleAttribute("data-open", isOpen)
+    opener.setAttribute("aria-expanded", String(isOpen))
+  }
+  function reach() {
+    open(true)
+    search.focus()
+  }
+  open(false)
 
   function show(query) {
     for (const tab of tabs) tab.setAttribute("aria-pressed", String((tab.dataset.status || null) === query.status))
@@ -46,6 +59,9 @@ function makeToolbar(ask, openNew, locked, views, toggle) {
     if (tag.getRootNode().activeElement !== tag) tag.value = query.tag ?? ""
     tag.classList.toggle("chosen", Boolean(query.tag))
     views.show()
+    const number = [query.text, query.priority, query.outcome, query.trouble, query.since, query.tag].filter(Boolean).length
+    chosen.textContent = number || ""
+    opener.setAttribute("aria-label", number ? `Filters, ${number} set` : "Filters")
     for (const {select} of [priority, outcome, trouble, since]) select.classList.toggle("chosen", Boolean(select.value))
   }
 
@@ -57,7 +73,7 @@ function makeToolbar(ask, openNew, locked, views, toggle) {
       ...(found.overdue ? [h("span", {class: "late"}, icon("clock"), `${wholeNumber(found.overdue)} overdue`)] : []))
   }
 
-  return {root, search, create, show, showCounts}
+  return {root, search, create, show, showCounts, reach}
 }
 
 // Table or columns: two buttons, of which one is pressed.

@@ -55,7 +55,7 @@ function paintProgress(cell, task) {
 
 // The number is the way to the task's own page, where there is one.
 const makeNumber = (id, linked) => linked
-  ? h("a", {class: "number", href: `/task?id=${id}`, title: "Open the task's page", "aria-label": `Open the page of task ${id}`, text: `#${id}`})
+  ? h("a", {class: "number", href: `./task?id=${id}`, title: "Open the task's page", "aria-label": `Open the page of task ${id}`, text: `#${id}`})
   : h("span", {class: "number", text: `#${id}`})
 
 const makeBox = (id, name, {choose}) => h("input", {type: "checkbox", class: "box", "data-act": "choose", tabindex: "0", "aria-label": `Select #${id} ${name}`, title: "Select (x)",
@@ -81,7 +81,7 @@ function makeRow(task, tools, now) {
   const actions = makeCell("actions", ...(locked ? [] : [complete,
     button("edit", {class: "quiet", title: "Edit", "aria-label": "Edit"}, icon("edit")),
     button("delete", {class: "quiet danger", title: "Delete", "aria-label": "Delete"}, icon("delete"))]))
-  const row = h("tr", {role: "row", "data-id": id},
+  const row = h("tr", {role: "row", "data-id": id, tabindex: -1, "aria-keyshortcuts": "j k Enter m x"},
     locked ? null : makeCell("choose", box), makeCell("status", status),
     makeCell("task", h("div", {class: "line"}, text.name, makeNumber(id, tools.linked), text.flags, text.tags), text.note),
     makeCell("priority", priority), progress.root, dueCell,

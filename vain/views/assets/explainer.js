@@ -35,7 +35,7 @@ function table(caption, columns, rows, none) {
 
 function taskLink(task_id, name) {
   const link = make("a", "", name)
-  link.href = `/task?id=${task_id}`
+  link.href = `./task?id=${task_id}`
   return link
 }
 

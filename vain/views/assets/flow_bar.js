@@ -21,7 +21,7 @@ const fieldOf = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.
 
 export function render({model}) {
   let wanted = {...model.wanted};
-  const spoken = make("p", {className: "trouble", role: "status"});
+  const spoken = make("p", {className: "trouble", role: "status"}), begins = make("p", {className: "note begins", hidden: true});
 
   function send(change) {
     wanted = {...wanted, ...change, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"};
@@ -79,7 +79,7 @@ export function render({model}) {
     make("div", {className: "choices"},
       make("div", {className: "group", role: "group", "aria-label": "Which time"}, ...ranges.map(([, one]) => one), opener),
       make("div", {className: "filters", role: "group", "aria-label": "Which tasks"}, nameLabel, tagLabel, make("label", {}, "Priority", priority), clear)),
-    dates, spoken, none, unmatched, facts);
+    dates, spoken, begins, none, unmatched, facts);
 
   function paint() {
     const isFixed = wanted.after != null;
@@ -103,7 +103,7 @@ export function render({model}) {
       const at = new Date(fact.time);
       value.append(make("time", {dateTime: fact.time, title: at.toLocaleString(), textContent: momentOf(at, 60)}));
     } else value.textContent = fact.value;
-    if (fact.task_id != null) note.append(make("a", {href: `/task?id=${fact.task_id}`, textContent: fact.note})); else note.textContent = fact.note;
+    if (fact.task_id != null) note.append(make("a", {href: `./task?id=${fact.task_id}`, textContent: fact.note})); else note.textContent = fact.note;
     return make("div", {}, make("dt", {textContent: fact.label}), value, note);
   }
 
@@ -112,6 +112,8 @@ export function render({model}) {
     none.hidden = model.state !== "none";
     unmatched.hidden = model.state !== "unmatched";
     facts.hidden = !none.hidden || !unmatched.hidden;
+    begins.hidden = !model.begins || facts.hidden;
+    begins.textContent = model.begins ? `Nothing is known from before ${momentOf(new Date(model.begins), 60)}, so the charts begin there.` : "";
     spoken.textContent = model.trouble || (model.state === "waiting" ? "Reading…" : "");
     spoken.dataset.state = model.trouble ? "trouble" : "well";
     root.dataset.state = model.state;
@@ -120,7 +122,7 @@ export function render({model}) {
   const seen = () => model.send_msg({hidden: document.hidden});
   document.addEventListener("visibilitychange", seen);
   model.on("remove", () => { document.removeEventListener("visibilitychange", seen); clearTimeout(timer); });
-  for (const name of ["facts", "state", "trouble"]) model.on(name, renew);
+  for (const name of ["facts", "state", "begins", "trouble"]) model.on(name, renew);
   renew();
   paint();
   send({});

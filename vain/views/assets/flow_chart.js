@@ -10,7 +10,7 @@ function make(name, properties = {}, ...children) {
 
 const KINDS = {
   time: (value) => make("time", {dateTime: new Date(value).toISOString(), textContent: new Date(value).toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"})}),
-  task: (value) => make("a", {href: `/task?id=${value}`, textContent: `#${value}`}),
+  task: (value) => make("a", {href: `./task?id=${value}`, textContent: `#${value}`}),
   text: (value) => String(value),
   number: (value) => value.toLocaleString(undefined, {maximumFractionDigits: 3}),
 };

@@ -21,7 +21,7 @@
     }
     say("lost");
     try {
-      const answer = await fetch("/healthz", {cache: "no-store"});
+      const answer = await fetch("./healthz", {cache: "no-store"});
       if (answer.status < 500) return await comeBack();
     } catch { /* still away */ }
     setTimeout(returnOnceItAnswers, RETRY_MILLISECONDS);
@@ -70,8 +70,8 @@
   };
 
   async function signOut() {
-    await fetch("/logout", {method: "POST"});
-    location.assign("/login");
+    await fetch("./logout", {method: "POST"});
+    location.assign("./login");
   }
 
   // A hidden page gets no news, so silence says nothing until it had the time to catch up.

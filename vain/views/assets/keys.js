@@ -1,6 +1,6 @@
 // Keys of every page: / searches, ? lists the keys, g and a letter goes to a page.
 addEventListener("DOMContentLoaded", () => {
-  const PAGES = {t: "/", b: "/board", f: "/flow", m: "/machine", n: "/alerts", s: "/settings"}, TOGETHER_MILLISECONDS = 1500;
+  const PAGES = {t: "./", b: "./board", f: "./flow", m: "./machine", n: "./alerts", s: "./settings"}, TOGETHER_MILLISECONDS = 1500;
   const dialog = document.getElementById("keys"), list = dialog.querySelector("dl"), common = list.children.length;
   let goingUntil = 0;
 

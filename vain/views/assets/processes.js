@@ -38,7 +38,7 @@ function fill(cell, key, row) {
   if (cell.textContent === text) return;
   cell.textContent = "";
   if (key === "task" && row.task != null) {
-    element("a", "", cell, text).href = `/task?id=${encodeURIComponent(row.task)}`;
+    element("a", "", cell, text).href = `./task?id=${encodeURIComponent(row.task)}`;
     cell.classList.remove("none");
   } else {
     cell.textContent = text;

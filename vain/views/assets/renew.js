@@ -1,16 +1,14 @@
 // A new session for the page that is open: Bokeh cannot fill a document again that has binary data, so the page is asked
-// for once more and its roots take the place of the old ones. The address, the scroll and the header stay.
-// Pages whose charts the server draws only once it was asked: what it sends before the new roots stand is lost.
-const RELOADED = ["/flow", "/task"];
-
+// for once more and its roots take the place of the old ones. The address, the scroll and the header stay. Other scripts are loaded anew:
+// Panel keeps each component's script for as long as the page stands.
 window.vainRenew = async () => {
-  if (RELOADED.includes(location.pathname)) return false;
   const answer = await fetch(location.href, {cache: "no-store"});
   if (answer.redirected || !answer.ok) return false;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const sources = (page) => [...page.querySelectorAll("script[src]")].map((script) => script.getAttribute("src")).join();
   const data = fresh.querySelector("body script[type='application/json']"), main = document.getElementById("main");
-  if (!data || sources(fresh) !== sources(document)) return false;
+  const isOther = sources(fresh) !== sources(document) || fresh.documentElement.dataset.edition !== document.documentElement.dataset.edition;
+  if (!data || isOther) return false;
 
   const top = scrollY, height = main.offsetHeight;
   main.style.minHeight = `${height}px`;

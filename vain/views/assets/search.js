@@ -65,7 +65,7 @@ addEventListener("DOMContentLoaded", () => {
 
   addEventListener("vain-found", ({detail}) => {
     if (detail.number !== number) return;
-    show(detail.found.map((task) => ({name: `#${task.id} ${task.name}`, state: task.state, href: `/task?id=${task.id}`})));
+    show(detail.found.map((task) => ({name: `#${task.id} ${task.name}`, state: task.state, href: `./task?id=${task.id}`})));
   });
   input.addEventListener("input", ask);
   input.addEventListener("keydown", key);

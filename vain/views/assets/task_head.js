@@ -20,7 +20,7 @@ function copyButton(words, textOf) {
 }
 
 const timeOf = (at) => h("time", {datetime: at, title: exactTime(at), text: momentOf(new Date(at), 1)})
-const taskLink = ({task_id, name, sign, word}) => h("a", {href: `/task?id=${task_id}`, title: word ?? null, text: [sign, name ?? `#${task_id}`].filter(Boolean).join(" ")})
+const taskLink = ({task_id, name, sign, word}) => h("a", {href: `./task?id=${task_id}`, title: word ?? null, text: [sign, name ?? `#${task_id}`].filter(Boolean).join(" ")})
 const shellQuoted = (text) => `'${text.replaceAll("'", "'\\''")}'`
 const curlOf = ({task_id}) => `curl -X PUT ${location.origin}/tasks/${task_id} -H 'Content-Type: application/json' -d '{"status": "completed"}'`
 
@@ -75,7 +75,7 @@ export function render({model, view}) {
     const {command} = task.source ?? {}
     return h("div", {class: "actions"},
       ...task.actions.map(act),
-      h("a", {class: "button", href: `/?after=${task.after}&before=${task.before}`, text: "On the timeline"}),
+      h("a", {class: "button", href: `./?after=${task.after}&before=${task.before}`, text: "On the timeline"}),
       command ? copyButton("Copy command", () => command) : null,
       copyButton("Copy curl", () => curlOf(task)))
   }
@@ -108,7 +108,7 @@ export function render({model, view}) {
     const parts = []
     if (task.missing && task.task_id == null) document.documentElement.dataset.task = "none"
     if (task.missing) parts.push(h("div", {class: "missing", role: "status"}, h("h1", {text: task.missing}), h("p", {text: task.why}),
-      h("p", {}, h("a", {href: "/board", text: "All tasks on the board"}))))
+      h("p", {}, h("a", {href: "./board", text: "All tasks on the board"}))))
     if (task.task_id != null) parts.push(...whole(task))
     if (!parts.length) parts.push(h("p", {class: "none", role: "status", text: "Reading the task…"}))
     body.replaceChildren(...parts)

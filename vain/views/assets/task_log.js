@@ -16,10 +16,11 @@ export function render({model, view}) {
   const get = h("a", {class: "quiet", text: "Download", download: ""})
   const foot = h("div", {class: "logfoot"}, before, follow, get)
   const root = h("div", {class: "output"}, trouble, empty, text, foot)
+  const isAway = () => ["lost", "kept"].includes(document.getElementById("live")?.dataset.state)
   const isAtEnd = () => text.scrollHeight - text.scrollTop - text.clientHeight < AT_END_PIXELS
 
   function ask() {
-    if (document.hidden || waits || model.state.task_id == null) return
+    if (document.hidden || waits || isAway() || model.state.task_id == null) return
     if (isDone && !model.state.runs) return
     // The last look comes after the end, since a job may say something as it goes.
     isDone = !model.state.runs
@@ -50,7 +51,7 @@ export function render({model, view}) {
     follow.hidden = isAtEnd()
     before.textContent = begin ? `${amountOfBytes(begin)} before this are no longer kept` : ""
     command.textContent = `vain run --name ${quoted(name ?? "job")} -- your-command`
-    if (task_id != null) { get.href = `/tasks/${task_id}/log`; get.download = `task-${task_id}.log` }
+    if (task_id != null) { get.href = `./tasks/${task_id}/log`; get.download = `task-${task_id}.log` }
   }
 
   function changed() {

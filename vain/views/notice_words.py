@@ -1,0 +1,98 @@
+"""What the browser is told of notifications: each as it is, many that merely went well as one line."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from msgspec import structs
+
+from vain import words
+from vain.alerts import DEFAULT_RULES, Rule
+from vain.catalog import metric_of
+from vain.clock import unix
+from vain.told import Fold
+from vain.types import Notification
+
+_FIELDS: Final = (
+    "notification_id",
+    "timestamp",
+    "kind",
+    "level",
+    "title",
+    "message",
+    "task_id",
+    "tasks",
+    "read",
+    "quiet",
+)
+_WENT_WELL: Final = {"task.completed": "completed", "task.skipped": "skipped"}
+BEFORE_SECONDS, AFTER_SECONDS = 900.0, 300.0
+"""What the timeline shows around the stretch of a notification."""
+STRETCH_SECONDS: Final = 60.0
+"""The stretch that is explained where no rule says how long it lasted."""
+
+
+def entry(shown: Notification | Fold, opened: int) -> dict[str, Any]:
+    """One line of the list. Of a fold, the newest ``opened`` come with it."""
+    if isinstance(shown, Notification):
+        return plain(shown)
+    newest, oldest = shown.notifications[0], shown.notifications[-1]
+    return {
+        "fold": shown.name,
+        "text": fold_words(shown),
+        "from": oldest.timestamp,
+        "to": newest.timestamp,
+        "items": [plain(each) for each in shown.notifications[:opened]],
+        "left": max(0, len(shown.notifications) - opened),
+    }
+
+
+def fold_words(fold: Fold) -> str:
+    """``300 tasks completed``; if all say the same, ``sync completed, 300 times``."""
+    titles, kinds = ({getattr(each, name) for each in fold.notifications} for name in ("title", "kind"))
+    count = len(fold.notifications)
+    if len(titles) == 1:
+        return f"{titles.pop()}, {count:,} times"
+    done = " or ".join(word for kind, word in _WENT_WELL.items() if kind in kinds)
+    return f"{count:,} tasks {done}"
+
+
+def plain(notification: Notification) -> dict[str, Any]:
+    """What the browser needs of a notification."""
+    everything = structs.asdict(notification)
+    value, threshold = (amount(each, notification.metric) for each in (notification.value, notification.threshold))
+    shown = {name: everything[name] for name in _FIELDS}
+    return {**shown, "value": value, "threshold": threshold, "moment": moment_address(notification)}
+
+
+def amount(value: float | None, series: str | None) -> str:
+    """A value of a series with its unit; nothing where there is none."""
+    metric = metric_of(series) if series else None
+    return "" if value is None else words.quantity(value, metric.unit if metric else "count")
+
+
+def moment_address(notification: Notification) -> str:
+    """The timeline around a notification, with the stretch that it is about explained.
+
+    What a rule says lasted as long as the rule waits before it fires; else the last minute is explained.
+    """
+    at = unix(notification.timestamp)
+    begin = at - _lasted_seconds(notification)
+    shown = {"after": begin - BEFORE_SECONDS, "before": at + AFTER_SECONDS, "from": begin, "to": at}
+    return f"./?{urlencode({name: f'{value:.0f}' for name, value in shown.items()})}"
+
+
+def rule_words(rule: Rule) -> str:
+    """``CPU is busy: CPU above 95 % for 5 min``."""
+    metric = metric_of(rule.metric)
+    label = metric.label if metric else rule.metric
+    return f"{rule.title}: {label} above {amount(rule.above, rule.metric)} for {words.duration(rule.for_seconds)}"
+
+
+def _lasted_seconds(notification: Notification) -> float:
+    metric = (notification.metric or "").partition(":")[0]
+    for rule in DEFAULT_RULES:
+        if notification.kind == "rule.fired" and (rule.metric, rule.above) == (metric, notification.threshold):
+            return rule.for_seconds
+    return STRETCH_SECONDS
