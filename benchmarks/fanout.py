@@ -127,6 +127,7 @@ def _beside_stalled(scale: Scale) -> tuple[Table, list[Target]]:
         run = partial(
             fanout_sides.beside_stalled, server, change, scale.crowd, scale.stalled_seconds, scale.requests_per_second
         )
+        run(0)  # what the server loads and keeps once, it does now
         measured = interleaved(scale.rounds, {name: partial(run, count) for name, count in names.items()})
     p99_alone = [result.p99_ms for result in measured[ALONE]]
     rows, targets = list[list[str]](), list[Target]()
@@ -137,7 +138,9 @@ def _beside_stalled(scale: Scale) -> tuple[Table, list[Target]]:
         if name != ALONE:
             beyond = grown.median - _spread_of(measured[ALONE], "grown_kib").median
             targets += [
-                Target(f"{name} stalled, KiB for each", beyond / names[name], LARGEST_STALLED_KIB),
+                Target(
+                    f"{name} stalled, KiB for each beyond the growth without", beyond / names[name], LARGEST_STALLED_KIB
+                ),
                 Target(f"{name} stalled, p99 of the others, of theirs without", of_alone.median, LARGEST_P99_RATIO),
             ]
     header = ["does not read", "delivered to the others", "p50 ms", "p99 ms", "p99, of alone", "memory grew by KiB"]

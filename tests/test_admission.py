@@ -36,6 +36,23 @@ def test_a_rule_is_for_exactly_whom_it_names(rules: list[str], role: str | None)
     assert role_of(ADA, rules) == role
 
 
+@pytest.mark.parametrize(
+    ("email", "rule"),
+    [
+        ("x@straße.example", "@strasse.example"),
+        ("\u212aen@b.example", "ken@b.example"),
+        ("\u017fam@b.example", "sam@b.example"),
+    ],
+)
+def test_letters_that_only_look_the_same_are_others(email: str, rule: str) -> None:
+    assert role_of(Person("x", email), [f"{rule}=admin"]) is None
+    assert role_of(Person("x", email), [f"{email}=read"]) == "read"
+
+
+def test_the_domain_counts_whatever_stands_before_it() -> None:
+    assert role_of(Person("x", "ä@B.example"), ["@b.example=read"]) == "read"
+
+
 def test_without_a_verified_address_only_groups_and_subjects_count() -> None:
     rules = ["@example.org=admin", "ada@example.org=admin", "@=admin", "group:ops=read"]
     assert role_of(Person("x"), rules) is None and role_of(Person("x", None, ("ops",)), rules) == "read"

@@ -50,8 +50,13 @@ def _is_meant(who: str, person: Person) -> bool:
         return value == person.subject
     if person.email is None:
         return False
-    email = person.email.casefold()
-    return who.casefold() in (email, "@" + email.rpartition("@")[2])
+    domain = _folded(person.email.rpartition("@")[2])
+    return _folded(who) in (_folded(person.email), f"@{domain}")
+
+
+def _folded(address: str) -> str:
+    """Without regard to case, in ASCII alone: elsewhere (a sharp s is ss) two people's addresses would become one."""
+    return address.lower() if address.isascii() else address
 
 
 def check_token(claims: Claims, issuer: str, client: str, nonce: str, now: float) -> None:

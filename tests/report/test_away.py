@@ -51,6 +51,20 @@ def _released(file: spool.Abandoned) -> list[spool.RunReport]:
     return reports
 
 
+def test_the_reporter_rests_while_the_server_is_down_also_when_a_beat_is_due(tmp_path: Path) -> None:
+    program = """
+    import time, vain
+    from vain.report import sender
+    sender.BEAT_SECONDS, rounds, wait = 0.1, [], sender.Sender._wait
+    sender.Sender._wait = lambda self: (rounds.append(1), wait(self))
+    with vain.task("work"):
+        time.sleep(1.5)
+    print(len(rounds))
+    """
+    ended = run(program, f"http://127.0.0.1:{free_port()}", tmp_path / "spool")
+    assert ended.code == 0 and int(ended.output) < 100
+
+
 def test_a_job_with_the_server_down_takes_the_same_time_and_ends_the_same(tmp_path: Path) -> None:
     ended = run(WORK, f"http://127.0.0.1:{free_port()}", tmp_path / "spool")
     assert ended.code == 5 and float(ended.output) < 1.5 and ended.seconds < 3

@@ -1,4 +1,4 @@
-"""Large answers as gzip: for whom, of what, and how."""
+"""Large answers as zstd or gzip: for whom, of what, and how."""
 
 from __future__ import annotations
 
@@ -8,23 +8,30 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import zstandard
 
 from tests.web.harness import Running, running
-from vain.web.compression import AT_ONCE_BYTES, MOST_KEPT, SMALLEST_BYTES, Compressor, may_compress, takes_gzip
+from vain.web.compression import AT_ONCE_BYTES, MOST_KEPT, SMALLEST_BYTES, Coding, Compressor, coding_for, may_compress
 from vain.web.http import Response
 
 TEXT = b'{"a":"' + b"x" * SMALLEST_BYTES + b'"}'
 GZIP = {"Accept-Encoding": "br, gzip;q=0.8"}
+BROWSER = "gzip, deflate, br, zstd"
 
 
-@pytest.mark.parametrize(("accepts", "takes"), [
-    ("gzip", True), ("GZIP", True), ("deflate, gzip;q=0.1", True), ("x-gzip", True), ("*", True),
-    ("gzip ; q=1.0", True),
-    ("", False), ("br", False), ("identity", False), ("gzip;q=0", False), ("gzip;q=0.000", False), ("*;q=0", False),
-    ("*, gzip;q=0", False), ("gzip;q=x", False), ("zip", False),
+def unpacked(body: bytes, coding: Coding) -> bytes:
+    return gzip.decompress(body) if coding == "gzip" else zstandard.ZstdDecompressor().decompressobj().decompress(body)
+
+
+@pytest.mark.parametrize(("accepts", "coding"), [
+    ("gzip", "gzip"), ("GZIP", "gzip"), ("deflate, gzip;q=0.1", "gzip"), ("x-gzip", "gzip"), ("*", "gzip"),
+    ("gzip ; q=1.0", "gzip"), ("gzip, zstd;q=0.9", "gzip"), ("gzip, zstd;q=0", "gzip"),
+    (BROWSER, "zstd"), ("zstd", "zstd"), ("ZSTD;q=0.5, gzip;q=0.2", "zstd"), ("zstd;q=0.1, gzip;q=0", "zstd"),
+    ("", None), ("br", None), ("identity", None), ("gzip;q=0", None), ("gzip;q=0.000", None), ("*;q=0", None),
+    ("*, gzip;q=0", None), ("gzip;q=x", None), ("zip", None), ("zstd;q=0", None),
 ])  # fmt: skip
-def test_who_takes_gzip(accepts: str, takes: bool) -> None:
-    assert takes_gzip(accepts) == takes
+def test_who_takes_what(accepts: str, coding: Coding | None) -> None:
+    assert coding_for(accepts) == coding
 
 
 @pytest.mark.parametrize(("response", "may"), [
@@ -45,12 +52,13 @@ async def prepared(compressor: Compressor, response: Response, accepts: str = "g
     return await answer if inspect.isawaitable(answer) else answer  # type: ignore[return-value]
 
 
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
 @pytest.mark.parametrize("size", [SMALLEST_BYTES, AT_ONCE_BYTES, AT_ONCE_BYTES + 1, 1 << 20])
-def test_what_is_unpacked_is_what_was_said(size: int) -> None:
+def test_what_is_unpacked_is_what_was_said(size: int, coding: Coding) -> None:
     body = bytes(number % 251 for number in range(size))
-    answer = asyncio.run(prepared(Compressor(), Response(body, headers={"Vary": "Accept"})))
-    assert gzip.decompress(answer.body) == body  # type: ignore[arg-type]
-    assert answer.headers == {"Vary": "Accept", "Content-Encoding": "gzip"}
+    answer = asyncio.run(prepared(Compressor(), Response(body, headers={"Vary": "Accept"}), coding))
+    assert unpacked(answer.body, coding) == body  # type: ignore[arg-type]
+    assert answer.headers == {"Vary": "Accept", "Content-Encoding": coding}
 
 
 @pytest.mark.parametrize("accepts", ["br", "", "gzip" + " " * 500])
@@ -63,6 +71,7 @@ def test_what_many_ask_for_is_compressed_once() -> None:
     compressor = Compressor()
     first, second = (asyncio.run(prepared(compressor, Response(TEXT))) for _ in range(2))
     assert first.body is second.body
+    assert asyncio.run(prepared(compressor, Response(TEXT), BROWSER)).body != first.body
 
 
 def test_no_more_than_so_many_are_kept() -> None:
@@ -74,7 +83,8 @@ def test_no_more_than_so_many_are_kept() -> None:
     assert len(compressor._kept) == MOST_KEPT
 
 
-def test_a_stream_is_compressed_as_it_comes() -> None:
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_stream_is_compressed_as_it_comes(coding: Coding) -> None:
     parts = [b"part %d," % number * 5_000 for number in range(5)]
 
     async def stream() -> AsyncIterator[bytes]:
@@ -82,11 +92,11 @@ def test_a_stream_is_compressed_as_it_comes() -> None:
             yield part
 
     async def packed() -> list[bytes]:
-        answer = await prepared(Compressor(), Response(stream(), headers={"ETag": 'W/"s"'}))
+        answer = await prepared(Compressor(), Response(stream(), headers={"ETag": 'W/"s"'}), coding)
         return [part async for part in answer.body]  # type: ignore[union-attr]
 
     sent = asyncio.run(packed())
-    assert all(sent) and gzip.decompress(b"".join(sent)) == b"".join(parts)
+    assert all(sent) and unpacked(b"".join(sent), coding) == b"".join(parts)
 
 
 # --- over HTTP ---------------------------------------------------------------------------------------------------
@@ -104,12 +114,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_large_answers_come_compressed_to_those_who_ask(server: Running, path: str) -> None:
     plain, packed = server.call("GET", path), server.call("GET", path, None, GZIP)
     assert packed.headers["Content-Encoding"] == "gzip" and plain.headers["Content-Encoding"] is None
-    unpacked = gzip.decompress(packed.body)
-    assert unpacked == plain.body or path == "/visualizations"
-    assert len(packed.body) < len(unpacked) / 2
+    whole = gzip.decompress(packed.body)
+    assert whole == plain.body or path == "/visualizations"
+    assert len(packed.body) < len(whole) / 2
     for reply in (plain, packed):
         assert "Accept-Encoding" in reply.headers["Vary"]
         assert reply.headers.get("ETag", "W/").startswith("W/")
+
+
+def test_a_browser_gets_zstd(server: Running) -> None:
+    reply = server.call("GET", "/tasks", None, {"Accept-Encoding": BROWSER})
+    assert reply.headers["Content-Encoding"] == "zstd"
+    assert unpacked(reply.body, "zstd") == server.call("GET", "/tasks").body
 
 
 def test_the_tag_of_a_compressed_answer_still_means_the_same(server: Running) -> None:

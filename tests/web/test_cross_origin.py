@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.web.test_everything_is_gated import UPGRADE, load_dashboard
 from vain import forms
 from vain.errors import Misconfigured
 from vain.settings import load
+from vain.store.keys import KeyRing
 
 PAGE = "https://grafana.example"
 ASKS = {"Origin": PAGE, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
@@ -128,6 +130,18 @@ def test_an_image_on_a_page_that_is_allowed_gets_nothing(server: Guarded) -> Non
         server.ask("GET", "/tasks", None, Sec_Fetch_Site="cross-site", Sec_Fetch_Dest="image", **server.key).status
         == 403
     )
+
+
+def test_questions_before_and_wrong_hosts_use_up_the_rate_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    proxy = {"allow-origin": [PAGE], "trust-proxy": ["127.0.0.1"], "request-rate": 1}
+    folder = tmp_path_factory.mktemp("data")
+    with closing(KeyRing.open(folder)) as keys:
+        keys.create("page", "read")
+    with running(folder, **proxy) as run:
+        for sent, client in ((ASKS, "203.0.113.1"), ({"X-Forwarded-Host": "evil.example"}, "203.0.113.2")):
+            headers = {"Host": run.host, "X-Forwarded-For": client, **sent}
+            statuses = [run.call("OPTIONS", "/tasks", None, headers).status for _ in range(20)]
+            assert statuses[0] in (204, 421) and statuses[-1] == 429
 
 
 def test_it_is_off_unless_named(tmp_path_factory: pytest.TempPathFactory) -> None:

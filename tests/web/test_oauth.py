@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,11 +16,11 @@ from tests.browser import Visit, chromium
 from tests.web.harness import Reply, Running, running
 from tests.web.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 from vain import settings
-from vain.errors import Misconfigured
+from vain.errors import Misconfigured, Unavailable
 from vain.store.keys import KeyRing
 from vain.web import oauth as module
 from vain.web import oauth_routes
-from vain.web.provider import OpenId, issuer_of, provider_of
+from vain.web.provider import AWAY_SECONDS, Asking, Client, OpenId, issuer_of, provider_of
 
 ADA = {"sub": "ada-1", "email": "ada@example.org", "email_verified": True}
 
@@ -231,8 +232,39 @@ def test_a_callback_out_of_nowhere_is_no_error_of_ours(browser: Browser, query: 
 
 
 def test_guessing_is_slowed_down(browser: Browser) -> None:
-    statuses = [browser.get("/vain/oauth/callback?state=x&code=y").status for _ in range(12)]
+    callback, cookies = browser.out(), dict(browser.cookies)
+    statuses = []
+    for _ in range(12):
+        browser.cookies = dict(cookies)
+        statuses.append(browser.get(callback.replace("code=", "code=x")).status)
     assert statuses[0] == 303 and statuses[-1] == 429
+
+
+def test_being_sent_here_by_any_page_keeps_nobody_from_signing_in(browser: Browser) -> None:
+    for query in ("", "?state=x&code=y", "?error=access_denied") * 5:
+        assert browser.get(f"/vain/oauth/callback{query}").status == 303
+    assert browser.get(browser.out()).status == 200
+
+
+def test_many_strangers_ask_a_provider_that_is_away_once() -> None:
+    asked, now = [], [0.0]
+
+    async def away(url: str, form: object = None, **headers: str) -> dict[str, object]:
+        asked.append(url)
+        await asyncio.sleep(0)
+        raise Unavailable("away")
+
+    async def work() -> None:
+        provider = OpenId("https://id.example", "x", Client("k", None, {}), away, lambda: now[0])
+        asking = Asking("s", "n", "v", "c", "https://here.example")
+        refused = await asyncio.gather(*[provider.address(asking) for _ in range(50)], return_exceptions=True)
+        assert {type(each) for each in refused} == {Unavailable} and len(asked) == 1
+        now[0] += AWAY_SECONDS
+        with pytest.raises(Unavailable):
+            await provider.address(asking)
+        assert len(asked) == 2
+
+    asyncio.run(work())
 
 
 def test_the_secret_goes_the_way_that_the_provider_takes(
@@ -249,6 +281,7 @@ def test_a_provider_that_is_away_is_told(browser: Browser, server: Running, monk
     assert isinstance(known, OpenId)
     monkeypatch.setattr(known, "_issuer", "http://127.0.0.1:9")
     monkeypatch.setattr(known, "_found", None)
+    monkeypatch.setattr(known, "_failed_at", known._failed_at)
     reply = browser.get("/vain/oauth/begin")
     assert (reply.status, reply.headers["Location"]) == (303, "/vain/login?trouble=away&next=/")
 

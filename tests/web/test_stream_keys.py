@@ -118,6 +118,19 @@ def test_a_wrong_key_closes_the_connection(server: Running, secret: str, offered
     run(work())
 
 
+@pytest.mark.parametrize("offered", [b"\xe9\xe9\xe9\xe9", b"\xff", b"====", b"A", b""])
+def test_bytes_that_are_no_key_are_no_error_of_ours(server: Running, secret: str, offered: bytes, caplog: Any) -> None:
+    head = server.head(
+        "GET /ws/tasks HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )  # fmt: skip
+    line = b"Sec-WebSocket-Protocol: vain.v1, " + KEY_PROTOCOL.encode() + offered
+    # The client answers the close frame at once, so that the server need not wait for it.
+    answer = server.raw(head[:-2] + line + b"\r\n\r\n" + b"\x88\x80\0\0\0\0")
+    assert (4401).to_bytes(2, "big") + b"not signed in" in answer
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_whoever_guesses_is_held_back(server: Running, secret: str) -> None:
     async def work() -> None:
         for _ in range(MOST_PER_PEER):

@@ -145,7 +145,8 @@ class Sender:
 
     def _idle_seconds(self) -> float:
         now = time.monotonic()
-        due_at = [self._beat_at]
+        # While nobody answers a beat waits, too: it is no reason to look again and again.
+        due_at = [max(self._beat_at, self._retry_at)]
         if self._dirty or self._spilled:
             first = min((slot.due_at for slot in self._dirty.values()), default=now)
             due_at.append(max(first, self._retry_at))

@@ -34,7 +34,7 @@ from vain.web.begin import begin
 from vain.web.compression import may_compress
 from vain.web.cross_origin import preflight_headers
 from vain.web.desk import Desk
-from vain.web.gate import SAFE_METHODS
+from vain.web.gate import SAFE_METHODS, Identity
 from vain.web.http import Request, Response
 from vain.web.login import sign_in_url
 from vain.web.mounts import Mount
@@ -132,30 +132,33 @@ class Exchange(Answering):
 
     def _admit(self, target: str, websocket: bool) -> None:
         """Through the gate, and counted."""
-        desk, headers = self._desk, self._headers
         if self._is_crowded:
             raise Unavailable("There are too many connections; try again in a moment.")
-        if self._outer.host is not None:
-            desk.gate.check_host(self._outer.host)
-        if self._other_page is not None:
-            self._check_crossing()
-            if self._is_preflight():
-                self._identity = desk.gate.admit_preflight(target, headers)
-                return
-        endpoint = self._endpoint
-        needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
+        rates = self._desk.limits.rates
         try:
-            self._identity = desk.gate.admit(
-                self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes
-            )
+            self._identity = self._identified(target, websocket)
         except VainError as refusal:
-            desk.limits.rates.take_refused(self._peer)
-            is_late = self._mount is not None and self._mount.admits_later and websocket and says_who_later(headers)
+            rates.take_refused(self._peer)
+            may_be_late = self._mount is not None and self._mount.admits_later and websocket
+            is_late = may_be_late and says_who_later(self._headers)
             if not (is_late and isinstance(refusal, Unauthenticated)):
                 raise
             self._is_stranger = True
             return
-        desk.limits.rates.take_admitted(self._identity, self._peer)
+        rates.take_admitted(self._identity, self._peer)
+
+    def _identified(self, target: str, websocket: bool) -> Identity:
+        """Who sent this. Raises what the gate does."""
+        gate, headers = self._desk.gate, self._headers
+        if self._outer.host is not None:
+            gate.check_host(self._outer.host)
+        if self._other_page is not None:
+            self._check_crossing()
+            if self._is_preflight():
+                return gate.admit_preflight(target, headers)
+        endpoint = self._endpoint
+        needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
+        return gate.admit(self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes)
 
     def _check_crossing(self) -> None:
         """Pages of other origins may use the interface, and neither sign in nor see the dashboard."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, quote, urlencode
 
 from vain.admission import Person
-from vain.errors import NotFound, Unavailable
+from vain.errors import Forbidden, NotFound, Unavailable
 from vain.store.keys import SESSION_SECONDS, KeyRing
 from vain.types import Role
 from vain.web.declared import operation
@@ -22,6 +22,7 @@ from vain.web.oauth import (
     SIGNED_IN_SECONDS,
     NotSignedIn,
     OAuth,
+    Pending,
     Trouble,
     key_name,
 )
@@ -57,7 +58,7 @@ async def begin(services: Services, request: Request) -> Response:
     target = next_path(request.query)
     try:
         address, cookie = await oauth.begin(target if len(target) <= LARGEST_TARGET else "/", _redirect_uri(request))
-    except Unavailable:
+    except (Unavailable, Forbidden):
         return _back(request, "away", target)
     headers = {"Location": address, "Set-Cookie": _pending_cookie(request, cookie, PENDING_SECONDS)}
     return Response(status=303, headers=headers)
@@ -66,20 +67,28 @@ async def begin(services: Services, request: Request) -> Response:
 @operation("endOauth", tag="server", hidden=True)
 async def callback(services: Services, request: Request) -> Response:
     """``GET /oauth/callback?state=…&code=…``: who came back gets the session's cookie. Raises TooManyRequests."""
-    oauth, gate = _oauth(services), services.gate
-    gate.check_patience(request.peer)
-    told, target = _told(request.query), "/"
+    oauth, told, target = _oauth(services), _told(request.query), "/"
     try:
         pending = oauth.pending(cookie_named(request.headers, _names(), LARGEST_COOKIE), told.get("state"))
         target = pending.target
         if "code" not in told:
             raise NotSignedIn("refused")
-        person, role = await oauth.admitted(pending, told["code"])
+        person, role = await _admitted(oauth, services.gate, pending, told["code"], request.peer)
     except NotSignedIn as error:
-        gate.lose_patience(request.peer)
         return _back(request, error.trouble, target)
     cookie = await asyncio.to_thread(_enter, services.keys, person, role, session_cookie(request.headers))
     return _onward(request, target, cookie)
+
+
+async def _admitted(oauth: OAuth, gate: Gate, pending: Pending, code: str, peer: str) -> tuple[Person, Role]:
+    """What fails at the provider uses up patience; what does not get so far must not: any page can send somebody here,
+    and would keep them from signing in. Raises NotSignedIn or TooManyRequests."""
+    gate.check_patience(peer)
+    try:
+        return await oauth.admitted(pending, code)
+    except NotSignedIn:
+        gate.lose_patience(peer)
+        raise
 
 
 def _enter(keys: KeyRing, person: Person, role: Role, before: str | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import urlsafe_b64decode
 
 from vain.messages import KEY_PROTOCOL, PROTOCOL
@@ -26,7 +25,7 @@ def offered_key(headers: Headers) -> str | None:
             encoded = protocol.removeprefix(KEY_PROTOCOL)
             try:
                 return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # not base64, not UTF-8, or not even ASCII
                 return ""
     return None
 

@@ -6,7 +6,9 @@ the event loop.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import math
 import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
@@ -18,11 +20,13 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from vain.admission import Person, check_token, person_of
 from vain.clock import Clock
-from vain.errors import Forbidden, Misconfigured, Unavailable
+from vain.errors import Forbidden, Misconfigured, Unavailable, VainError
 from vain.settings import Settings
 from vain.web.gate import is_loopback
 
 DISCOVERY_SECONDS = 3_600.0
+AWAY_SECONDS = 2.0
+"""A provider that does not answer is not asked again within this time: everybody can have it asked."""
 ANSWER_SECONDS = 10.0
 LARGEST_ANSWER_BYTES = 1 << 20
 USED_UP = frozenset({"tenant", "subdomain", "url", "server", "issuer"})
@@ -141,6 +145,8 @@ class OpenId:
         self.label, self._issuer, self._client = label, issuer, client
         self._fetch, self._clock = fetch, clock
         self._found: tuple[float, dict[str, Any]] | None = None
+        self._looking = asyncio.Lock()
+        self._failed_at = -math.inf
 
     async def address(self, asking: Asking) -> str:
         """See ``Provider``."""
@@ -167,15 +173,24 @@ class OpenId:
         return await self._fetch(address, Authorization=f"Bearer {token}")
 
     async def _discovered(self) -> dict[str, Any]:
-        now = self._clock()
-        if self._found is None or now - self._found[0] > DISCOVERY_SECONDS:
-            found = await self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-            if found.get("issuer") != self._issuer:
-                raise Unavailable(f"The provider calls itself {str(found.get('issuer'))[:200]}, not {self._issuer}.")
-            for name in ("authorization_endpoint", "token_endpoint"):
-                _require_safe(found.get(name))
-            self._found = now, found
-        return self._found[1]
+        async with self._looking:
+            if self._found is None or self._clock() - self._found[0] > DISCOVERY_SECONDS:
+                if self._clock() - self._failed_at < AWAY_SECONDS:
+                    raise Unavailable("The provider does not answer; try again in a moment.")
+                try:
+                    self._found = self._clock(), await self._look()
+                except VainError:
+                    self._failed_at = self._clock()
+                    raise
+            return self._found[1]
+
+    async def _look(self) -> dict[str, Any]:
+        found = await self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+        if found.get("issuer") != self._issuer:
+            raise Unavailable(f"The provider calls itself {str(found.get('issuer'))[:200]}, not {self._issuer}.")
+        for name in ("authorization_endpoint", "token_endpoint"):
+            _require_safe(found.get(name))
+        return found
 
 
 class GitHub:
