@@ -87,6 +87,10 @@ class UnsupportedMediaType(VainError):
     """The body is not ``application/json``."""
 
 
+class UpgradeRequired(VainError):
+    """The client speaks no version of the WebSocket protocol that this server does."""
+
+
 class TooManyRequests(VainError):
     """Slow down; ``retry_after_seconds`` says for how long."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vain.errors import TooManyRequests
-from vain.web.failures import MOST_IN_ALL, Failures, network
+from vain.web.failures import MOST_IN_ALL, MOST_PER_PEER, Failures, network
 
 
 class Hands:
@@ -42,6 +42,18 @@ def test_many_peers_share_one_budget_and_little_memory(clock: Hands) -> None:
     clock.seconds += 61
     failures.check("10.9.9.9")
     assert not failures._all and not failures._by_peer
+
+
+def test_who_is_not_kept_out_by_others_costs_little_memory_too(clock: Hands) -> None:
+    failures = Failures(clock)
+    for number in range(2 * MOST_IN_ALL):
+        failures.add(f"10.0.{number // 250}.{number % 250}")
+    failures.check("10.9.9.9", of_all=False)
+    assert len(failures._all) == len(failures._by_peer) == MOST_IN_ALL
+    for _ in range(MOST_PER_PEER):
+        failures.add("10.9.9.9")
+    with pytest.raises(TooManyRequests):
+        failures.check("10.9.9.9", of_all=False)
 
 
 def test_a_peer_is_its_network_on_ipv6() -> None:

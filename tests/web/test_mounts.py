@@ -110,7 +110,14 @@ def test_a_part_of_a_script_is_a_part_of_the_plain_one(whole: Running, scripts: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "path", ["/static/js/none.js", "/static/extensions/panel/none.js", "/static/js/..%2f__init__.py"]
+    "path",
+    [
+        "/static/js/none.js",
+        "/static/extensions/panel/none.js",
+        "/static/js/..%2f__init__.py",
+        "/static/js/bokeh.js%00",
+        "/static/extensions/panel/panel.js%00.js",
+    ],
 )
 def test_there_is_no_other_file(whole: Running, path: str) -> None:
     assert whole.call("GET", path, headers={"Accept-Encoding": "gzip"}).status in (403, 404)

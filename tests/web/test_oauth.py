@@ -16,10 +16,13 @@ from tests.browser import Visit, chromium
 from tests.web.harness import Reply, Running, running
 from tests.web.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 from vain import settings
-from vain.errors import Misconfigured, Unavailable
+from vain.admission import Person
+from vain.errors import Forbidden, Misconfigured, Unavailable
 from vain.store.keys import KeyRing
 from vain.web import oauth as module
 from vain.web import oauth_routes
+from vain.web.failures import MOST_IN_ALL
+from vain.web.oauth import MOST_ASKING, NotSignedIn, OAuth, Pending, key_name
 from vain.web.provider import AWAY_SECONDS, Asking, Client, OpenId, issuer_of, provider_of
 
 ADA = {"sub": "ada-1", "email": "ada@example.org", "email_verified": True}
@@ -244,6 +247,45 @@ def test_being_sent_here_by_any_page_keeps_nobody_from_signing_in(browser: Brows
     for query in ("", "?state=x&code=y", "?error=access_denied") * 5:
         assert browser.get(f"/vain/oauth/callback{query}").status == 303
     assert browser.get(browser.out()).status == 200
+
+
+def test_what_others_fail_at_keeps_nobody_from_signing_in(browser: Browser, server: Running) -> None:
+    for number in range(MOST_IN_ALL):
+        server.server._services.gate.lose_patience(f"10.0.{number // 250}.{number % 250}")
+    assert browser.get(browser.out()).status == 200
+
+
+def test_few_codes_are_shown_to_the_provider_at_a_time() -> None:
+    shown: list[str] = []
+
+    class Slow:
+        label = "it"
+
+        async def address(self, asking: Asking) -> str:
+            return "https://id.example"
+
+        async def person(self, asking: Asking, code: str) -> Person:
+            shown.append(code)
+            await asyncio.sleep(0)
+            raise Forbidden("unknown")
+
+    async def work() -> None:
+        oauth = OAuth(Slow(), (), b"secret")
+        pending = Pending("s", "n", "v", "/", "https://here.example", 0)
+        for _ in range(2):
+            tried = [oauth.admitted(pending, "made up") for _ in range(3 * MOST_ASKING)]
+            refused = await asyncio.gather(*tried, return_exceptions=True)
+            troubles = [each.trouble for each in refused if isinstance(each, NotSignedIn)]
+            assert troubles.count("refused") == MOST_ASKING and troubles.count("away") == 2 * MOST_ASKING
+        assert len(shown) == 2 * MOST_ASKING
+
+    asyncio.run(work())
+
+
+def test_a_subject_does_not_pass_for_an_address() -> None:
+    assert key_name(Person("x", "ada@example.org")) == "oauth:ada@example.org"
+    assert key_name(Person("ada@example.org")) == "oauth:sub:ada@example.org"
+    assert key_name(Person("42")) == "oauth:42"
 
 
 def test_many_strangers_ask_a_provider_that_is_away_once() -> None:

@@ -223,6 +223,27 @@ def test_strangers_are_few(server: Running, secret: str, monkeypatch: pytest.Mon
     run(work())
 
 
+def test_strangers_of_one_address_leave_room_for_others(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MOST_STRANGERS_EACH", 1)
+    crowd, other = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
+
+    async def work() -> None:
+        with closing(KeyRing.open(tmp_path)) as keys:
+            _, secret = keys.create("reader", "read")
+        with running(tmp_path, **{"trust-proxy": ["127.0.0.1"]}) as server:
+            url = server.socket_url
+            async with connect(url, subprotocols=[V1], additional_headers=crowd):
+                await until(lambda: bool(server.server._services.fanout.strangers))
+                async with connect(url, subprotocols=[V1], additional_headers=crowd) as second:
+                    assert (await closed_with(second))[1] == 1013
+                async with connect(url, subprotocols=[V1], additional_headers=other) as known:
+                    await known.send(auth(secret))
+                    await known.send(SUBSCRIBE)
+                    await snapshot(known)
+
+    run(work())
+
+
 def test_wrong_keys_count_for_the_client_and_not_for_the_proxy(tmp_path: Any) -> None:
     async def work() -> None:
         with closing(KeyRing.open(tmp_path)) as keys:

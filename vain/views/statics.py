@@ -15,7 +15,7 @@ from typing import Any, Final
 from bokeh.embed.bundle import extension_dirs
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
-from tornado.web import StaticFileHandler
+from tornado.web import HTTPError, StaticFileHandler
 
 COMPRESSED: Final = (".js", ".css", ".json", ".svg")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -36,6 +36,8 @@ class Kept(StaticFileHandler):
 
     async def get(self, path: str, include_body: bool = True) -> None:
         """See ``StaticFileHandler``; compressed for who takes it, unless only a part is asked for."""
+        if "\0" in path:
+            raise HTTPError(404)  # no file's name, and no error of ours
         self.set_header("Vary", "Accept-Encoding")
         takes = "gzip" in self.request.headers.get("Accept-Encoding", "")
         if not takes or "Range" in self.request.headers or not path.endswith(COMPRESSED):

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 import msgspec
 from msgspec import Struct
+from tornado.httputil import HTTPHeaders
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler
 
@@ -58,6 +58,9 @@ _CLIENT_MESSAGE = cast("type[Subscribe | Unsubscribe | Auth]", ClientMessage)
 _CLIENT_TYPES = ("subscribe", "unsubscribe", "auth")
 
 
+NO_HEADERS = HTTPHeaders()
+
+
 class _Head(Struct, frozen=True):
     type: object = None
 
@@ -85,8 +88,8 @@ class EventSocket(WebSocketHandler):
         self._reader = Reader(fanout.feed, as_frame)
         self._asking: asyncio.Task[None] | None = None
         """The reader waits for the store."""
-        self._answers: deque[bytes] = deque()
-        self._received: deque[float] = deque(maxlen=MESSAGES_PER_SECOND)
+        self._answers: list[bytes] = []
+        self._received: list[float] = []
         self._timer: asyncio.TimerHandle | None = None
         self._is_known = self._speaks_v1 = False
 
@@ -109,10 +112,12 @@ class EventSocket(WebSocketHandler):
             elif (secret := offered_key(self.request.headers)) is not None:
                 self._identify(secret)
             else:
-                self._fanout.add_stranger(self)
+                self._fanout.add_stranger(self, self._peer)
                 self._wait(self._give_up)
         except VainError as refusal:
             self._close_for(refusal)
+        # What was said to open the connection is two kilobytes, and nobody asks for it again.
+        self.request.headers = self._headers = NO_HEADERS
 
     def on_message(self, message: str | bytes) -> None:
         """What it wants, or who it is. Of a bare client that speaks of neither it is read over."""
@@ -133,20 +138,24 @@ class EventSocket(WebSocketHandler):
     def on_close(self) -> None:
         """The client is gone."""
         self._fanout.clients.discard(self)
-        self._fanout.strangers.discard(self)
+        self._fanout.strangers.pop(self, None)
+        self._fanout.level.pop(self, None)
         self._wait(None)
         if self._asking is not None:
             self._asking.cancel()
 
     def pump(self) -> None:
         """Send what is new, unless an earlier piece is still on its way."""
+        self._fanout.level.pop(self, None)
         while self._writer.is_free and self._asking is None:
-            piece = self._answers.popleft() if self._answers else self._reader.at_hand()
+            piece = self._answers.pop(0) if self._answers else self._reader.at_hand()
             if piece is None:
                 self._asking = asyncio.ensure_future(self._ask_store())
             elif piece:
                 self._writer.write(piece)
             else:
+                if self._reader.subscription is not None:
+                    self._fanout.level[self] = self._reader, self._writer
                 return
 
     def remind(self) -> None:
@@ -211,7 +220,7 @@ class EventSocket(WebSocketHandler):
     def _welcome(self) -> None:
         """It may follow: a bare client from now on, another as soon as it says what."""
         self._is_known = True
-        self._fanout.strangers.discard(self)
+        self._fanout.strangers.pop(self, None)
         self._fanout.clients.add(self)
         if self._speaks_v1:
             self._wait(self._subscribe_to_all)
@@ -240,7 +249,8 @@ class EventSocket(WebSocketHandler):
 
     def _is_too_fast(self) -> bool:
         moment = time.monotonic()
-        is_too_fast = len(self._received) == MESSAGES_PER_SECOND and moment - self._received[0] < 1.0
+        self._received = [at for at in self._received if moment - at < 1.0]
+        is_too_fast = len(self._received) >= MESSAGES_PER_SECOND
         self._received.append(moment)
         if is_too_fast:
             self.close(CLOSE_TOO_MANY, "too many messages")

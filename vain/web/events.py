@@ -14,14 +14,19 @@ from typing import Protocol
 from tornado.iostream import IOStream
 
 from vain.errors import Unavailable
-from vain.hub import Hub, Position
+from vain.hub import Behind, Hub, Position, as_frame
 from vain.store.database import Store
 from vain.web.feed import Feed
 from vain.web.gate import Gate, Identity
+from vain.web.places import address_of
+from vain.web.socket_writer import SocketWriter
+from vain.web.stream_reader import Reader
 
 MOST_CLIENTS = 2_000
 MOST_STRANGERS = 100
 """Connections that have not said yet who they are."""
+MOST_STRANGERS_EACH = 20
+"""Of one address, or it could keep all others out. This machine may have any."""
 PAUSE_SECONDS = 0.01
 """The first news goes out at once, what follows within this time goes out together."""
 RETRY_SECONDS = 5.0
@@ -57,7 +62,10 @@ class Fanout:
         self.feed, self.gate = Feed(hub, store), gate
         self.watch: Callable[[IOStream, Identity], None] = _unwatched
         self.clients: set[Client] = set()
-        self.strangers: set[Client] = set()
+        self.strangers: dict[Client, str] = {}
+        """By the address that each comes from."""
+        self.level: dict[Client, tuple[Reader, SocketWriter]] = {}
+        """WebSockets that were sent all there was, and wait for nothing. Whoever is asked to pump joins anew."""
         self.is_closing = False
         self._hub = hub
         self._stop_listening = hub.listen(self._news)
@@ -70,11 +78,13 @@ class Fanout:
         if len(self.clients) >= MOST_CLIENTS:
             raise Unavailable("Too many clients follow the stream; try again in a moment.")
 
-    def add_stranger(self, client: Client) -> None:
-        """Keep somebody who has yet to say who they are. Raises Unavailable if there are many."""
-        if len(self.strangers) >= MOST_STRANGERS:
+    def add_stranger(self, client: Client, peer: str) -> None:
+        """Keep somebody who has yet to say who they are. Raises Unavailable if there are many, or of this address."""
+        address, is_own = address_of(peer)
+        own = 0 if is_own else sum(each == address for each in self.strangers.values())
+        if len(self.strangers) >= MOST_STRANGERS or own >= MOST_STRANGERS_EACH:
             raise Unavailable("Too many clients have not said who they are; try again in a moment.")
-        self.strangers.add(client)
+        self.strangers[client] = address
 
     def count_clients(self) -> dict[str, int]:
         """How many follow it now, by the way they are connected."""
@@ -120,9 +130,35 @@ class Fanout:
 
     def _send(self) -> None:
         self.feed.forget()
-        for client in tuple(self.clients):
+        self._send_to_level()
+        for client in self.clients.difference(self.level):
             client.pump()
         self.feed.forget()
+
+    def _send_to_level(self) -> None:
+        """What pumping them would do: most follow the same, and touching little of each is what makes it cheap."""
+        position, subscription, piece, after, is_all = None, None, b"", None, False
+        for client, (reader, writer) in tuple(self.level.items()):
+            if reader.position is not position or reader.subscription is not subscription:
+                position, subscription = reader.position, reader.subscription
+                piece, after, is_all = self._step(reader)
+            if not is_all:
+                client.pump()
+                continue
+            reader.position = after
+            if piece and not writer.write(piece):
+                client.pump()
+
+    def _step(self, reader: Reader) -> tuple[bytes, Position | None, bool]:
+        """The next piece, the position after it, and whether that is all."""
+        position, subscription = reader.position, reader.subscription
+        if position is None or subscription is None:
+            return b"", position, False
+        try:
+            piece, after = self.feed.chunk(position, subscription, as_frame)
+            return piece, after, self.feed.chunk(after, subscription, as_frame) == (b"", after)
+        except Behind:
+            return b"", position, False
 
 
 def _unwatched(stream: IOStream, identity: Identity) -> None:

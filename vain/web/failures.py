@@ -25,29 +25,34 @@ class Failures:
         self._all: deque[tuple[float, str]] = deque()
         self._by_peer: dict[str, deque[float]] = {}
 
-    def check(self, peer: str) -> None:
-        """Raises TooManyRequests, with the time to wait, when the budget of this peer or of all is spent."""
+    def check(self, peer: str, of_all: bool = True) -> None:
+        """Raises TooManyRequests, with the time to wait, when the budget of this peer, or ``of_all``, is spent."""
         now = self._clock()
         self._forget(now - WINDOW_SECONDS)
         own = self._by_peer.get(network(peer))
         if own and len(own) >= MOST_PER_PEER:
             raise _too_many(own[0] - now)
-        if len(self._all) >= MOST_IN_ALL:
+        if of_all and len(self._all) >= MOST_IN_ALL:
             raise _too_many(self._all[0][0] - now)
 
     def add(self, peer: str) -> None:
-        """Count one failure."""
+        """Count one failure; the oldest is forgotten for one too many."""
         name, now = network(peer), self._clock()
+        if len(self._all) >= MOST_IN_ALL:
+            self._forget_oldest()
         self._all.append((now, name))
         self._by_peer.setdefault(name, deque()).append(now)
 
     def _forget(self, before: float) -> None:
         while self._all and self._all[0][0] <= before:
-            _, name = self._all.popleft()
-            own = self._by_peer[name]
-            own.popleft()
-            if not own:
-                del self._by_peer[name]
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, name = self._all.popleft()
+        own = self._by_peer[name]
+        own.popleft()
+        if not own:
+            del self._by_peer[name]
 
 
 def network(peer: str) -> str:

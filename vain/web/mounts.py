@@ -17,7 +17,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import Application, OutputTransform
 
-from vain.errors import Forbidden, Malformed, MethodNotAllowed, Misconfigured, NotFound, VainError
+from vain.errors import Forbidden, Malformed, MethodNotAllowed, Misconfigured, NotFound, UpgradeRequired, VainError
 from vain.types import Role
 from vain.web.headers import Kind, secure
 from vain.web.problems import problem
@@ -171,6 +171,7 @@ class PageHeaders(OutputTransform):
             response = problem(_error(status_code), self._path, self._request_id)
             status_code, chunk = response.status, cast(bytes, response.body)
             headers["Content-Type"], headers["Content-Length"] = response.content_type, str(len(chunk))
+            headers.update(response.headers)
         self._count(self._path, self._method, status_code)
         headers[REQUEST_ID] = self._request_id
         secure(headers, self._kind)
@@ -183,6 +184,8 @@ def _error(status: int) -> VainError:
         return NotFound("There is nothing here.")
     if status in (401, 403):
         return Forbidden("The dashboard refused this request.")
+    if status == 426:
+        return UpgradeRequired("This server speaks version 13 of WebSocket.")
     return Malformed("The request cannot be answered.") if status < 500 else VainError("The page failed.")
 
 

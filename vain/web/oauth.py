@@ -37,6 +37,8 @@ SIGNED_IN_SECONDS = 12 * 3_600.0
 """Then the provider is asked again, which knows who is still meant to get in."""
 MOST_AT_ONCE = 20
 """Of one person; signing in once more ends the oldest."""
+MOST_ASKING = 20
+"""So many codes are shown to the provider at a time: anybody can bring one that it does not know."""
 NAME_PREFIX = "oauth:"
 """Of the keys that stand for people who signed in so."""
 RULES_FILE = "oauth.rules"
@@ -75,6 +77,7 @@ class OAuth:
     def __init__(self, provider: Provider, rules: Sequence[str], secret: bytes, clock: Clock = time.time) -> None:
         self.label = provider.label
         self._provider, self._rules, self._clock = provider, tuple(rules), clock
+        self._asking = 0
         self._secret = hmac.digest(secret, b"vain-oauth", "sha256")
 
     async def begin(self, target: str, redirect_uri: str) -> tuple[str, str]:
@@ -94,11 +97,16 @@ class OAuth:
 
     async def admitted(self, pending: Pending, code: str) -> tuple[Person, Role]:
         """Who came back, and what they may do. Raises NotSignedIn."""
+        if self._asking >= MOST_ASKING:
+            raise NotSignedIn("away")
+        self._asking += 1
         try:
             person = await self._provider.person(_asking(pending), code)
         except VainError as error:
             logger.warning("Nobody was signed in through %s: %s", self.label, error.detail)
             raise NotSignedIn("refused" if isinstance(error, Forbidden) else "away") from error
+        finally:
+            self._asking -= 1
         role = role_of(person, self._rules)
         if role is None:
             logger.warning("No --oauth-role is for %r, whom %s knows", person.name, self.label)
@@ -129,7 +137,9 @@ def oauth_of(settings: Settings, keys: KeyRing, secret: bytes) -> OAuth | None:
 
 def key_name(person: Person) -> str:
     """The name of the key that stands for them."""
-    name = NAME_PREFIX + person.name
+    # A subject may look like an address; it must not pass for the address of somebody.
+    who = f"sub:{person.subject}" if person.email is None and "@" in person.subject else person.name
+    name = NAME_PREFIX + who
     if len(name) <= LONGEST_NAME and name.isprintable():
         return name
     return NAME_PREFIX + hashlib.sha256(person.subject.encode()).hexdigest()[:32]

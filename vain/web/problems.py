@@ -26,6 +26,7 @@ _STATUSES: dict[type[errors.VainError], tuple[int, str]] = {
     errors.WrongHost: (421, "Misdirected request"),
     errors.Invalid: (422, "Invalid value"),
     errors.KeyMismatch: (422, "Idempotency key reused"),
+    errors.UpgradeRequired: (426, "Upgrade required"),
     errors.TooManyRequests: (429, "Too many requests"),
     errors.Unavailable: (503, "Unavailable"),
     errors.StoreFull: (507, "Disk full"),
@@ -82,6 +83,8 @@ def _headers(error: errors.VainError) -> dict[str, str]:
         return {"Allow": ", ".join(error.allow)}
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="vAIn"'}
+    if isinstance(error, errors.UpgradeRequired):
+        return {"Upgrade": "websocket", "Connection": "Upgrade"}
     if isinstance(error, errors.TooManyRequests):
         return {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, errors.Unavailable):

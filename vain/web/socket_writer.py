@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from tornado.iostream import IOStream, StreamClosedError
@@ -24,12 +25,19 @@ SEND_BUFFER_BYTES = 128 << 10
 class SocketWriter:
     """Writes for one handler. ``freed`` is called on the event loop when what was left of a write has been taken."""
 
+    __slots__ = ("_busy_since", "_connection", "_freed", "_handler", "_plain", "_send")
+
     def __init__(self, handler: WebSocketHandler, freed: Callable[[], None]) -> None:
         self._handler, self._freed = handler, freed
+        self._connection: Any = handler.ws_connection
         self._busy_since: float | None = None
+        self._plain: IOStream | None = None
         handler.set_nodelay(True)
         if (stream := self.stream) is not None:
             limit_buffer(stream)
+            if type(stream) is IOStream and stream.socket is not None:
+                # TLS has rules of its own for a write that is taken in part.
+                self._plain, self._send = stream, stream.socket.send
 
     @property
     def stream(self) -> IOStream | None:
@@ -52,24 +60,23 @@ class SocketWriter:
         """For how long the last write has not been taken; 0 if it has."""
         return 0.0 if self._busy_since is None else time.monotonic() - self._busy_since
 
-    def write(self, frames: bytes) -> None:
-        """Write whole frames. What the socket does not take at once is left to the stream; nothing is, once closing."""
-        stream = self.stream
-        if stream is None:
-            if self.is_open:
-                self._own(self._messages(frames))
-            else:
-                self._busy_since = time.monotonic()
-            return
-        try:
-            taken = self._sent_at_once(stream, frames)
-            if taken < len(frames):
-                # Within this call: a ping or close frame must not get in between the two parts.
-                self._own(stream.write(memoryview(frames)[taken:]))
-        except StreamClosedError:
-            return
-        except OSError:
-            stream.close()
+    def write(self, frames: bytes) -> bool:
+        """Write whole frames; whether the socket took all of them at once.
+
+        What it did not take is left to the stream; nothing is, once one side has begun to close.
+        """
+        plain, connection, taken = self._plain, self._connection, 0
+        if plain is not None and not (connection.client_terminated or connection.server_terminated or plain.writing()):
+            try:
+                taken = self._send(frames)
+            except BlockingIOError:
+                pass
+            except OSError:
+                plain.close()
+            if taken == len(frames):
+                return True
+        self._leave(frames, taken)
+        return False
 
     def cut(self, code: int, reason: str) -> None:
         """Close, and cut the connection: the close frame would wait behind what is not taken."""
@@ -78,14 +85,19 @@ class SocketWriter:
         if stream is not None:
             stream.close()
 
-    def _sent_at_once(self, stream: IOStream, frames: bytes) -> int:
-        """How many bytes a plain socket took; TLS has rules of its own for a write that is taken in part."""
-        if type(stream) is not IOStream or stream.writing():
-            return 0
-        try:
-            return stream.socket.send(frames)
-        except BlockingIOError:
-            return 0
+    def _leave(self, frames: bytes, taken: int) -> None:
+        """Have the stream write the rest when it can.
+
+        Within the call that sent the first part: a ping or close frame must not get in between the two.
+        """
+        stream = self.stream
+        if stream is not None:
+            with suppress(StreamClosedError):
+                self._own(stream.write(memoryview(frames)[taken:]))
+        elif self.is_open:
+            self._own(self._messages(frames))
+        else:
+            self._busy_since = time.monotonic()
 
     def _own(self, written: Awaitable[None]) -> None:
         self._busy_since = time.monotonic()

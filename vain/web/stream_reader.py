@@ -7,6 +7,8 @@ one costs no more than a piece.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import UNSET
 
 from vain.hub import Behind, Form, Position
@@ -15,12 +17,17 @@ from vain.store.snapshots import Cursor, Part
 from vain.subscription import EVERYTHING, Log, Subscription, reset_reason
 from vain.web.feed import Feed
 
+SUBSCRIPTIONS = 256
+
+_same = lru_cache(maxsize=SUBSCRIPTIONS)(lambda subscription: subscription)
+"""The first of those that are equal, so that what readers share is found by identity."""
+
 
 class Opening:
     """A subscription that is not answered yet, or not wholly."""
 
     def __init__(self, asked: Subscribe) -> None:
-        self.subscription = Subscription.of(asked)
+        self.subscription: Subscription = _same(Subscription.of(asked))
         self.since = None if asked.since is UNSET else asked.since
         self.epoch = None if asked.epoch is UNSET else asked.epoch
         self.begins_now = self.since is None and not asked.snapshot
@@ -31,11 +38,12 @@ class Opening:
 class Reader:
     """See the module. Nothing is sent before ``follow`` or ``subscribe``. Belongs to the event loop."""
 
+    __slots__ = ("_feed", "_form", "_opening", "_owes_bookmark", "position", "subscription")
+
     def __init__(self, feed: Feed, form: Form) -> None:
         self._feed, self._form = feed, form
         self.position: Position | None = None
-        self.subscription: Subscription | None = None
-        """None: nothing is wanted, or the answer that begins it was not sent yet."""
+        self.subscription: Subscription | None = None  # also before the answer that begins it was sent
         self._opening: Opening | None = None
         self._owes_bookmark = False
 
