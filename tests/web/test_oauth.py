@@ -198,6 +198,17 @@ def test_another_browser_cannot_finish_it(browser: Browser, server: Running) -> 
     assert other.get("/tasks").status == 401
 
 
+def test_over_https_a_cookie_that_any_page_could_set_is_none(server: Running) -> None:
+    attacker, victim = Browser(server, "https"), Browser(server, "https")
+    callback = attacker.out()
+    victim.cookies = {"vain-oauth": attacker.cookies["__Secure-vain-oauth"]}
+    assert victim.trouble(callback) == "stale"
+    assert attacker.get(callback).status == 200
+    victim.cookies = {"vain": attacker.cookies["__Secure-vain"]}
+    assert victim.get("/vain/tasks").status == 401 and attacker.get("/vain/tasks").status == 200
+    assert b"data-next" in victim.get("/vain/login").body and attacker.get("/vain/login").status == 303
+
+
 def test_a_code_counts_once(browser: Browser) -> None:
     callback = browser.out()
     cookies = dict(browser.cookies)

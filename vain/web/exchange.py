@@ -158,7 +158,10 @@ class Exchange(Answering):
                 return gate.admit_preflight(target, headers)
         endpoint = self._endpoint
         needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
-        return gate.admit(self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes)
+        secure = self._outer.secure
+        return gate.admit(
+            self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes, secure=secure
+        )
 
     def _check_crossing(self) -> None:
         """Pages of other origins may use the interface, and neither sign in nor see the dashboard."""

@@ -86,12 +86,13 @@ class Gate:
         needs: Role | None,
         websocket: bool = False,
         takes: Collection[str] = (),
+        secure: bool = False,
     ) -> Identity:
         """Who sent this request, which may go on.
 
         ``path`` is the request target without the query, ``peer`` the address at the other end of the connection,
         ``needs`` the weakest role that may call the route, None for a route that is declared public, ``takes`` the
-        media types of a body that the route takes beside JSON.
+        media types of a body that the route takes beside JSON, ``secure`` whether it is known to have come over https.
         Raises WrongHost, Forbidden, Unauthenticated, TooManyRequests or UnsupportedMediaType.
         """
         self._origins.check_host(headers.get_list("Host"))
@@ -107,7 +108,7 @@ class Gate:
             _check_site(sites, headers, alone=changes or websocket)
         if (changes or websocket) and not origins and sites != ["same-origin"]:
             _refuse_cookie(headers)
-        identity = self._identified(headers, peer, needs, with_cookie=not is_other)
+        identity = self._identified(headers, peer, needs, () if is_other else cookie_names(secure))
         if changes:
             _check_body(method, headers, takes)
         return identity
@@ -165,14 +166,14 @@ class Gate:
             return self._keys.is_valid(identity.key_id)
         return identity is NOBODY or not self._keys.any_keys()
 
-    def _identified(self, headers: Headers, peer: str, needs: Role | None, with_cookie: bool = True) -> Identity:
+    def _identified(self, headers: Headers, peer: str, needs: Role | None, cookies: Iterable[str]) -> Identity:
         if needs is None:
             return NOBODY
         if not self._keys.any_keys():
             return LOCAL
-        return _with_role(*self._key(headers, peer, with_cookie), needs)
+        return _with_role(*self._key(headers, peer, cookies), needs)
 
-    def _key(self, headers: Headers, peer: str, with_cookie: bool) -> tuple[KeyInfo, bytes | None]:
+    def _key(self, headers: Headers, peer: str, cookies: Iterable[str]) -> tuple[KeyInfo, bytes | None]:
         """The key of the ``Authorization`` header if there is one, valid or not; else the cookie's, and its digest.
 
         A cookie that stands for nothing is no failure: it is a page that was left open, not somebody who guesses.
@@ -182,7 +183,7 @@ class Gate:
             if len(authorizations) > 1 or scheme.lower() != "bearer":
                 secret = ""
             return self.check_key(secret.strip(" "), peer), None
-        cookie = session_cookie(headers) if with_cookie else None
+        cookie = cookie_named(headers, cookies, LARGEST_CREDENTIAL)
         key = self._keys.session(cookie) if cookie else None
         if cookie is None or key is None:
             raise Unauthenticated(_NO_CREDENTIAL)
@@ -195,9 +196,15 @@ def _with_role(key: KeyInfo, session: bytes | None, needs: Role) -> Identity:
     return Identity(key.role, key.name, key.key_id, session)
 
 
-def session_cookie(headers: Headers) -> str | None:
+def session_cookie(headers: Headers, secure: bool = False) -> str | None:
     """The value of our cookie. None when there is none, or several: one of them was put there by somebody else."""
-    return cookie_named(headers, (SECURE_COOKIE, PREFIXED_COOKIE, COOKIE), LARGEST_CREDENTIAL)
+    return cookie_named(headers, cookie_names(secure), LARGEST_CREDENTIAL)
+
+
+def cookie_names(secure: bool) -> tuple[str, ...]:
+    """What our cookie may be called. Where it is known to come over https, not by the name that pages without it, and
+    those of other hosts of the same domain, can set: they would sign somebody in as who they like."""
+    return (SECURE_COOKIE, PREFIXED_COOKIE) if secure else (SECURE_COOKIE, PREFIXED_COOKIE, COOKIE)
 
 
 def cookie_named(headers: Headers, names: Iterable[str], largest: int) -> str | None:

@@ -69,7 +69,7 @@ class Credentials(Struct, frozen=True, forbid_unknown_fields=True):
 async def page(services: Services, request: Request) -> Response:
     """``GET /login?next=/board``: where a key is asked for. Who needs none, or is signed in, is sent on."""
     target = next_path(request.query)
-    cookie = session_cookie(request.headers)
+    cookie = session_cookie(request.headers, request.secure)
     if not services.keys.any_keys() or (cookie and services.keys.session(cookie)):
         return Response(status=303, headers={"Location": quote(target, safe=_URL_LETTERS)})
     body = _page_for(target, services.oauth, request.query).encode()
@@ -82,7 +82,7 @@ async def page(services: Services, request: Request) -> Response:
 async def sign_in(services: Services, request: Request) -> Response:
     """``POST /login``: a key for a cookie. Raises Unauthenticated, the same for every wrong key, or TooManyRequests."""
     key = services.gate.check_key(received(Credentials, request.body).key, request.peer)
-    before = session_cookie(request.headers)
+    before = session_cookie(request.headers, request.secure)
     cookie = await asyncio.to_thread(new_session, services.keys, key.key_id, before)
     return Response(status=204, headers={"Set-Cookie": set_cookie(request, cookie, SESSION_SECONDS)})
 
@@ -90,7 +90,7 @@ async def sign_in(services: Services, request: Request) -> Response:
 @operation("signOut", Answer(204, "The cookie is taken away.", headers=("Set-Cookie",)), tag="server")
 async def sign_out(services: Services, request: Request) -> Response:
     """``POST /logout``: the session ends, here and in the browser. Does no harm without one."""
-    cookie = session_cookie(request.headers)
+    cookie = session_cookie(request.headers, request.secure)
     if cookie is not None:
         await asyncio.to_thread(services.keys.end_session, cookie)
     return Response(status=204, headers={"Set-Cookie": set_cookie(request, "", 0)})

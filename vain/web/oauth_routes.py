@@ -12,7 +12,7 @@ from vain.errors import Forbidden, NotFound, Unavailable
 from vain.store.keys import SESSION_SECONDS, KeyRing
 from vain.types import Role
 from vain.web.declared import operation
-from vain.web.gate import COOKIE, PREFIXED_COOKIE, SECURE_COOKIE, Gate, cookie_named, session_cookie
+from vain.web.gate import Gate, cookie_named, cookie_names, session_cookie
 from vain.web.headers import SECURITY_HEADERS
 from vain.web.http import Request, Response
 from vain.web.login import HTML, new_session, next_path, set_cookie
@@ -69,14 +69,16 @@ async def callback(services: Services, request: Request) -> Response:
     """``GET /oauth/callback?state=…&code=…``: who came back gets the session's cookie. Raises TooManyRequests."""
     oauth, told, target = _oauth(services), _told(request.query), "/"
     try:
-        pending = oauth.pending(cookie_named(request.headers, _names(), LARGEST_COOKIE), told.get("state"))
+        pending = oauth.pending(cookie_named(request.headers, _names(request), LARGEST_COOKIE), told.get("state"))
         target = pending.target
         if "code" not in told:
             raise NotSignedIn("refused")
         person, role = await _admitted(oauth, services.gate, pending, told["code"], request.peer)
     except NotSignedIn as error:
         return _back(request, error.trouble, target)
-    cookie = await asyncio.to_thread(_enter, services.keys, person, role, session_cookie(request.headers))
+    cookie = await asyncio.to_thread(
+        _enter, services.keys, person, role, session_cookie(request.headers, request.secure)
+    )
     return _onward(request, target, cookie)
 
 
@@ -138,8 +140,8 @@ def _redirect_uri(request: Request) -> str:
     return f"{'https' if request.secure else 'http'}://{host}{request.prefix}{CALLBACK_PATH}"
 
 
-def _names() -> tuple[str, ...]:
-    return tuple(name + SUFFIX for name in (SECURE_COOKIE, PREFIXED_COOKIE, COOKIE))
+def _names(request: Request) -> tuple[str, ...]:
+    return tuple(name + SUFFIX for name in cookie_names(request.secure))
 
 
 def _pending_cookie(request: Request, value: str, seconds: int) -> str:
