@@ -12,16 +12,24 @@ from vain.types import Time
 
 UNKNOWN = "–"
 
+SHORTEST_SECONDS = 0.05
+"""What is shorter would be rounded to nothing."""
+
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def duration(seconds: float | None) -> str:
-    """``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``: the two largest units, without a second of 0."""
+    """``0.4 s``, ``42 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``: the two largest units, without a second of 0.
+
+    What would be rounded to nothing is ``< 0.05 s``.
+    """
     if seconds is None:
         return UNKNOWN
     if seconds < 0:
         return f"-{duration(-seconds)}"
+    if 0 < seconds < SHORTEST_SECONDS:
+        return f"< {SHORTEST_SECONDS} s"
     if seconds < 9.95:
         return f"{_short(seconds)} s"
     whole = round(seconds)
