@@ -56,18 +56,8 @@ class Line:
             self._cut.wait(self._pauses.next_seconds(self.reader.retry_seconds))
 
     def _connected(self) -> ClientConnection:
-        return connect(
-            socket_address(self._wire.url),
-            additional_headers=self._wire.authorization,
-            subprotocols=joining.SUBPROTOCOLS,
-            open_timeout=self._wire.timeout_seconds,
-            close_timeout=joining.CLOSING_SECONDS,
-            ping_interval=None,
-            max_size=joining.LARGEST_MESSAGE_BYTES,
-            compression=None,
-            proxy=None,
-            logger=joining.socket_logger,
-        )
+        connection: ClientConnection = connect(socket_address(self._wire.url), **joining.how_to_connect(self._wire))
+        return connection
 
     def _told(self, socket: ClientConnection) -> Generator[Event | None, None, None]:
         check_protocol(socket.subprotocol, self._wire.url)

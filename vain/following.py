@@ -87,19 +87,7 @@ class Follower:
         self._outage.over()
 
     async def _connect(self) -> None:
-        self._socket = socket = await _Connect(
-            socket_address(self._wire.url),
-            additional_headers=self._wire.authorization,
-            subprotocols=joining.SUBPROTOCOLS,
-            open_timeout=self._wire.timeout_seconds,
-            close_timeout=joining.CLOSING_SECONDS,
-            # A task of its own for pings would have to be awaited; a silent server is noticed without.
-            ping_interval=None,
-            max_size=joining.LARGEST_MESSAGE_BYTES,
-            compression=None,
-            proxy=None,
-            logger=joining.socket_logger,
-        )
+        self._socket = socket = await _Connect(socket_address(self._wire.url), **joining.how_to_connect(self._wire))
         check_protocol(socket.subprotocol, self._wire.url)
         await socket.send(self.reader.subscription().decode())
 

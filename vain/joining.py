@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -12,7 +13,7 @@ from websockets.typing import Subprotocol
 from vain.errors import Forbidden, Invalid, NotAcceptable, Unauthenticated, VainError
 from vain.messages import PROTOCOL
 from vain.resuming import Hole
-from vain.wire import Problem
+from vain.wire import Problem, Wire
 
 logger = logging.getLogger(__name__)
 socket_logger = logger.getChild("socket")
@@ -37,6 +38,22 @@ REFUSALS: dict[int, type[VainError]] = {
 def socket_address(url: str) -> str:
     """Where the stream of the server at ``url`` is."""
     return f"ws{url.removeprefix('http')}/ws/tasks"
+
+
+def how_to_connect(wire: Wire) -> dict[str, Any]:
+    """What ``connect`` of the library is given, beside the address."""
+    return {
+        "additional_headers": wire.authorization,
+        "subprotocols": SUBPROTOCOLS,
+        "open_timeout": wire.timeout_seconds,
+        "close_timeout": CLOSING_SECONDS,
+        # A task or thread of its own for pings would have to be ended; a silent server is noticed without.
+        "ping_interval": None,
+        "max_size": LARGEST_MESSAGE_BYTES,
+        "compression": None,
+        "proxy": None,
+        "logger": socket_logger,
+    }
 
 
 def check_protocol(chosen: str | None, url: str) -> None:
