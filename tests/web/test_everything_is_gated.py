@@ -12,9 +12,9 @@ from tests.web.harness import Reply, Running, running
 from vain import source
 from vain.errors import Misconfigured
 from vain.web.exchange import Desk, Exchange
+from vain.web.listening import Front
 from vain.web.mounts import STATIC_PREFIXES
 from vain.web.routes import Endpoint
-from vain.web.server import Front
 from vain.web.table import table
 
 PUBLIC = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from email.utils import formatdate
 from http.client import responses
@@ -29,7 +30,7 @@ STALLED_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 """So long a client may take none of a part of an answer, and so long it may take over one that is in one piece."""
 
 
-class Answering(HTTPMessageDelegate):
+class Answering(HTTPMessageDelegate, ABC):
     """The half of an exchange that writes; ``Exchange`` is the half that reads, and sets what is read here."""
 
     _desk: Desk
@@ -46,9 +47,9 @@ class Answering(HTTPMessageDelegate):
     _is_compressible: bool
     _other_page: str | None
 
+    @abstractmethod
     def _route(self) -> str | None:
         """The path as the table of routes has it."""
-        raise NotImplementedError
 
     def _write(self, response: Response, body: bytes) -> None:
         """The whole answer. It is under way until the socket has taken the last of it."""

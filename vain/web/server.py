@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import mimetypes
 import secrets
@@ -14,12 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPConnection, HTTPServerConnectionDelegate
-from tornado.iostream import IOStream
-from tornado.netutil import bind_sockets
 
 from vain import source
 from vain.about import Teller
@@ -55,11 +48,12 @@ from vain.web.caretaker import Caretaker
 from vain.web.desk import Desk
 from vain.web.event_socket import socket_application
 from vain.web.events import Fanout
-from vain.web.exchange import DISCARDED_BYTES, NAME_HEADER, PEER_HEADER, ROLE_HEADER, Exchange
+from vain.web.exchange import DISCARDED_BYTES, NAME_HEADER, PEER_HEADER, ROLE_HEADER
 from vain.web.exporter import Exporter
 from vain.web.gate import Gate, require_key
 from vain.web.library import Library
 from vain.web.limits import limits_of
+from vain.web.listening import LOOPBACK, Front, Listener, is_address_of, listen
 from vain.web.mounts import Dashboard, Mounts
 from vain.web.oauth import oauth_of
 from vain.web.pages import find_pages
@@ -77,8 +71,6 @@ DashboardLoader = Callable[[], Dashboard]
 HEADER_BYTES = 16 << 10
 DRAIN_SECONDS = 10.0
 FIRST_SAMPLE_SECONDS = 1.0
-LOOPBACK = {"127.0.0.1": "::1", "localhost": "::1"}
-"""Where ``localhost`` also leads: a browser may try that address first."""
 SECRET_NAME = "session.secret"  # noqa: S105  (a file's name)
 SECRET_BYTES = 32
 
@@ -145,7 +137,7 @@ class Server:
         keys = KeyRing.open(settings.data_dir)
         self._ends.append(keys.close)
         require_key(settings.host, keys, bool(settings.trusted_proxies), signs_in=settings.oauth_provider is not None)
-        sockets = _listen(settings.host, settings.port)
+        sockets = listen(settings.host, settings.port)
         self._ends.extend(opened.close for opened in sockets)
         self.port = sockets[0].getsockname()[1]
 
@@ -168,10 +160,10 @@ class Server:
             watch=watch,
         )
         tracker, vigil, pinging = await self._follow_tasks(store, watch)
-        inbox = Inbox(settings.spool_dir, tracker, partial(_is_address_of, settings, self.port))
+        spikes = Spikes(store, past, lambda: _cores(monitor), settings.interval_seconds)
+        inbox = Inbox(settings.spool_dir, tracker, partial(is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
         timelines = Timelines(store, self._hub)
-        spikes = Spikes(store, past, lambda: _cores(monitor), settings.interval_seconds)
         gate = Gate((*settings.allow_hosts, settings.host), self.port, keys, other_origins=settings.allow_origins)
         fanout = Fanout(self._hub, store, gate)
         self._services = Services(
@@ -206,26 +198,30 @@ class Server:
         # So that whoever asks at once finds a sample; a machine that takes longer is no reason not to answer.
         await asyncio.to_thread(monitor.wait_for_first, FIRST_SAMPLE_SECONDS)
 
-        period, host = settings.interval_seconds, socket.gethostname()
+        self._offer_source(recorder.history)
+        self._ends.append(self._desk.mounts.stop)
+        self._take_requests(sockets, fanout)
+
+    def _offer_source(self, history: History) -> None:
+        """What the pages read, in this process."""
+        settings, made = self._settings, self._services
         source.use(
             LocalSource(
-                host,
-                period,
-                tracker,
-                monitor,
-                recorder.history,
-                past,
+                socket.gethostname(),
+                settings.interval_seconds,
+                made.tracker,
+                made.monitor,
+                history,
+                made.past,
                 self._notifier,
                 self._hub,
-                charts,
-                spikes,
-                timelines,
-                Teller(settings, self.port, keys, past).read,
+                made.charts,
+                made.spikes,
+                made.timelines,
+                Teller(settings, self.port, made.keys, made.past).read,
             )
         )
         self._ends.append(lambda: source.use(None))
-        self._ends.append(self._desk.mounts.stop)
-        self._take_requests(sockets, fanout)
 
     def _open_store(self) -> Store:
         store = Store(self._settings.data_dir, self._publish)
@@ -312,44 +308,6 @@ class Server:
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
 
 
-class Listener(HTTPServer):
-    """Tornado's server, which sets and clears TCP_NODELAY around every answer; it may as well stay set."""
-
-    forget: Callable[[object], None]
-    """Told of each connection that closes."""
-    take: Callable[[IOStream, str], bool]
-    """Asked of each that comes, whether it may stay."""
-
-    def handle_stream(self, stream: IOStream, address: tuple[str, int]) -> None:
-        """See ``TCPServer``."""
-        if not self.take(stream, address[0]):
-            stream.close()
-            return
-        stream.set_nodelay(True)
-        stream.set_nodelay = _leave_nodelay  # type: ignore[method-assign]
-        super().handle_stream(stream, address)
-
-    def on_close(self, server_conn: object) -> None:
-        """See ``HTTPServerConnectionDelegate``; Tornado tells the server alone."""
-        super().on_close(server_conn)
-        self.forget(server_conn)
-
-
-class Front(HTTPServerConnectionDelegate):
-    """The only thing that Tornado's HTTP server calls: every message becomes an exchange, and passes the gate there."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-
-    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> Exchange:
-        """See ``HTTPServerConnectionDelegate``."""
-        return Exchange(self.desk, server_conn, request_conn)
-
-
-def _leave_nodelay(value: bool) -> None:
-    """In place of ``IOStream.set_nodelay``: it is set already."""
-
-
 def _cores(monitor: Monitor) -> int | None:
     return None if monitor.latest is None else monitor.latest.cpu.cores_logical
 
@@ -367,37 +325,6 @@ def _open_browser(url: str) -> None:
 def _stop_once(loop: asyncio.AbstractEventLoop, number: int, stopping: asyncio.Event) -> None:
     stopping.set()
     loop.remove_signal_handler(number)
-
-
-def _listen(host: str, port: int) -> list[socket.socket]:
-    """The sockets of an address; for loopback those of IPv4 and, where there is one, IPv6, on the same port."""
-    first = "127.0.0.1" if host in LOOPBACK else host
-    try:
-        sockets = bind_sockets(port, first)
-    except OSError as error:
-        raise Misconfigured(_why_not_listening(host, port, error)) from error
-    if host in LOOPBACK:
-        try:
-            sockets += bind_sockets(sockets[0].getsockname()[1], LOOPBACK[host])
-        except OSError as error:
-            logger.debug("Not listening on %s: %s", LOOPBACK[host], error)
-    return sockets
-
-
-def _why_not_listening(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"Port {port} of {host} is in use; --port names another (0: any that is free)."
-    if error.errno == errno.EACCES:
-        return f"Port {port} of {host} is reserved for the administrator; --port names another."
-    return f"vAIn cannot listen on {host}, port {port}: {error.strerror or error}."
-
-
-def _is_address_of(settings: Settings, port: int, url: str) -> bool:
-    """Whether a report that was meant for this address is for this server."""
-    parts = urlsplit(url)
-    host, default = parts.hostname or "", 443 if parts.scheme == "https" else 80
-    names = {*LOOPBACK, *LOOPBACK.values(), settings.host, *settings.allow_hosts, socket.gethostname()}
-    return (parts.port or default) == port and host in names
 
 
 def _session_secret(folder: Path) -> bytes:
