@@ -8,11 +8,12 @@ import math
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vain.codec import parse_time
+from vain.codec import parse_time, received
 from vain.report import drafts
 from vain.types import TaskDraft, TaskPatch
 
@@ -82,3 +83,13 @@ def test_an_exception_that_cannot_say_what_it_is_is_one_nevertheless() -> None:
 
 def test_half_a_surrogate_pair_is_replaced() -> None:
     assert drafts.text("a\ud800b", 10) == "a?b"
+
+
+@pytest.mark.parametrize(("value", "said"), [
+    (2**53 - 1, 2**53 - 1), (2**53, "9007199254740992"), (-(2**63), "-9223372036854775808"), (1e300, 1e300),
+    (np.int64(2**60), float(2**60)), (10**400, "1" + "0" * 400),
+])  # fmt: skip
+def test_a_whole_number_that_the_wire_cannot_say_is_told_digit_for_digit(value: object, said: object) -> None:
+    assert drafts.metadata({"n": value}) == {"n": said}
+    body = json.dumps({"name": "x", "metadata": drafts.metadata({"n": value})}).encode()
+    assert received(TaskDraft, body).metadata == {"n": said}

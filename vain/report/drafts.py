@@ -83,8 +83,9 @@ def _formed(form: Callable[[Any], object], value: object) -> object:
 def _plain(value: object) -> object:
     if isinstance(value, bool):
         return value
-    if isinstance(value, int) and abs(value) <= LARGEST_NUMBER:
-        return int(value)
+    if isinstance(value, int):
+        # What the wire cannot say exactly is told as text, digit for digit.
+        return int(value) if abs(value) <= LARGEST_NUMBER else text(value, LONGEST_VALUE)
     if isinstance(value, str):
         return text(value, LONGEST_VALUE)
     if isinstance(value, float) or hasattr(value, "__float__"):
