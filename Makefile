@@ -25,6 +25,7 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev check
 	@sh .ci/chromium
+	@sh .ci/nginx $(VENV)/nginx
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
 	$(BIN)/python -m pytest -m slow $(ARGS)
 

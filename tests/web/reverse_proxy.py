@@ -1,6 +1,7 @@
 """A reverse proxy that ends TLS, as small as one can be: each connection carries one request, and is then a pipe.
 
-``tests/data/loopback.pem`` is its key and certificate, made for these tests and for nothing else.
+It is a program, for what it leaves open ends with its process. ``tests/data/loopback.pem`` is its key and
+certificate, made for these tests and for nothing else.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import asyncio
 import contextlib
 import re
 import ssl
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,37 +22,21 @@ PEM = Path(__file__).resolve().parents[1] / "data" / "loopback.pem"
 class ReverseProxy:
     """``strips``: it takes the prefix off and sends its own ``Host``; else both go on as they came."""
 
-    def __init__(self, upstream_port: int, prefix: str, strips: bool) -> None:
-        self.upstream_port, self.prefix, self.strips = upstream_port, prefix, strips
-        self.port = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+    def __init__(self, port: int, upstream_port: int, prefix: str, strips: bool) -> None:
+        self.port, self.upstream_port, self.prefix, self.strips = port, upstream_port, prefix, strips
 
-    @property
-    def url(self) -> str:
-        return f"https://localhost:{self.port}{self.prefix}"
-
-    async def serve(self, started: threading.Event, ended: asyncio.Event) -> None:
+    async def serve(self) -> None:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(PEM)
         server = await asyncio.start_server(self._take, "127.0.0.1", self.port, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        await ended.wait()
-        server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await server.serve_forever()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await self._forward(reader, writer)
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await self._forward(reader, writer)
+        writer.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -84,15 +70,18 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def reverse_proxy(proxy: ReverseProxy) -> Iterator[ReverseProxy]:
-    """It runs in a thread of its own until the block ends."""
-    started, loop, ended = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(proxy.serve(started, ended)))
-    thread.start()
-    try:
-        assert started.wait(10)
-        yield proxy
-    finally:
-        loop.call_soon_threadsafe(ended.set)
-        thread.join(10)
-        loop.close()
+def reverse_proxy(port: int, upstream_port: int, prefix: str, *, strips: bool) -> Iterator[str]:
+    """The outer address of one that runs until the block ends."""
+    kind = "strips" if strips else "keeps"
+    command = [sys.executable, "-m", "tests.web.reverse_proxy", str(port), str(upstream_port), prefix, kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PEM.parents[2]) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+            yield f"https://localhost:{port}{prefix}"
+        finally:
+            process.kill()
+
+
+if __name__ == "__main__":
+    _, own, upstream, path, kind = sys.argv
+    asyncio.run(ReverseProxy(int(own), int(upstream), path, strips=kind == "strips").serve())

@@ -8,6 +8,7 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from websockets.sync.client import connect
 
 from tests.browser import Visit, chromium, eventually, free_port
 from tests.web.harness import Reply, Running, running
-from tests.web.reverse_proxy import PEM, ReverseProxy, reverse_proxy
+from tests.web.reverse_proxy import PEM, reverse_proxy
 from vain.store.keys import KeyRing
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,9 @@ pytestmark = pytest.mark.slow
 DEPLOYMENT = Path(__file__).resolve().parents[2] / "docs" / "deployment.md"
 PREFIX = "/vain"
 PROXIES = ["keeps", "strips", "nginx"]
-BROWSED = ["strips", "nginx" if shutil.which("nginx") else "keeps"]
+NGINX = shutil.which("nginx") or shutil.which("nginx", path=str(Path(sys.prefix) / "nginx" / "usr" / "sbin"))
+"""In the system, or where .ci/nginx unpacked it."""
+BROWSED = ["strips", "nginx" if NGINX else "keeps"]
 """nginx keeps the prefix too."""
 
 
@@ -75,10 +78,11 @@ def nginx_from_the_document(folder: Path, port: int, upstream_port: int) -> str:
 
 
 @contextmanager
-def nginx(program: str, folder: Path, port: int, upstream_port: int) -> Iterator[str]:
+def nginx(folder: Path, port: int, upstream_port: int) -> Iterator[str]:
     file = folder / "nginx.conf"
     file.write_text(nginx_from_the_document(folder, port, upstream_port))
-    process = subprocess.Popen([program, "-c", str(file), "-p", str(folder)], stderr=subprocess.PIPE)
+    assert NGINX is not None
+    process = subprocess.Popen([NGINX, "-c", str(file), "-p", str(folder)], stderr=subprocess.PIPE)
     try:
         yield f"https://localhost:{port}{PREFIX}"
     finally:
@@ -98,16 +102,13 @@ def standing(kind: str, folder: Path) -> Iterator[Behind]:
         options["prefix"] = PREFIX
     with running(folder / "data", load_dashboard, **options) as run:
         if kind == "nginx":
-            program = shutil.which("nginx") or ""
-            with nginx(program, folder, port, run.port) as url:
+            with nginx(folder, port, run.port) as url:
                 behind = Behind(run, url, key)
                 assert eventually(lambda: answers(behind))
                 yield behind
         else:
-            proxy = ReverseProxy(run.port, PREFIX, strips=kind == "strips")
-            proxy.port = port
-            with reverse_proxy(proxy):
-                yield Behind(run, proxy.url, key)
+            with reverse_proxy(port, run.port, PREFIX, strips=kind == "strips") as url:
+                yield Behind(run, url, key)
 
 
 def answers(behind: Behind) -> bool:
@@ -119,8 +120,8 @@ def answers(behind: Behind) -> bool:
 
 @pytest.fixture(scope="module", params=PROXIES)
 def behind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    if request.param == "nginx" and shutil.which("nginx") is None:
-        pytest.skip("nginx is not installed")
+    if request.param == "nginx" and NGINX is None:
+        pytest.skip("nginx is neither here nor to be had")
     with standing(request.param, tmp_path_factory.mktemp("proxy")) as made:
         yield made
 
