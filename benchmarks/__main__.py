@@ -31,6 +31,7 @@ MODULES = {
     "attribution": "attribution",
     "watching": "watching",
     "spikes": "spikes",
+    "rules": "rules",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

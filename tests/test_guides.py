@@ -117,6 +117,6 @@ def test_every_command_of_a_page_is_understood(name: str, root: Path) -> None:
 
 
 def test_a_block_says_what_it_is(root: Path) -> None:
-    known = {"shell", "sh", "python", "json", "javascript", "html", "nginx", "ini", "yaml", "dockerfile", ""}
+    known = {"shell", "sh", "python", "json", "javascript", "html", "nginx", "ini", "yaml", "toml", "dockerfile", ""}
     for name in (*GUIDES, "best-practices"):
         assert {block.language for block in blocks(root, name)} <= known, name

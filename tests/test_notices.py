@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from vain.alerts import DEFAULT_RULES, Cleared, Fired
-from vain.notices import LONGEST_QUOTE, of_alert, of_error, of_task
+from vain.notices import LONGEST_QUOTE, of_error, of_task
 from vain.types import OUTCOMES, Level, Notice, Outcome, Task, TaskError
 
 RUNNING = Task(
@@ -16,7 +15,6 @@ RUNNING = Task(
     message="loss 0.312",
     started_at="2026-11-23T08:00:00.000Z",
 )
-DISK = next(rule for rule in DEFAULT_RULES if rule.metric == "disk.percent")
 
 
 def ended(outcome: Outcome, **fields: object) -> Task:
@@ -94,31 +92,6 @@ def test_work_that_goes_on_and_a_deletion_are_not_told() -> None:
     assert of_task(RUNNING, None, "created") == []
     assert of_task(RUNNING, ended("failed"), "updated") == []
     assert of_task(ended("failed"), RUNNING, "deleted") == []
-
-
-def test_a_fired_rule_is_told_with_its_value_and_how_long_it_has_held() -> None:
-    notice = of_alert(Fired(DISK, "disk.percent:/home", 93.25, 90, since=0, duration_seconds=61))
-    assert (notice.kind, notice.level, notice.title) == ("rule.fired", DISK.level, DISK.title)
-    assert notice.message == "Disk /home is at 93.2 %, above 90 % for 1 min 1 s"
-    assert (notice.metric, notice.value, notice.threshold) == ("disk.percent:/home", 93.25, 90)
-
-
-def test_a_rule_that_holds_no_more_is_told_with_its_duration() -> None:
-    notice = of_alert(Cleared(DISK, "disk.percent:/", 80, 87, since=0, duration_seconds=7500))
-    assert (notice.kind, notice.level, notice.title) == ("rule.cleared", "info", f"No longer: {DISK.title}")
-    assert notice.message == "Disk / is at 80 %, back below 87 % after 2 h 5 min"
-
-
-@pytest.mark.parametrize(
-    ("series", "said"),
-    [
-        ("memory.available_bytes", "Memory available is at 1.5 KiB"),
-        ("sensor.temperature_celsius:CPU", "Temperature CPU is at 1536 °C, above 1024 °C"),
-        ("unheard.of:x", "unheard.of:x is at 1536"),
-    ],
-)
-def test_values_are_told_in_the_unit_of_their_metric(series: str, said: str) -> None:
-    assert of_alert(Fired(replace(DISK, metric=series), series, 1536, 1024, 0, 1)).message.startswith(said)
 
 
 def test_an_error_of_our_own_names_the_part_and_fits_in_one_line() -> None:

@@ -1,9 +1,8 @@
-"""Alerts and errors become notifications, in the store and on the wire."""
+"""Errors of our own become notifications, and notifications are read and marked."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -11,21 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from tests.store.opened import Opened, with_store
 from vain import notifier
-from vain.alerts import Rule
 from vain.errors import NotFound
 from vain.hub import Hub
 from vain.notifier import ERROR_PAUSE_SECONDS, ErrorNotices, Notifier
-from vain.samples import Cpu, Sample
 from vain.told import NotificationQuery
 from vain.types import Notice
 
 NOW = "2026-01-01T00:00:00.000Z"
-RULE = Rule("cpu-busy", "cpu.percent", 90, 80, 10, 10, "warning", "CPU is busy")
-SAMPLE = Sample(None, None, None, None, NOW, "here")
 
 
 class Hands:
@@ -43,48 +37,13 @@ Work = Callable[[Notifier, Hands, Opened], Awaitable[Any]]
 def notified(folder: Path, work: Work) -> Any:
     async def main(made: Opened) -> Any:
         clock = Hands()
-        told = Notifier(made.store, Hub(made.store.epoch, 0), 1.0, [RULE], clock, lambda: NOW)
+        told = Notifier(made.store, Hub(made.store.epoch, 0), lambda: NOW)
         try:
             return await work(told, clock, made)
         finally:
             await told.close()
 
     return with_store(folder, main)
-
-
-def busy(percent: float | None) -> Sample:
-    return replace(SAMPLE, cpu=Cpu(percent=percent))
-
-
-def test_a_rule_that_fires_and_clears_is_told_once_each(tmp_path: Path) -> None:
-    async def work(told: Notifier, clock: Hands, made: Opened) -> None:
-        for percent in [95.0] * 15 + [None] + [85.0] * 5 + [50.0] * 15:
-            told.judge(busy(percent))
-            clock.seconds += 1
-        await told.close()
-        messages = [json.loads(event.body) for event in made.published]
-        assert [(message["type"], message["kind"]) for message in messages] == [
-            ("notification", "rule.fired"), ("notification", "rule.cleared"),
-        ]  # fmt: skip
-        assert [messages[0][name] for name in ("metric", "value", "threshold", "level")] == [
-            "cpu.percent",
-            95,
-            90,
-            "warning",
-        ]
-
-    notified(tmp_path, work)
-
-
-def test_a_pause_of_the_machine_starts_the_time_anew(tmp_path: Path) -> None:
-    async def work(told: Notifier, clock: Hands, made: Opened) -> None:
-        for _ in range(4):
-            told.judge(busy(99))
-            clock.seconds += 6
-        await told.close()
-        assert made.published == []
-
-    notified(tmp_path, work)
 
 
 def test_the_newest_come_first_and_can_be_read(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ def test_an_option_wins_over_its_variable() -> None:
 
 
 def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.touch()
     texts = {
         "VAIN_HOST": "::1", "VAIN_PORT": "80", "VAIN_DATA": str(tmp_path), "VAIN_INTERVAL": "0.5",
         "VAIN_NO_BROWSER": "1", "VAIN_ALLOW_HOST": "a.example, b.example", "VAIN_PAGES": str(tmp_path),
@@ -39,6 +41,7 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         "VAIN_OAUTH_ROLE": "ada@example.org=admin, group:all staff=read",
         "VAIN_ALLOW_ORIGIN": "https://A.example:443", "VAIN_REQUEST_RATE": "2.5", "VAIN_MAX_CONNECTIONS": "30",
         "VAIN_MAX_CONNECTIONS_EACH": "20", "VAIN_MAX_SOCKETS_EACH": "10",
+        "VAIN_RULES": str(rules), "VAIN_WEBHOOK": "https://ops.example.org/hooks",
     }  # fmt: skip
     assert set(texts) == {row.variable for row in (*settings.SERVER_SETTINGS, *settings.CLIENT_SETTINGS)}
     known = settings.load({}, texts)
@@ -49,6 +52,7 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
     assert (known.prefix, known.trusted_proxies) == ("/vain", ("127.0.0.1/32", "10.0.0.0/8"))
     assert (known.oauth_provider, known.oauth_key, known.oauth_extra) == ("azure", "us", ("tenant=t", "prompt=login"))
     assert known.oauth_roles == ("ada@example.org=admin", "group:all staff=read")
+    assert (known.rules_file, known.webhook) == (rules, "https://ops.example.org/hooks")
     assert (known.log_level, known.url, known.timeout_seconds) == ("debug", "https://vain.example", 3.0)
     assert (known.keep_raw_seconds, known.keep_minutes_seconds) == (36 * 3_600, 2 * 365 * 86_400)
     assert (known.keep_hours_seconds, known.history_bytes) == (None, 512 << 20)
@@ -62,6 +66,7 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         ("VAIN_INTERVAL", "nan", "0.1 to 3600"),
         ("VAIN_HOST", "http://x", "127.0.0.1"),
         ("VAIN_PAGES", "/no/such/folder", "a folder that exists"),
+        ("VAIN_RULES", "/no/such/rules.toml", "a file that exists"),
         ("VAIN_LOG_LEVEL", "loud", "debug, info, warning, error"),
         ("VAIN_NO_BROWSER", "perhaps", "1 or 0"),
         ("VAIN_ALLOW_HOST", "*.example", "without patterns"),

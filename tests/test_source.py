@@ -50,7 +50,7 @@ class Parts:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder, self._publish)
         self.hub = Hub(self.store.epoch, self.store.seq)
-        self.notifier = Notifier(self.store, self.hub, 1.0)
+        self.notifier = Notifier(self.store, self.hub)
         self.metrics = MetricStore(folder)
         self.past, history = Past(self.metrics), History(100)
         self.monitor = Monitor(OneSample(), Recorder(self.metrics, history, 1.0), 1.0, TaskCounts, lambda sample: None)

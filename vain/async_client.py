@@ -12,10 +12,13 @@ import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Literal, ParamSpec, TypeVar, Unpack
 
+from vain.alerting.alert import Recurring, ShownRule, Silence, Tested
+from vain.alerting.rule import Rule
 from vain.answers import Moment
 from vain.client import Client
 from vain.explaining import Explanation
@@ -262,6 +265,48 @@ class AsyncClient:
         return await self._call(
             self._client.notifications, limit, before, level=level, kind=kind, quiet=quiet, read=read
         )
+
+    async def rules(self) -> list[ShownRule]:
+        """All rules by name, each with who made it and for what it fires now."""
+        return await self._call(self._client.rules)
+
+    async def put_rule(self, rule: Rule) -> ShownRule:
+        """Makes a rule, or replaces the one of its name."""
+        return await self._call(self._client.put_rule, rule)
+
+    async def delete_rule(self, name: str) -> None:
+        """Forgets a rule that somebody made."""
+        await self._call(self._client.delete_rule, name)
+
+    async def test_rule(self, rule: Rule | str, after: Moment | None = None, before: Moment | None = None) -> Tested:
+        """When a rule would have fired over the stored history."""
+        return await self._call(self._client.test_rule, rule, after, before)
+
+    async def silences(self) -> list[Silence]:
+        """Who is not to be told, now or later."""
+        return await self._call(self._client.silences)
+
+    async def silence(
+        self,
+        rules: Collection[str] | None = None,
+        subject: str | None = None,
+        *,
+        seconds: float | None = None,
+        until: str | datetime | None = None,
+        recurring: Recurring | None = None,
+        comment: str = "",
+    ) -> Silence:
+        """Tells nobody of these rules, for a time."""
+        when = partial(self._client.silence, seconds=seconds, until=until, recurring=recurring, comment=comment)
+        return await self._call(when, rules, subject)
+
+    async def end_silence(self, silence_id: int) -> None:
+        """Ends a silence before its time."""
+        await self._call(self._client.end_silence, silence_id)
+
+    async def acknowledge(self, notification_id: int) -> Notification:
+        """Somebody takes care of what a rule tells: while it fires, it is not told again."""
+        return await self._call(self._client.acknowledge, notification_id)
 
     async def _call(self, call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **more))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import vain
 from vain import commands as tasks
-from vain import follow_options, list_options, run_options, settings, upkeep_options
+from vain import follow_options, list_options, rule_options, run_options, settings, upkeep_options
 from vain import key_commands as keys
 from vain.errors import Misconfigured, VainError
 from vain.options import Parser, add_json, add_settings, command, example_text
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = settings.load(vars(args))
         return int(args.run(args, known, Screen(color=False) if known.no_color else screen))
     except VainError as exc:
-        screen.note(f"vain: {safe(exc.detail)}")
+        # Of a file of rules every flaw is told, each on a line.
+        for line in exc.detail.splitlines() if isinstance(exc, Misconfigured) else [exc.detail]:
+            screen.note(f"vain: {safe(line)}")
         for flaw in exc.flaws:
             if flaw.detail not in exc.detail:
                 screen.note(f"  {safe(flaw.pointer or flaw.parameter or '')}: {safe(flaw.detail)}")
@@ -80,6 +82,21 @@ def db(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     from vain import db_commands as run
 
     return {"check": run.check_, "backup": run.backup_, "restore": run.restore_}[args.action](args, known, screen)
+
+
+def rules(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain rules``, for the same reason."""
+    from vain import rule_commands as run
+
+    return {"check": run.check, "test": run.test, "ls": run.list_rules}[args.action](args, known, screen)
+
+
+def silence(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain silence``, for the same reason."""
+    from vain import rule_commands as run
+
+    actions = {"begin": run.silence, "ls": run.list_silences, "end": run.end_silence}
+    return actions[args.action](args, known, screen)
 
 
 def run(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
@@ -124,6 +141,8 @@ def parser() -> Parser:
     _add_task_commands(subparsers)
     list_options.add_lists(subparsers)
     follow_options.add_follow(subparsers)
+    rule_options.add_rules(subparsers, rules)
+    rule_options.add_silence(subparsers, silence)
     _add_keys(subparsers)
     upkeep_options.add_history(subparsers, history)
     upkeep_options.add_db(subparsers, db)

@@ -26,6 +26,7 @@ from vain.flow.figures import Visualizations
 from vain.happened import EventType
 from vain.lanes import Lanes
 from vain.resuming import Position, reader
+from vain.rule_calls import RuleCalls
 from vain.samples import Sample
 from vain.task_reading import TASKS, TaskReading
 from vain.types import TABLE_TYPES, Level, Notification, Outcome, Priority, Status, Task
@@ -41,7 +42,7 @@ HISTORY = "/performance/history"
 DEFAULT_SECONDS = 3_600
 
 
-class Client(TaskReading):
+class Client(TaskReading, RuleCalls):
     """A running vAIn server. May be shared by threads; every method blocks until the answer is there.
 
     ``url`` and ``api_key`` are taken from VAIN_URL and VAIN_API_KEY (or VAIN_API_KEY_FILE) if not given. Methods raise

@@ -70,6 +70,13 @@ def folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def existing_file(text: str) -> Path:
+    named = folder(text)
+    if not named.is_file():
+        raise ValueError("a file that exists")
+    return named
+
+
 def existing_folder(text: str) -> Path:
     named = folder(text)
     if not named.is_dir():

@@ -1,12 +1,10 @@
-"""What is worth telling a person, and how: tasks that ended or went overdue, rules that fired, errors of our own."""
+"""What is worth telling a person, and how: tasks that ended or went overdue, errors of our own."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from vain import words
-from vain.alerts import Cleared, Fired
-from vain.catalog import metric_of
 from vain.clock import unix
 from vain.types import Action, Level, Notice, Outcome, Task
 
@@ -46,29 +44,6 @@ def of_task(task: Task, previous: Task | None, action: Action) -> list[Notice]:
     if task.overdue and not (previous is not None and previous.overdue and previous.due_at == task.due_at):
         notices.append(_overdue(task))
     return notices
-
-
-def of_alert(event: Fired | Cleared) -> Notice:
-    """That a rule began to hold for a series, or holds no more."""
-    rule = event.rule
-    unit, subject = _unit_and_subject(event.series)
-    value, threshold = words.quantity(event.value, unit), words.quantity(event.threshold, unit)
-    lasted = words.duration(event.duration_seconds)
-    if isinstance(event, Fired):
-        kind, level, title = "rule.fired", rule.level, rule.title
-        message = f"{subject} is at {value}, above {threshold} for {lasted}"
-    else:
-        kind, level, title = "rule.cleared", "info", f"No longer: {rule.title}"
-        message = f"{subject} is at {value}, back below {threshold} after {lasted}"
-    return Notice(
-        kind=kind,
-        level=level,
-        title=title,
-        message=message,
-        metric=event.series,
-        value=event.value,
-        threshold=event.threshold,
-    )
 
 
 def of_error(component: str, summary: str) -> Notice:
@@ -131,13 +106,6 @@ def _duration_seconds(task: Task) -> float | None:
         return None
     seconds = unix(task.completed_at) - unix(task.started_at)
     return seconds if seconds >= 0 else None
-
-
-def _unit_and_subject(series: str) -> tuple[str, str]:
-    """The unit of a series, and what a person calls it: ``Disk /home`` for ``disk.percent:/home``."""
-    metric, instance = metric_of(series), series.partition(":")[2]
-    unit, label = (metric.unit, metric.label) if metric is not None else ("count", series)
-    return unit, f"{label} {instance}" if metric is not None and instance else label
 
 
 def _one_line(text: str) -> str:

@@ -1,6 +1,6 @@
-"""Tells people: judges the alert rules against each sample, and turns errors inside vAIn into notifications.
+"""The notifications as they are read and marked, and errors inside vAIn as notifications.
 
-What should be told of a task is decided where the task changes (``vain.tracker``), in the same transaction.
+What should be told of a task is decided where the task changes (``vain.saving``), what rules say in ``vain.alarms``.
 """
 
 from __future__ import annotations
@@ -8,17 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from vain import notices
-from vain.alerts import DEFAULT_RULES, Rule, States, judge_all
 from vain.clock import Clock
 from vain.clock import now as time_now
 from vain.errors import NotFound
 from vain.hub import Hub
-from vain.sampler.clocks import seconds_since_boot
-from vain.samples import Sample, series
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.transaction import Transaction
@@ -35,33 +32,11 @@ ERROR_PAUSE_SECONDS = 60.0
 
 
 class Notifier:
-    """Owns the state of the rules and stores notices, on the event loop. ``close`` stores what waits and ends it."""
+    """Stores notices and reads notifications, on the event loop. ``close`` stores what waits and ends it."""
 
-    def __init__(
-        self,
-        store: Store,
-        hub: Hub,
-        period_seconds: float,
-        rules: Iterable[Rule] = DEFAULT_RULES,
-        clock_since_boot: Clock = seconds_since_boot,
-        clock: Callable[[], Time] = time_now,
-    ) -> None:
-        self._store, self._hub = store, hub
-        self._rules = tuple(rules)
-        self._states: States = {}
-        self._gap_seconds = 5 * period_seconds
-        # Not time.monotonic, which stands still while the machine sleeps: a rule must see that gap.
-        self._since_boot = clock_since_boot
-        self._clock = clock
+    def __init__(self, store: Store, hub: Hub, clock: Callable[[], Time] = time_now) -> None:
+        self._store, self._hub, self._clock = store, hub, clock
         self._pending: set[asyncio.Task[None]] = set()
-
-    def judge(self, sample: Sample) -> None:
-        """Take in a sample: rules may fire or clear."""
-        self._states, events = judge_all(
-            self._rules, self._states, series(sample), self._since_boot(), self._gap_seconds
-        )
-        for event in events:
-            self.tell(notices.of_alert(event))
 
     def tell(self, notice: Notice) -> None:
         """Store a notice and send it to everybody, without waiting for it."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from functools import partial
 
 from vain import lifecycle, pings
+from vain.alerting.of_tasks import Job
 from vain.clock import Clock, utc
 from vain.codec import decode, encode
 from vain.pings import Expectation, Ping
-from vain.saving import RUNNING_SHOWN, Marks, NoMarks, saved
+from vain.saving import Marks, NoMarks, saved, tell
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.transaction import Transaction
 from vain.tracker import Tracker
-from vain.types import LARGEST_LOG_BYTES, Notice, Task, TaskDraft, TaskPatch, TaskSource, Time
+from vain.types import LARGEST_LOG_BYTES, Task, TaskDraft, TaskPatch, TaskSource, Time
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Pinging:
             after = pings.expected(before, ping, seconds)
             if after is not None:
                 after = pings.of_task(after, task)
-            _tell(transaction, pings.came_notices(before, after, seconds), now)
+            tell(transaction, Job(ping.key, task), pings.came_notices(before, after, seconds), now)
             if after != before:
                 transaction.expect(ping.key, None if after is None else encode(after))
             return task, after
@@ -93,7 +93,8 @@ class Pinging:
             return expectation
         told = pings.told(expectation)
         transaction.expect(key, encode(told))
-        _tell(transaction, [pings.missed_notice(expectation, seconds)], utc(seconds))
+        task = None if expectation.task_id is None else transaction.task(expectation.task_id)
+        tell(transaction, Job(key, task), [pings.missed_notice(expectation, seconds)], utc(seconds))
         return told
 
 
@@ -128,8 +129,3 @@ def _ended(task: Task, ping: Ping, now: Time) -> Task:
     if ping.word == "fail":
         return lifecycle.patched(task, TaskPatch(status="completed", outcome="failed"), now)
     return task
-
-
-def _tell(transaction: Transaction, notices: Sequence[Notice], now: Time) -> None:
-    for notice in notices:
-        transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))

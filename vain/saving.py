@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from vain import notices
+from msgspec.structs import replace
+
+from vain import firing, notices, usual
+from vain.alerting.of_tasks import NOTHING, Job, judge, subject_of
+from vain.alerting.rule import Rule
 from vain.codec import encode
 from vain.errors import Conflict, Flaw
 from vain.store.transaction import Transaction
-from vain.types import Task, Time
+from vain.types import Notice, Task, Time
 
 RUNNING_SHOWN = 20
 DEEPEST_FAMILY = 64
+EARLIER_RUNS = 100
+"""Of the same job, to tell what is usual."""
 
 
 class Marks(Protocol):
@@ -36,14 +43,53 @@ class NoMarks:
         return task
 
 
-def saved(transaction: Transaction, task: Task, previous: Task | None, now: Time) -> bytes:
-    """Store the task with its event and what should be told of it, and return its JSON."""
+def saved(transaction: Transaction, task: Task, previous: Task | None, now: Time, more: Sequence[Notice] = ()) -> bytes:
+    """Store the task with its event and what should be told of it (and ``more``), and return its JSON."""
     if task is previous:
         return encode(task)
     body = transaction.save(task, previous, now)
-    for notice in notices.of_task(task, previous, "updated" if previous else "created"):
-        transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))
+    told = notices.of_task(task, previous, "updated" if previous else "created")
+    tell(transaction, Job(subject_of(task), task), [*told, *more], now)
     return body
+
+
+def tell(transaction: Transaction, job: Job, told: Sequence[Notice], now: Time) -> None:
+    """Store what should be told of a job, and what the rules about tasks make of it.
+
+    What a rule tells of is stored all the same, but quiet: a person hears of it once.
+    """
+    rules, silences = transaction.judging.rules, transaction.judging.silences
+    verdict = NOTHING
+    if rules:
+        told = [*told, *_unusual(transaction, rules, job, told)]
+        alerts = {(rule.name, job.subject): firing.alert_of(transaction, rule.name, job.subject) for rule in rules}
+        known = {key: alert for key, alert in alerts.items() if alert is not None}
+        running = _running(transaction) if any(rule.unless_task or rule.while_task for rule in rules) else ()
+        verdict = judge(rules, job, [notice.kind for notice in told], known, now, running)
+    for notice in told:
+        is_covered = notice.kind in verdict.covered
+        if is_covered or notice.kind not in usual.ONLY_BY_RULE:
+            told_now = replace(notice, quiet=True) if is_covered else notice
+            transaction.notify(told_now, now, transaction.running(RUNNING_SHOWN))
+    for event in verdict.events:
+        firing.store(transaction, event, silences, now, firing.Seen(url=_url(job)))
+
+
+def _unusual(transaction: Transaction, rules: Sequence[Rule], job: Job, told: Sequence[Notice]) -> list[Notice]:
+    """What is unusual about a run that has just ended well, if a rule asks for it."""
+    asked = {event for rule in rules for event in rule.tasks}
+    has_ended_well = any(notice.kind == "task.completed" for notice in told)
+    if job.task is None or not has_ended_well or not asked & {"shorter", "costlier"}:
+        return []
+    return usual.ended_notices(job.task, transaction.earlier_runs(job.task, EARLIER_RUNS))
+
+
+def _running(transaction: Transaction) -> set[str]:
+    return {name for task in transaction.started() for name in (task.name, task.key) if name}
+
+
+def _url(job: Job) -> str | None:
+    return None if job.task_id is None else f"/task?id={job.task_id}"
 
 
 def refuse_conflicts(transaction: Transaction, task: Task, previous: Task | None) -> None:

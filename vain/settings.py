@@ -73,6 +73,9 @@ class Settings:
     oauth_extra: tuple[str, ...]
     oauth_roles: tuple[str, ...]
     pages_dir: Path | None
+    rules_file: Path | None
+    webhook: str | None
+    webhook_secret: str | None
     keep_raw_seconds: float | None
     keep_minutes_seconds: float | None
     keep_hours_seconds: float | None
@@ -114,7 +117,8 @@ class Reporting:
 
 
 def _shown_without_key(known: Settings | Reporting, api_key: str | None) -> str:
-    names = (field.name for field in fields(known) if field.name not in ("api_key", "oauth_secret"))
+    secret = ("api_key", "oauth_secret", "webhook", "webhook_secret")
+    names = (field.name for field in fields(known) if field.name not in secret)
     shown = (f"{name}={getattr(known, name)!r}" for name in names)
     return f"{type(known).__name__}({', '.join(shown)}, api_key={'set' if api_key else None})"
 
@@ -197,6 +201,17 @@ MAX_SOCKETS_EACH = Setting(
 PAGES: Setting[Path | None] = Setting(
     "pages", "folder", "folder of your own Panel pages", forms.existing_folder, None, "none"
 )  # fmt: skip
+RULES: Setting[Path | None] = Setting(
+    "rules", "file", "file of rules, channels and silences (TOML)", forms.existing_file, None, "none"
+)  # fmt: skip
+WEBHOOK: Setting[str | None] = Setting(
+    "webhook", "address", "where notifications from level warning on are sent to (https, or this machine)",
+    forms.text, None, "none",
+)  # fmt: skip
+WEBHOOK_SECRET: Setting[str | None] = Setting(
+    "webhook-secret", "secret", "what webhooks are signed with: whsec_ and base64", forms.text, None, "none",
+    secret=True,
+)  # fmt: skip
 KEEP_RAW: Setting[float | None] = Setting(
     "keep-raw",
     "time",
@@ -239,6 +254,7 @@ OAUTH = (OAUTH_PROVIDER, OAUTH_KEY, OAUTH_EXTRA_PARAMS, OAUTH_ROLE)
 LIMITS = (REQUEST_RATE, MAX_CONNECTIONS, MAX_CONNECTIONS_EACH, MAX_SOCKETS_EACH)
 SERVER_SETTINGS = (
     HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, ALLOW_ORIGIN, PREFIX, TRUST_PROXY, *OAUTH, PAGES,
+    RULES, WEBHOOK,
     *HISTORY_SETTINGS, *LIMITS, SPOOL, LOG_LEVEL,
 )  # fmt: skip
 CLIENT_SETTINGS = (URL, TIMEOUT)
@@ -267,6 +283,9 @@ def load(options: Mapping[str, object] | None = None, environment: Mapping[str, 
         oauth_extra=reader.read(OAUTH_EXTRA_PARAMS),
         oauth_roles=reader.read(OAUTH_ROLE),
         pages_dir=reader.read(PAGES),
+        rules_file=reader.read(RULES),
+        webhook=reader.read(WEBHOOK),
+        webhook_secret=reader.read(WEBHOOK_SECRET),
         keep_raw_seconds=reader.read(KEEP_RAW),
         keep_minutes_seconds=reader.read(KEEP_MINUTES),
         keep_hours_seconds=reader.read(KEEP_HOURS),
@@ -320,6 +339,11 @@ def child_environment(run_id: str, task_id: int | None) -> dict[str, str]:
     An unknown number is written as empty, so that none from further up shines through.
     """
     return {RUN_VARIABLE: run_id, TASK_VARIABLE: "" if task_id is None else str(task_id)}
+
+
+def outside_environment() -> dict[str, str]:
+    """The environment for a program that is none of vAIn's: without vAIn's own variables, some of which are secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("VAIN_")}
 
 
 def enter_run(run_id: str, task_id: int | None) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from vain import lifecycle, lists
+from vain.alerting.of_tasks import Job, subject_of
 from vain.arrivals import AT_ONCE, Report, named, told_before, with_parent
 from vain.batches import Batch, Named, create_all, update_all
 from vain.changing import Changed, Made, created, found, replayed, updated
@@ -18,7 +19,7 @@ from vain.errors import NotFound
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
 from vain.listing import Listing
 from vain.lists import Listed
-from vain.saving import RUNNING_SHOWN, Marks, NoMarks, saved
+from vain.saving import Marks, NoMarks, saved, tell
 from vain.selection import parse_sort
 from vain.store import reading
 from vain.store.collected import Remembered
@@ -168,9 +169,9 @@ class Tracker:
                 return None
             now = self._clock()
             after = change(transaction, now, task)
-            body = saved(transaction, after, task, now) if after != task else b""
-            for notice in notices:
-                transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))
+            body = saved(transaction, after, task, now, notices) if after != task else b""
+            if after == task and notices:
+                tell(transaction, Job(subject_of(after), after), notices, now)
             return Changed(Made(task_id, after.version, body), after)
 
         changed = await self._store.write(run)
@@ -203,7 +204,9 @@ class Tracker:
             for child in transaction.children(task_id):
                 transaction.save(lifecycle.orphaned(child, now), child, now)
             transaction.delete(task, now)
-            return transaction.seq
+            seq = transaction.seq
+            tell(transaction, Job(subject_of(task), task, is_gone=True), (), now)
+            return seq
 
         seq = await self._store.write(change)
         if self.follower is not None:

@@ -7,6 +7,7 @@ from math import ceil
 from typing import Literal
 
 from vain import words
+from vain.clock import unix
 from vain.types import Notice, Task
 
 FEWEST_RUNS = 20
@@ -46,3 +47,56 @@ def longer_notice(task: Task, age_seconds: float, durations: Sequence[float]) ->
         kind="task.longer", level="warning", title=f"{task.name} runs longer than usual", message=message,
         task_id=task.task_id,
     )  # fmt: skip
+
+
+ONLY_BY_RULE = frozenset({"task.shorter", "task.costlier"})
+"""Told only where a rule asks for it."""
+
+
+def ended_notices(task: Task, earlier: Sequence[Task]) -> list[Notice]:
+    """What is unusual about a run that ended well: shorter than 95 of 100 earlier ones, or more costly than those."""
+    found = []
+    durations = [seconds for each in earlier if (seconds := _seconds(each)) is not None]
+    took = _seconds(task)
+    if took is not None and is_unusual(took, durations) == "shorter":
+        least = words.duration(nearest_rank(durations, SHORT_PERCENT))
+        longer = f"{LONG_PERCENT:g} % of {len(durations)} earlier runs took at least {least}"
+        found.append(
+            _notice(
+                "task.shorter",
+                f"{task.name} was quicker than usual",
+                f"Done after {words.duration(took)}; {longer}",
+                task,
+            )
+        )
+    costs = [said for name, unit in _COSTS if (said := _costlier(task, earlier, name, unit)) is not None]
+    if costs:
+        found.append(_notice("task.costlier", f"{task.name} cost more than usual", "; ".join(costs), task))
+    return found
+
+
+_COSTS = (("cpu_seconds", "CPU time"), ("rss_peak_bytes", "memory"))
+
+
+def _costlier(task: Task, earlier: Sequence[Task], name: str, label: str) -> str | None:
+    values = [value for each in earlier if (value := _cost(each, name)) is not None]
+    cost, shown = _cost(task, name), words.duration if name == "cpu_seconds" else words.size
+    if cost is None or is_unusual(cost, values) != "longer":
+        return None
+    usually = shown(nearest_rank(values, LONG_PERCENT))
+    return f"{label} {shown(cost)}, where {LONG_PERCENT:g} % of {len(values)} earlier runs used at most {usually}"
+
+
+def _cost(task: Task, name: str) -> float | None:
+    value = None if task.resources is None else getattr(task.resources, name)
+    return None if value is None else float(value)
+
+
+def _seconds(task: Task) -> float | None:
+    if task.started_at is None or task.completed_at is None:
+        return None
+    return max(0.0, unix(task.completed_at) - unix(task.started_at))
+
+
+def _notice(kind: str, title: str, message: str, task: Task) -> Notice:
+    return Notice(kind=kind, level="warning", title=title, message=message, task_id=task.task_id)

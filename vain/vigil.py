@@ -119,6 +119,10 @@ class Vigil:
         else:
             self._begin(self._tracker.crash(task_id, attempt))
 
+    def running_names(self) -> set[str]:
+        """Names and keys of the tasks in progress."""
+        return {name for task in self._running.values() for name in (task.name, task.key) if name}
+
     async def sweep(self) -> None:
         """What the clock brings."""
         now = self._monotonic()

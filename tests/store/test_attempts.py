@@ -182,7 +182,7 @@ def taken_back(folder: Path, *statements: str) -> list[tuple[Any, ...]]:
     """What the table holds; then the database is as version 1 had left it, and is brought forward again."""
     known = rows(folder, "SELECT * FROM attempts ORDER BY task_id, attempt")
     connection = apsw.Connection(str(folder / "vain.db"))
-    later = ("attempts", "log_parts", "runs", "expectations")
+    later = ("attempts", "log_parts", "runs", "expectations", "kept")
     indexes = ("tasks_in_progress", "tasks_filtered", "tasks_listing", "notifications_loud")
     undone = (
         *(f"DROP TABLE {table}" for table in later),

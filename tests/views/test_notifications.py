@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from tests.views import moving
-from vain.alerts import DEFAULT_RULES
+from vain.alerting.rule import DEFAULT_RULES
 from vain.clock import unix
 from vain.types import Notification
 from vain.views import notifications as notifications_module
@@ -62,7 +62,9 @@ def asked(address: str) -> dict[str, float]:
 
 
 def test_an_alert_leads_to_the_time_that_its_rule_waited_through() -> None:
-    fired = structs.replace(notification(7), metric="cpu.percent", value=97.31, threshold=95.0)
+    fired = structs.replace(
+        notification(7), metric="cpu.percent", value=97.31, threshold=95.0, since="2026-11-23T03:01:00.123Z"
+    )
     shown, at = asked(moment_address(fired)), round(unix(fired.timestamp))
     assert (shown["to"], shown["to"] - shown["from"]) == (at, 300)
     assert shown["after"] < shown["from"] < shown["to"] < shown["before"]

@@ -241,12 +241,27 @@ def everything(ask: Caller) -> None:
     ask("GET", "/visualizations/completion?format=csv", "/visualizations/{chart}")
     note = ask("GET", "/notifications?limit=1", "/notifications").json[0]
     ask("PATCH", f"/notifications/{note['notification_id']}", "/notifications/{notification_id}", {"read": True})
+    rules(ask)
     ask("POST", "/ping/backup?every=1d", "/ping/{key}", b"", Content_Type="text/plain")
     ask("POST", "/ping/backup/3", "/ping/{key}/{word}", b"output", Content_Type="text/plain")
     ask("POST", "/logout", "/logout")
     ask("DELETE", task, one)
     for status, reply in errors(ask, task).items():
         assert reply.status == status, reply.body
+
+
+def rules(ask: Caller) -> None:
+    rule = {"name": "busy", "metric": "cpu.percent", "above": 95, "for": 60}
+    ask("POST", "/rules", "/rules", rule)
+    ask("GET", "/rules", "/rules")
+    ask("PUT", "/rules/busy", "/rules/{name}", {**rule, "above": 97})
+    ask("GET", "/rules/busy", "/rules/{name}")
+    ask("GET", "/rules/busy/test?after=-60", "/rules/{name}/test")
+    ask("POST", "/rules/test", "/rules/test", {"name": "x", "tasks": ["failed"]})
+    ask("DELETE", "/rules/busy", "/rules/{name}")
+    silence = ask("POST", "/silences", "/silences", {"seconds": 60, "rules": ["busy"]}).json
+    ask("GET", "/silences", "/silences")
+    ask("DELETE", f"/silences/{silence['silence_id']}", "/silences/{silence_id}")
 
 
 def errors(ask: Caller, gone: str) -> dict[int, Reply]:
@@ -267,7 +282,13 @@ def errors(ask: Caller, gone: str) -> dict[int, Reply]:
 def test_what_is_declared_is_what_the_gate_of_parameters_knows(server: Running, document: dict[str, Any]) -> None:
     asked = 0
     for path, method, said in described(document):
-        here = re.sub(r"\{\w+_id\}", "1", path).replace("{chart}", "cpu").replace("{word}", "3").replace("{key}", "k")
+        here = (
+            re.sub(r"\{\w+_id\}", "1", path)
+            .replace("{chart}", "cpu")
+            .replace("{word}", "3")
+            .replace("{key}", "k")
+            .replace("{name}", "cpu-busy")
+        )
         takes = said.get("requestBody", {}).get("content", {"": None})
         reply = server.call(method, f"{here}?nonsense=1", b"{}", {"Content-Type": next(iter(takes))} if takes else {})
         if reply.status == 400 and (known := KNOWN.search(reply.json["detail"])):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from vain.store.attempts import SavedAttempt
 from vain.types import Event, Notification, Task, TaskCounts, Time
+
+Kept = Literal["rule", "alert", "silence", "channel"]
+"""What the server keeps beside tasks, as JSON by name."""
 
 
 class Remembered(NamedTuple):
@@ -43,6 +46,8 @@ class Collected:
         """Numbers of tasks, by what their reporters call them, with the parent's name while that is not known."""
         self.expectations: dict[str, bytes | None] = {}
         """JSON by key; None: nothing is expected any more."""
+        self.kept_changes: dict[tuple[Kept, str], bytes | None] = {}
+        """JSON by kind and name; None: no longer."""
         self.log_parts: list[tuple[int, int, bytes]] = []
         """Task, offset, bytes."""
         self.tally = [0] * len(TaskCounts.__struct_fields__)
@@ -62,5 +67,6 @@ class Collected:
         self.touched_at = other.touched_at or self.touched_at
         self.runs |= other.runs
         self.expectations |= other.expectations
+        self.kept_changes |= other.kept_changes
         self.log_parts += other.log_parts
         self.tally = [sum(pair) for pair in zip(self.tally, other.tally, strict=True)]

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
+from vain.alerting.alert import Judging
 from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable, VainError
 from vain.store import queries
 from vain.store.collected import Collected, Stored
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DATABASE_NAME = "vain.db"
-MIGRATIONS = ("schema_1.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql", "schema_5.sql", "schema_6.sql")
+MIGRATIONS = tuple(f"schema_{version}.sql" for version in range(1, 8))
 """The file at position n brings a database from version n to n + 1."""
 LARGEST_GROUP = 256
 MOST_WAITING = 10_000
@@ -137,6 +138,10 @@ class Store:
             return await self._loop.run_in_executor(self._readers, self._run_query, query)
         finally:
             self._reading -= 1
+
+    def judge_by(self, judging: Judging) -> None:
+        """By which rules, and with which silences, changes of tasks are judged from the next one on."""
+        self._ledger.judging = judging
 
     def close(self) -> None:
         """Commit what waits, end the threads, let go of the folder. Blocks; call it when the loop has no more to do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 import msgspec
 
+from vain.alerting.alert import Judging
 from vain.codec import encode
 from vain.store import list_queries, queries
 from vain.store.collected import Collected, Stored
@@ -23,6 +24,8 @@ class Ledger:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
+        self.judging = Judging()
+        """Replaced as a whole, from whatever thread."""
         self.recent: dict[int, Task] = {}
         self.reload()
 
@@ -82,6 +85,8 @@ class Ledger:
                 self.connection.execute(queries.EXPECT_NO_MORE, (key,))
             else:
                 self.connection.execute(queries.EXPECT, (key, body))
+        many(queries.KEEP, [(*of, body) for of, body in waiting.kept_changes.items() if body is not None])
+        many(queries.KEEP_NO_MORE, [of for of, body in waiting.kept_changes.items() if body is None])
         kept = [part for part in waiting.log_parts if waiting.tasks.get(part[0], self) is not None]
         if kept:
             many(queries.ADD_LOG, kept)

@@ -39,6 +39,8 @@ CHILDREN_OF_RUN = "SELECT task_id FROM runs WHERE parent_run = ?"
 RUNS_OF_STARTED = """
 SELECT runs.task_id, run_id FROM tasks INDEXED BY tasks_in_progress JOIN runs USING (task_id) WHERE status = 1"""
 EXPECTATION = "SELECT body FROM expectations WHERE key = ?"
+KEPT = "SELECT body FROM kept WHERE kind = ? AND name = ?"
+KEPT_OF = "SELECT name, body FROM kept WHERE kind = ? ORDER BY name"
 EXPECTATIONS = "SELECT body FROM expectations ORDER BY key"
 # Parts follow each other, so the last of them has the end.
 LOG_END = """
@@ -70,6 +72,8 @@ TASKS_CHANGED = """
 SELECT seq, json_extract(CAST(body AS TEXT), '$.task_id') FROM events
 WHERE seq > ? AND seq <= ? AND type = 'taskUpdate' ORDER BY seq"""
 NOTIFICATION = "SELECT body, read FROM notifications WHERE notification_id = ?"
+NOTIFICATIONS_AFTER = """
+SELECT body, read FROM notifications WHERE notification_id > ? ORDER BY notification_id LIMIT ?"""
 IDEMPOTENT = "SELECT fingerprint, task_id, body FROM idempotency WHERE key = ?"
 REMOVED_TASKS = "SELECT task_id, name, key, tags FROM attempts WHERE removed_ms IS NOT NULL"
 # One row with a JSON array for each column, -1 for a time that has not come: a tenth of the objects that rows would be,
@@ -109,6 +113,8 @@ ADD_RUN = "INSERT INTO runs (run_id, task_id, parent_run) VALUES (?, ?, ?) ON CO
 FORGET_RUNS = "DELETE FROM runs WHERE task_id = ?"
 EXPECT = """
 INSERT INTO expectations (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"""
+KEEP = "INSERT INTO kept (kind, name, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+KEEP_NO_MORE = "DELETE FROM kept WHERE kind = ? AND name = ?"
 EXPECT_NO_MORE = "DELETE FROM expectations WHERE key = ?"
 ADD_LOG = """
 INSERT INTO log_parts (task_id, offset_bytes, body) VALUES (?, ?, ?)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import inf
+from typing import NamedTuple
+
 import apsw
 from msgspec import Struct, json
 
+from vain.codec import decode
 from vain.explaining.use import Ran
 from vain.store import ran_queries
-from vain.types import STATUSES, Resources, TaskSource
+from vain.types import STATUSES, Outcome, Resources, TaskSource
 
 MOST_RAN = 10_000
 """Of one answer: those that ran longest in the window."""
@@ -60,3 +64,28 @@ def _ran(
         resources=told.resources,
         attempt=told.attempt,
     )
+
+
+class Ended(NamedTuple):
+    """How an attempt of a task ended; ``at`` in Unix seconds."""
+
+    at: float
+    name: str
+    key: str | None
+    tags: list[str]
+    outcome: Outcome
+
+
+def ended_between(connection: apsw.Connection, after: float, before: float) -> list[Ended]:
+    """The attempts that ended in a window (Unix seconds), in that order, those of tasks deleted since as well."""
+    rows = connection.execute(ran_queries.ENDED_BETWEEN, (round(after * 1000), round(before * 1000)))
+    return [
+        Ended(at / 1000, name, key, decode(list[str], tags.encode()) if tags else [], outcome)
+        for at, name, key, tags, outcome in rows
+    ]
+
+
+def ran_as(connection: apsw.Connection, name: str, after: float, before: float) -> list[tuple[float, float]]:
+    """When tasks of this name or key were in progress in a window (Unix seconds); infinite: still."""
+    rows = connection.execute(ran_queries.RAN_AS, (name, name, round(before * 1000), round(after * 1000)))
+    return [(begin / 1000, inf if end is None else end / 1000) for begin, end in rows]

@@ -28,3 +28,10 @@ SELECT ran.task_id, coalesce(tasks.name, ran.name), ran.started_ms, ran.ended_ms
 {_RAN}
 ORDER BY min(ran.ended_ms, :before) - max(ran.started_ms, :after) DESC, ran.task_id DESC LIMIT :most"""
 RAN_BETWEEN_COUNT = f"SELECT count(*) {_RAN}"
+ENDED_BETWEEN = """
+SELECT completed_ms, name, key, tags, outcome FROM attempts
+WHERE completed_ms >= ? AND completed_ms < ? AND outcome IS NOT NULL ORDER BY completed_ms, task_id"""
+RAN_AS = """
+SELECT started_ms, coalesce(completed_ms, removed_ms) FROM attempts
+WHERE (name = ? OR key = ?) AND started_ms IS NOT NULL AND started_ms < ?
+AND coalesce(completed_ms, removed_ms, started_ms + 9007199254740991) > ? ORDER BY started_ms"""

@@ -10,6 +10,7 @@ import msgspec
 from vain.codec import decode
 from vain.flow.attempts import AttemptColumns, AttemptQuery
 from vain.store import queries
+from vain.store.collected import Kept
 from vain.told import NotificationQuery
 from vain.types import Event, Notification, Task, TaskCounts, TaskPage, TaskQuery, Time
 
@@ -109,6 +110,11 @@ def expectations(connection: apsw.Connection) -> list[bytes]:
     return [body for (body,) in connection.execute(queries.EXPECTATIONS)]
 
 
+def kept(connection: apsw.Connection, kind: Kept) -> dict[str, bytes]:
+    """What the server keeps of one kind: JSON by name."""
+    return {name: bytes(body) for name, body in connection.execute(queries.KEPT_OF, (kind,))}
+
+
 def log(connection: apsw.Connection, task_id: int, after: int) -> tuple[int, bytes] | None:
     """The kept output of a task from an offset on, and where it begins; None if there is no such task.
 
@@ -178,6 +184,11 @@ def changes_between(connection: apsw.Connection, task_id: int, first: int, last:
 def notifications(connection: apsw.Connection, query: NotificationQuery) -> list[Notification]:
     """The newest notifications that are asked for, newest first."""
     return [_notification(row) for row in connection.execute(*queries.notifications(query))]
+
+
+def notifications_after(connection: apsw.Connection, notification_id: int, limit: int) -> list[Notification]:
+    """The notifications that follow a number, oldest first."""
+    return [_notification(row) for row in connection.execute(queries.NOTIFICATIONS_AFTER, (notification_id, limit))]
 
 
 def notification(connection: apsw.Connection, notification_id: int) -> Notification | None:

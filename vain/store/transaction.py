@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vain.alerting.alert import Judging
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
 from vain.messages import Previous
 from vain.store import queries, reading
 from vain.store.attempts import attempt_row, milliseconds, told_of_attempt
-from vain.store.collected import Collected, Remembered
+from vain.store.collected import Collected, Kept, Remembered
 from vain.store.ledger import Bindings, Ledger
 from vain.types import FAILURES, LARGEST_INTEGER, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
 
@@ -97,6 +98,14 @@ class Transaction(Collected):
             threshold=notice.threshold,
             tasks=running,
             quiet=notice.quiet,
+            rule=notice.rule,
+            since=notice.since,
+            duration_seconds=notice.duration_seconds,
+            fired_by=notice.fired_by,
+            shares=notice.shares,
+            processes=notice.processes,
+            url=notice.url,
+            channels=notice.channels,
         )
         self.notifications.append(notification)
         self.seq += 1
@@ -110,6 +119,10 @@ class Transaction(Collected):
         stored = [number for (number,) in self._rows(queries.IN_PROGRESS, (limit,)) if number not in pending]
         begun = [task.task_id for task in pending.values() if task is not None and task.status == "in-progress"]
         return sorted(stored + begun)[:limit]
+
+    def notification(self, notification_id: int) -> Notification | None:
+        """One that is committed, or None."""
+        return reading.notification(self._ledger.connection, notification_id)
 
     def mark_read(self, notification_id: int, read: bool) -> None:
         """Note that a person has seen a notification."""
@@ -142,6 +155,11 @@ class Transaction(Collected):
         """Seconds that the last runs of the same key, or without one of the same name, took to succeed."""
         return reading.durations(self._ledger.connection, task, limit)
 
+    def earlier_runs(self, task: Task, limit: int) -> list[Task]:
+        """The last runs of the same key, or without one of the same name, that had succeeded when this one ended."""
+        before_ms = milliseconds(task.completed_at or task.created_at)
+        return reading.earlier_runs(self._ledger.connection, task, before_ms, limit)
+
     def task_of_run(self, run_id: str) -> int | None:
         """The number of the task that a reporter calls so."""
         for pending in (self.runs, self._ledger.waiting.runs):
@@ -172,6 +190,30 @@ class Transaction(Collected):
     def expect(self, key: str, body: bytes | None) -> None:
         """Set it; None: nothing is expected any more."""
         self.expectations[key] = body
+
+    @property
+    def judging(self) -> Judging:
+        """By which rules, and with which silences, a change of a task is judged."""
+        return self._ledger.judging
+
+    def kept(self, kind: Kept, name: str) -> bytes | None:
+        """What is kept of this kind under this name, as JSON."""
+        for pending in (self.kept_changes, self._ledger.waiting.kept_changes):
+            if (kind, name) in pending:
+                return pending[kind, name]
+        row = self._ledger.connection.execute(queries.KEPT, (kind, name)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def all_kept(self, kind: Kept) -> dict[str, bytes]:
+        """All that is kept of this kind: JSON by name."""
+        found: dict[str, bytes | None] = dict(reading.kept(self._ledger.connection, kind))
+        for pending in (self._ledger.waiting.kept_changes, self.kept_changes):
+            found |= {name: body for (other, name), body in pending.items() if other == kind}
+        return {name: body for name, body in sorted(found.items()) if body is not None}
+
+    def keep(self, kind: Kept, name: str, body: bytes | None) -> None:
+        """Keep it; None: no longer."""
+        self.kept_changes[kind, name] = body
 
     def log_end(self, task_id: int) -> int:
         """How many bytes a task has put out so far, as far as they came."""

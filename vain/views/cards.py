@@ -15,7 +15,8 @@ from msgspec import Struct
 from panel.custom import JSComponent
 
 from vain import words
-from vain.alerts import DEFAULT_RULES
+from vain.alerting.rule import DEFAULT_RULES
+from vain.alerting.telling import title_of
 from vain.codec import encode
 from vain.samples import DiskIo, Network, Sample
 from vain.views.live import Live
@@ -55,12 +56,13 @@ def cards(sample: Sample | None, kinds: Sequence[Kind] | None = None) -> list[Re
 
 
 def judged(metric: str, value: float | None) -> tuple[str, str]:
-    """The state and the title of the worst rule of ``vain.alerts`` that ``value`` breaks at this moment."""
-    broken = [rule for rule in DEFAULT_RULES if rule.metric == metric and value is not None and value > rule.above]
+    """The state and the title of the worst of our own rules that ``value`` breaks at this moment."""
+    watched = [(rule.above, rule) for rule in DEFAULT_RULES if rule.metric == metric and rule.above is not None]
+    broken = [(above, rule) for above, rule in watched if value is not None and value > above]
     if not broken:
         return "ok", ""
-    worst = max(broken, key=lambda rule: rule.above)
-    return ("critical" if worst.level == "error" else "warning"), worst.title
+    _, worst = max(broken, key=lambda each: each[0])
+    return ("critical" if worst.level == "error" else "warning"), title_of(worst)
 
 
 def _tasks(sample: Sample | None) -> Reading:

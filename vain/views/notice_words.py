@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from msgspec import structs
 
 from vain import words
-from vain.alerts import DEFAULT_RULES, Rule
+from vain.alerting.rule import Rule
+from vain.alerting.telling import condition_words, title_of
 from vain.catalog import metric_of
 from vain.clock import unix
 from vain.told import Fold
@@ -75,7 +76,7 @@ def amount(value: float | None, series: str | None) -> str:
 def moment_address(notification: Notification) -> str:
     """The timeline around a notification, with the stretch that it is about explained.
 
-    What a rule says lasted as long as the rule waits before it fires; else the last minute is explained.
+    What a rule says began where it says; else the last minute is explained.
     """
     at = unix(notification.timestamp)
     begin = at - _lasted_seconds(notification)
@@ -85,14 +86,10 @@ def moment_address(notification: Notification) -> str:
 
 def rule_words(rule: Rule) -> str:
     """``CPU is busy: CPU above 95 % for 5 min``."""
-    metric = metric_of(rule.metric)
-    label = metric.label if metric else rule.metric
-    return f"{rule.title}: {label} above {amount(rule.above, rule.metric)} for {words.duration(rule.for_seconds)}"
+    return f"{title_of(rule)}: {condition_words(rule)}"
 
 
 def _lasted_seconds(notification: Notification) -> float:
-    metric = (notification.metric or "").partition(":")[0]
-    for rule in DEFAULT_RULES:
-        if notification.kind == "rule.fired" and (rule.metric, rule.above) == (metric, notification.threshold):
-            return rule.for_seconds
-    return STRETCH_SECONDS
+    if notification.since is None:
+        return STRETCH_SECONDS
+    return max(STRETCH_SECONDS, unix(notification.timestamp) - unix(notification.since))

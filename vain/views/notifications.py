@@ -15,7 +15,7 @@ import param
 from msgspec import Meta, Struct, structs
 from panel.custom import JSComponent
 
-from vain.alerts import DEFAULT_RULES
+from vain.alerting.rule import DEFAULT_RULES
 from vain.clock import Clock
 from vain.codec import decode, encode
 from vain.errors import VainError

@@ -11,7 +11,7 @@ from panel.custom import JSComponent
 
 from vain import words
 from vain.about import About, shown_to
-from vain.alerts import DEFAULT_RULES, Rule
+from vain.alerting.rule import DEFAULT_RULES, Rule
 from vain.clock import utc
 from vain.store.keys import KeyInfo
 from vain.types import Role

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 from msgspec import Meta, Struct
 
 from vain.codec import encode, received
-from vain.errors import Flaw, Malformed
+from vain.errors import Flaw, Invalid, Malformed
 from vain.told import NotificationQuery
 from vain.types import LARGEST_INTEGER, Level, Notification
 from vain.web import parameters
@@ -28,10 +28,11 @@ ANSWERS: tuple[Answered, ...] = get_args(Answered)
 KIND = r"^[a-z-]{1,40}(\.[a-z-]{1,40})?$"
 
 
-class ReadMark(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a PATCH."""
+class Mark(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a PATCH: at least one of both. ``acknowledged``: somebody takes care of what a rule tells."""
 
-    read: bool
+    read: bool | None = None
+    acknowledged: Literal[True] | None = None
 
 
 @operation(
@@ -88,9 +89,21 @@ def _malformed(parameter: str, detail: str) -> Malformed:
     return Malformed(f"{parameter}: {detail}", [Flaw(detail, parameter=parameter)])
 
 
-@operation("markNotification", Answer(200, "The notification.", Notification), tag="notifications", body=ReadMark)
+@operation(
+    "markNotification",
+    Answer(200, "The notification.", Notification),
+    tag="notifications",
+    body=Mark,
+    refuses=(409,),
+)
 async def mark_notification(services: Services, request: Request, notification_id: int) -> Response:
-    """Set whether it was read."""
+    """Set whether it was read, or acknowledge what a rule tells: while it fires it is not told again."""
     request.parameters()
-    mark = received(ReadMark, request.body)
-    return Response(encode(await services.notifier.mark_read(notification_id, mark.read)))
+    mark = received(Mark, request.body)
+    if mark.read is None and mark.acknowledged is None:
+        detail = "read or acknowledged is expected."
+        raise Invalid(detail, [Flaw(detail, pointer="")])
+    if mark.acknowledged:
+        await services.alarms.acknowledge(notification_id)
+    is_read = True if mark.read is None else mark.read
+    return Response(encode(await services.notifier.mark_read(notification_id, is_read)))

@@ -25,6 +25,7 @@ TAGS: Mapping[str, str] = {
     "performance": "The machine: now, at any time since, and who used it.",
     "visualizations": "The data that the dashboard draws.",
     "notifications": "What a person should know.",
+    "rules": "What is watched for, and who is not to be told.",
     "stream": "What happens, as it happens.",
     "server": "The server itself.",
 }

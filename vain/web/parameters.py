@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from vain.alerting.rule import RuleName
 from vain.pings import LONGEST_KEY as LONGEST_JOB
 from vain.pings import SEEN
 from vain.types import LARGEST_INTEGER, TaskId
@@ -82,6 +83,8 @@ IN_PATHS: dict[str, tuple[Any, str]] = {
         Annotated[str, Meta(pattern=r"^(start|fail|log|25[0-5]|2[0-4]\d|1\d\d|\d{1,2})$")],
         "`start`, `fail`, `log`, or an exit code.",
     ),
+    "name": (RuleName, "The rule's name."),
+    "silence_id": (TaskId, "The silence's number."),
     "chart": (Annotated[str, Meta(min_length=1, max_length=100)], "The chart's `id`."),
 }
 """What stands in braces in a path: its type, and what it is."""

@@ -16,6 +16,10 @@ from pathlib import Path
 
 from vain import source
 from vain.about import Teller
+from vain.alarms import Alarms
+from vain.alerting.channel import ChannelForm
+from vain.context import Context
+from vain.delivery import Deliveries
 from vain.errors import Misconfigured
 from vain.history import History
 from vain.hub import Hub
@@ -27,10 +31,14 @@ from vain.notifier import ErrorNotices, Notifier
 from vain.past import Past
 from vain.pinging import Pinging
 from vain.recorder import Recorder
+from vain.rehearsal import rehearse
+from vain.resumption import Resumption
+from vain.rulebook import NO_FILE, RuleBook, read_rule_file
 from vain.sampler import Sampler
 from vain.sampler.trees import ProcessTrees
 from vain.samples import Sample
 from vain.settings import Settings
+from vain.silences import Silences
 from vain.source import LocalSource
 from vain.spikes import Spikes
 from vain.store.database import Store
@@ -161,6 +169,7 @@ class Server:
         )
         tracker, vigil, pinging = await self._follow_tasks(store, watch)
         spikes = Spikes(store, past, lambda: _cores(monitor), settings.interval_seconds)
+        rulebook, silences, alarms = await self._make_alarms(store, past, spikes, vigil)
         inbox = Inbox(settings.spool_dir, tracker, partial(is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
         timelines = Timelines(store, self._hub)
@@ -174,6 +183,10 @@ class Server:
             monitor,
             past,
             self._notifier,
+            rulebook,
+            silences,
+            alarms,
+            partial(rehearse, store, past),
             self._hub,
             charts,
             spikes,
@@ -227,7 +240,7 @@ class Server:
         store = Store(self._settings.data_dir, self._publish)
         self._ends.append(lambda: asyncio.to_thread(store.close))
         self._hub = Hub(store.epoch, store.seq)
-        self._notifier = Notifier(store, self._hub, self._settings.interval_seconds)
+        self._notifier = Notifier(store, self._hub)
         self._ends.append(self._notifier.close)
         errors = ErrorNotices(self._notifier, self._loop)
         logging.getLogger("vain").addHandler(errors)
@@ -242,6 +255,29 @@ class Server:
         self._ends.append(vigil.close)
         await pinging.start()
         return tracker, vigil, pinging
+
+    async def _make_alarms(
+        self, store: Store, past: Past, spikes: Spikes, vigil: Vigil
+    ) -> tuple[RuleBook, Silences, Alarms]:
+        """What fired before fires again before the first sample is judged; then whoever is told outside."""
+        settings = self._settings
+        file = NO_FILE if settings.rules_file is None else read_rule_file(settings.rules_file)
+        rulebook, silences = RuleBook(store, file), Silences(store, file.silences)
+        await rulebook.start()
+        await silences.start()
+        alarms = Alarms(store, rulebook, silences, settings.interval_seconds, vigil.running_names, Context(spikes))
+        await alarms.start(Resumption(past).resume)
+        self._ends.append(alarms.close)
+        channels = dict(file.channels)
+        if settings.webhook is not None:
+            channels["webhook"] = ChannelForm(webhook=settings.webhook)
+        deliveries = Deliveries(
+            store, self._hub, channels, self.url + settings.prefix,
+            secret=settings.webhook_secret, window=past.window,
+        )  # fmt: skip
+        await deliveries.start()
+        self._ends.append(deliveries.close)
+        return rulebook, silences, alarms
 
     def _open_metrics(self) -> MetricStore:
         settings = self._settings
@@ -303,7 +339,7 @@ class Server:
     def _on_sample(self, sample: Sample) -> None:
         if sample.period_seconds is None:
             self._services.vigil.resumed()  # it is the first, or the machine slept
-        self._notifier.judge(sample)
+        self._services.alarms.take(sample)
         body = self._services.sample_json(sample)
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
 

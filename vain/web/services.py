@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import Struct
 
+from vain.alarms import Alarms
+from vain.alerting.rule import Rule
 from vain.codec import encode
 from vain.hub import Hub
 from vain.inbox import Inbox
@@ -13,7 +15,10 @@ from vain.monitor import Monitor
 from vain.notifier import Notifier
 from vain.past import Past
 from vain.pinging import Pinging
+from vain.rehearsal import Rehearsal
+from vain.rulebook import RuleBook
 from vain.samples import Sample
+from vain.silences import Silences
 from vain.spikes import Spikes
 from vain.store.keys import KeyRing
 from vain.timelines import Timelines
@@ -63,6 +68,10 @@ class Services(Struct, frozen=True):
     monitor: Monitor
     past: Past
     notifier: Notifier
+    rulebook: RuleBook
+    silences: Silences
+    alarms: Alarms
+    rehearse: Callable[[Rule, float, float], Awaitable[Rehearsal]]
     hub: Hub
     charts: Charts
     spikes: Spikes

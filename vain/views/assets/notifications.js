@@ -72,7 +72,7 @@ export function render({model}) {
   const older = button(root, "Show older", "older", () => go(model.shown.older));
   older.classList.add("turn");
   const watched = element("details", "rules", root);
-  element("summary", "", watched, "What vAIn tells of");
+  element("summary", "", watched, "What vAIn tells of by itself");
   const rules = element("ul", "", watched);
 
   function ask(change) {
@@ -189,6 +189,7 @@ export function render({model}) {
   for (const rule of model.rules) element("li", "", rules, rule);
   element("li", "", rules, "A task that ended, failed, crashed, timed out, is overdue, takes longer than usual or did not come.");
   element("li", "", rules, "An error inside vAIn.");
+  element("p", "", watched, "Rules that people made or changed are listed by `vain rules ls` and GET /rules.");
   element("p", "", watched, "Quiet, and not counted by the bell: a task that went well within a minute, unless its priority is high, it was due, or it had failed before.");
 
   const openWhenEmpty = () => { if (model.shown.entries && !model.shown.entries.length && tools.hidden) watched.open = true; };

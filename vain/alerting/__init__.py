@@ -1,0 +1,1 @@
+"""Rules: what is watched for, whether it holds, who is not to be told now. Pure."""

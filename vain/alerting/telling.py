@@ -1,0 +1,173 @@
+"""What a rule and its alerts are in words. Pure."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from msgspec.structs import replace
+
+from vain import words
+from vain.alerting.alert import Alert, AlertEvent, Cleared, Fired
+from vain.alerting.rule import Rule
+from vain.catalog import metric_of
+from vain.clock import unix
+from vain.types import Notice, Time
+
+HAPPENED = {
+    "failed": "failed", "crashed": "crashed", "timed-out": "timed out", "stale": "is silent", "overdue": "is overdue",
+    "missed": "did not come", "longer": "runs longer than usual", "shorter": "was quicker than usual",
+    "costlier": "cost more than usual",
+}  # fmt: skip
+
+
+def condition_words(rule: Rule) -> str:
+    """``CPU above 95 % for 5 min, unless backup runs``."""
+    if rule.tasks:
+        whose = f"the task {rule.task}" if rule.task else f"a task with the tag {rule.tag}" if rule.tag else "a task"
+        said = f"{whose} {_listed([HAPPENED[event] for event in rule.tasks])}"
+    elif rule.absent:
+        said = f"no {subject_words(rule.metric or '')} for {words.duration(rule.for_seconds)}"
+    else:
+        said = f"{subject_words(rule.metric or '')} {_aim(rule)}"
+        said += f" for {words.duration(rule.for_seconds)}" if rule.for_seconds else ""
+    said += f", unless {rule.unless_task} runs" if rule.unless_task else ""
+    return said + (f", only while {rule.while_task} runs" if rule.while_task else "")
+
+
+def title_of(rule: Rule) -> str:
+    """What it is called: what somebody wrote, or what it watches for."""
+    if rule.title:
+        return rule.title
+    said = f"{subject_words(rule.metric or '')} {_aim(rule)}" if _is_of_value(rule) else condition_words(rule)
+    return said[:1].upper() + said[1:]
+
+
+def subject_words(series: str) -> str:
+    """What a person calls a series: ``Disk /home`` for ``disk.percent:/home``."""
+    metric, instance = metric_of(series), series.partition(":")[2]
+    label = metric.label if metric is not None else series
+    return f"{label} {instance}" if metric is not None and instance else label
+
+
+def told_of(event: AlertEvent, since: Time) -> Notice:
+    """That a rule fires for a subject, or does no more; ``since`` is when it began."""
+    rule = event.rule
+    fired = isinstance(event, Fired)
+    notice = Notice(
+        kind="rule.fired" if fired else "rule.cleared",
+        level=rule.level if fired else "info",
+        title=_fired_title(event) if fired else f"No longer: {_fired_title(event)}",
+        message=_fired_words(event) if isinstance(event, Fired) else _cleared_words(event),
+        task_id=event.task_id,
+        metric=None if rule.tasks else event.subject,
+        value=event.value if event.value is None or isfinite(event.value) else None,
+        threshold=event.threshold,
+        rule=rule.name,
+        since=since,
+        channels=rule.channels,
+    )
+    return notice if fired else replace(notice, duration_seconds=event.duration_seconds)
+
+
+def reminder_of(alert: Alert, rule: Rule, now: Time) -> Notice:
+    """That it still fires."""
+    event = Fired(rule, alert.subject, alert.value, alert.threshold, 0.0, 0.0, alert.task_id, alert.event)
+    lasted = max(0.0, unix(now) - unix(alert.since))
+    return replace(
+        told_of(event, alert.since),
+        kind="rule.repeated",
+        title=f"Still: {_fired_title(event)}",
+        message=f"For {words.duration(lasted)} now; {_lower(_fired_words(event))}",
+        fired_by=alert.notification_id,
+    )
+
+
+def dropped_of(alert: Alert, title: str, now: Time) -> Notice:
+    """That nobody knows whether it still would: its rule is gone or asks something else."""
+    return Notice(
+        kind="rule.cleared", level="info", title=f"No longer watched: {title}", quiet=True, rule=alert.rule,
+        message="The rule was changed or deleted while it fired", metric=None if alert.event else alert.subject,
+        task_id=alert.task_id, since=alert.since, fired_by=alert.notification_id,
+        duration_seconds=max(0.0, unix(now) - unix(alert.since)),
+    )  # fmt: skip
+
+
+def _fired_title(event: AlertEvent) -> str:
+    rule = event.rule
+    if rule.tasks and event.event is not None and not rule.title:
+        return f"{event.subject} {HAPPENED[event.event]}"
+    return f"{event.subject}: {rule.title}" if rule.tasks else title_of(rule)
+
+
+def _fired_words(event: Fired) -> str:
+    rule, subject = event.rule, subject_words(event.subject)
+    if rule.tasks:
+        return f"{event.subject} {HAPPENED[event.event]}" if event.event is not None else ""
+    lasted = words.duration(event.duration_seconds)
+    if rule.absent:
+        return f"{subject} has had no value for {lasted}"
+    if rule.reaches is not None:
+        aim = _amount(rule.reaches, event.subject)
+        return f"{subject} will be at {aim} in {words.duration(event.value)} if it goes on so"
+    way = "above" if rule.above is not None else "below"
+    said = f"{subject} is at {_amount(event.value, event.subject)}, {way} {_amount(event.threshold, event.subject)}"
+    return f"{said} for {lasted}" if event.duration_seconds else said
+
+
+def _cleared_words(event: Cleared) -> str:
+    rule, after = event.rule, f"after {words.duration(event.duration_seconds)}"
+    if rule.tasks:
+        return f"{event.subject} went well again, {after}" if event.event not in _OF_A_RUN else f"It is over, {after}"
+    subject = subject_words(event.subject)
+    if _holds_still(event):
+        return f"{rule.while_task} has ended, {after}"
+    if rule.absent:
+        return f"{subject} has values again, {after}"
+    if rule.reaches is not None:
+        return f"{subject} is not on its way to {_amount(rule.reaches, event.subject)} any more, {after}"
+    way = "below" if rule.above is not None else "above"
+    said = (
+        f"{subject} is at {_amount(event.value, event.subject)}, back {way} {_amount(event.threshold, event.subject)}"
+    )
+    worst = f"; it was at {_amount(event.peak, event.subject)} at worst" if event.peak is not None else ""
+    return f"{said} {after}{worst}"
+
+
+_OF_A_RUN = frozenset({"stale", "overdue", "longer"})
+
+
+def _is_of_value(rule: Rule) -> bool:
+    return rule.condition in ("threshold", "trend")
+
+
+def _holds_still(event: Cleared) -> bool:
+    """Whether it is over only because the task is for whose time it was watched."""
+    rule, value, clear = event.rule, event.value, event.threshold
+    if rule.while_task is None:
+        return False
+    if value is None or clear is None:
+        return rule.absent and value is None
+    return value > clear if rule.above is not None else value < clear
+
+
+def _aim(rule: Rule) -> str:
+    metric = rule.metric or ""
+    if rule.reaches is not None:
+        return f"will be at {_amount(rule.reaches, metric)} within {words.duration(rule.within)}"
+    if rule.above is not None:
+        return f"above {_amount(rule.above, metric)}"
+    return f"below {_amount(rule.below, metric)}"
+
+
+def _amount(value: float | None, series: str) -> str:
+    metric = metric_of(series)
+    return words.quantity(value, metric.unit if metric is not None else "count")
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
+
+
+def _lower(text: str) -> str:
+    """As a part of a sentence: an abbreviation (CPU) stays as it is."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

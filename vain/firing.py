@@ -1,0 +1,105 @@
+"""Alerts as they are stored: one for each rule and subject that fires, committed with the notification that says so.
+
+Everything here runs on the store's writing thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vain.alerting import telling
+from vain.alerting.alert import Alert, AlertEvent, Cleared, Fired, Silence
+from vain.alerting.rule import Rule
+from vain.alerting.silencing import is_silenced
+from vain.clock import unix, utc
+from vain.codec import decode, encode
+from vain.store.transaction import Transaction
+from vain.types import Notice, Notification, ProcessPart, TaskPart, Time
+
+RUNNING_SHOWN = 20
+
+
+class Seen(Struct, frozen=True):
+    """Who used most when a rule fired, and that moment on the dashboard."""
+
+    shares: list[TaskPart] = []
+    processes: list[ProcessPart] = []
+    url: str | None = None
+
+
+NOTHING_SEEN = Seen()
+
+
+def alert_of(transaction: Transaction, rule: str, subject: str) -> Alert | None:
+    """What fires of this rule for this subject."""
+    body = transaction.kept("alert", _name(rule, subject))
+    return None if body is None else decode(Alert, body)
+
+
+def alerts(transaction: Transaction) -> list[Alert]:
+    """Everything that fires."""
+    return [decode(Alert, body) for body in transaction.all_kept("alert").values()]
+
+
+def store(
+    transaction: Transaction, event: AlertEvent, silences: Sequence[Silence], now: Time, seen: Seen = NOTHING_SEEN
+) -> Notification | None:
+    """Tell of it, and keep it. None if that was stored before: an answer that got lost is asked for again.
+
+    The times of the event are in Unix seconds.
+    """
+    known = alert_of(transaction, event.rule.name, event.subject)
+    if isinstance(event, Fired):
+        return None if known is not None else _fire(transaction, event, silences, now, seen)
+    return None if known is None else _clear(transaction, event, known, now)
+
+
+def remind(transaction: Transaction, alert: Alert, rule: Rule, now: Time) -> Notification:
+    """Tell again that it fires."""
+    told = _notified(transaction, telling.reminder_of(alert, rule, now), now)
+    keep(transaction, replace(alert, told=alert.told + 1, told_at=now))
+    return told
+
+
+def drop(transaction: Transaction, alert: Alert, title: str, now: Time) -> Notification:
+    """Its rule is gone, or asks something else now."""
+    transaction.keep("alert", _name(alert.rule, alert.subject), None)
+    return _notified(transaction, telling.dropped_of(alert, title, now), now)
+
+
+def keep(transaction: Transaction, alert: Alert) -> None:
+    """Store what is known of an alert."""
+    transaction.keep("alert", _name(alert.rule, alert.subject), encode(alert))
+
+
+def _fire(transaction: Transaction, event: Fired, silences: Sequence[Silence], now: Time, seen: Seen) -> Notification:
+    is_quiet = is_silenced(event.rule.name, event.subject, silences, unix(now))
+    notice = replace(
+        telling.told_of(event, utc(event.since)),
+        quiet=is_quiet, shares=seen.shares, processes=seen.processes, url=seen.url,
+    )  # fmt: skip
+    told = _notified(transaction, notice, now)
+    alert = Alert(
+        rule=event.rule.name, subject=event.subject, level=event.rule.level, since=utc(event.since), fired_at=now,
+        notification_id=told.notification_id, value=notice.value, threshold=event.threshold, peak=notice.value,
+        task_id=event.task_id, event=event.event, told=0 if is_quiet else 1, told_at=None if is_quiet else now,
+    )  # fmt: skip
+    keep(transaction, alert)
+    return told
+
+
+def _clear(transaction: Transaction, event: Cleared, alert: Alert, now: Time) -> Notification:
+    transaction.keep("alert", _name(alert.rule, alert.subject), None)
+    notice = telling.told_of(event, alert.since)
+    return _notified(transaction, replace(notice, fired_by=alert.notification_id, quiet=alert.told == 0), now)
+
+
+def _notified(transaction: Transaction, notice: Notice, now: Time) -> Notification:
+    return transaction.notify(notice, now, transaction.running(RUNNING_SHOWN))
+
+
+def _name(rule: str, subject: str) -> str:
+    return f"{rule}\n{subject}"
