@@ -218,6 +218,14 @@ export interface NotificationMessage {
   tasks: Array<number>;
   quiet: boolean;
   read: boolean;
+  rule: string | null;
+  since: string | null;
+  duration_seconds: number | null;
+  fired_by: number | null;
+  shares: Array<TaskPart>;
+  processes: Array<ProcessPart>;
+  url: string | null;
+  channels: Array<string> | null;
   seq: number;
 }
 
@@ -274,6 +282,14 @@ export interface Previous {
   outcome?: "cancelled" | "crashed" | "failed" | "skipped" | "succeeded" | "timed-out" | null;
   key?: string | null;
   parent_id?: number | null;
+}
+
+/** One of the processes that used most then; `task_id` is that of its task, if it is of one. */
+export interface ProcessPart {
+  pid: number;
+  name: string;
+  share: number | null;
+  task_id: number | null;
 }
 
 /** What a task's whole process tree has used since it started; unknown is None. */
@@ -351,6 +367,13 @@ export interface TaskError {
   type: string;
   message: string;
   traceback: string | null;
+}
+
+/** A task that ran then, and its part (0 to 1) of what the metric measures; None: not known. */
+export interface TaskPart {
+  task_id: number;
+  name: string;
+  share: number | null;
 }
 
 /** The process that does the work. Never its environment. */
