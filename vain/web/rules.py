@@ -39,7 +39,7 @@ async def list_rules(services: Services, request: Request) -> Response:
     return Response(body, headers={"ETag": weak_tag(body)})
 
 
-@operation("showRule", Answer(200, "The rule.", ShownRule), tag="rules")
+@operation("showRule", Answer(200, "The rule.", ShownRule), tag="rules", refuses=(404,))
 async def show_rule(services: Services, request: Request, name: str) -> Response:
     """One rule."""
     request.parameters()
@@ -70,7 +70,9 @@ async def put_rule(services: Services, request: Request, name: str) -> Response:
     return await _answer(services, await services.rulebook.put(rule))
 
 
-@operation("deleteRule", Answer(204, "It is gone; one of ours that it replaced is back."), tag="rules", refuses=(409,))
+@operation(
+    "deleteRule", Answer(204, "It is gone; one of ours that it replaced is back."), tag="rules", refuses=(404, 409)
+)
 async def delete_rule(services: Services, request: Request, name: str) -> Response:
     """Forget a rule that somebody made."""
     request.parameters()
@@ -80,7 +82,7 @@ async def delete_rule(services: Services, request: Request, name: str) -> Respon
 
 @operation(
     "testStoredRule", Answer(200, "When it would have fired.", Tested), tag="rules", parameters=parameters.WINDOW,
-    refuses=(422,),
+    refuses=(404, 422),
 )  # fmt: skip
 async def test_stored(services: Services, request: Request, name: str) -> Response:
     """What a rule would have told over the stored history: the last day, if no window is given."""
