@@ -17,7 +17,7 @@ LARGEST_MS = 5.0
 CALM, BEYOND = 20.0, 95.0
 METHOD = f"""{RULES:,} threshold rules and a sample of {SERIES} series, once a second of a clock that is made up. Either
 each rule is about one of the series, as with `disk.percent:/home`, or about the metric of all of them, so that
-{RULES * SERIES:,} states are kept. "Calm": no value is over a threshold. "Counting": each is, no rule has fired yet.
+{RULES * SERIES:,} states are kept. "Calm": no value is over a threshold. "Counting": each is, and none has fired yet.
 "Firing": each rule has fired and goes on. Values change from tick to tick. CPU time of the process for a tick, the mean
 of a round; the tick at which all rules fire at once is not among them."""
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from vain import firing
 from vain.alerting.alert import Alert, AlertEvent, Fired, Judging
-from vain.alerting.judging import Judge
+from vain.alerting.judging import GRACE_SECONDS, Judge
 from vain.alerting.rule import Rule
 from vain.alerting.telling import title_of
 from vain.clock import Clock, unix, utc
@@ -38,8 +38,6 @@ from vain.told import NotificationQuery
 logger = logging.getLogger(__name__)
 
 GAP_PERIODS = 5
-GRACE_SECONDS = 60.0
-"""After the machine woke up nothing is judged for so long: everything is unusual then."""
 MOST_WAITING = 1_000
 MOST_SEEN = 20
 """If more wait, nobody looks who did it: that may take seconds for each of them."""

@@ -84,7 +84,7 @@ def _fire(transaction: Transaction, event: Fired, silences: Sequence[Silence], n
     told = _notified(transaction, notice, now)
     alert = Alert(
         rule=event.rule.name, subject=event.subject, level=event.rule.level, since=utc(event.since), fired_at=now,
-        notification_id=told.notification_id, value=notice.value, threshold=event.threshold, peak=notice.value,
+        notification_id=told.notification_id, value=notice.value, threshold=notice.threshold, peak=notice.value,
         task_id=event.task_id, event=event.event, told=0 if is_quiet else 1, told_at=None if is_quiet else now,
     )  # fmt: skip
     keep(transaction, alert)

@@ -8,9 +8,9 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from vain.alarms import GRACE_SECONDS
 from vain.alerting.alert import Alert, AlertEvent, Fired
 from vain.alerting.judging import Judge
+from vain.alerting.replay import is_grace
 from vain.alerting.rule import Rule
 from vain.bands import MetricQuery, MetricWindow
 from vain.clock import Clock, unix
@@ -63,15 +63,14 @@ class Resumption:
         clock = self._since_boot() - now
         alerts = sorted(known, key=lambda each: each.fired_at)
         last: dict[tuple[str, str], AlertEvent] = {}
-        woken = [] if window is None else [span.end for span in window.spans if span.cause == "asleep"]
+        spans = () if window is None else window.spans
         moments = [] if window is None else window.t.tolist()
         columns = {} if window is None else {name: bands.mean.tolist() for name, bands in window.series.items()}
         for index, t in enumerate(moments):
             while alerts and unix(alerts[0].fired_at) <= t:
                 _restore(judge, alerts.pop(0), clock)
             values = [(name, column[index]) for name, column in columns.items()]
-            is_held = any(0 <= t - end < GRACE_SECONDS for end in woken)
-            for event in judge.take(values, t + clock, running, hold=is_held):
+            for event in judge.take(values, t + clock, running, hold=is_grace(t, spans)):
                 last[event.rule.name, event.subject] = replace(event, since=event.since - clock)
         for alert in alerts:
             _restore(judge, alert, clock)

@@ -18,8 +18,8 @@ def made(now: float = NOW, **fields: Any) -> Silence:
     return silence_of(SilenceDraft(**fields), 1, now)
 
 
-def at(*parts: int, fold: int = 0) -> float:
-    return datetime(*parts, tzinfo=BERLIN, fold=fold).timestamp()  # type: ignore[misc]  # year, month and so on
+def at(year: int, month: int, day: int, hour: int, minute: int, fold: int = 0) -> float:
+    return datetime(year, month, day, hour, minute, tzinfo=BERLIN, fold=fold).timestamp()
 
 
 def test_a_silence_holds_from_now_until_its_time_for_what_it_names() -> None:

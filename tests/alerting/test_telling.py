@@ -85,6 +85,11 @@ def test_silence_and_a_trend_are_told_in_their_own_words() -> None:
     trend = rule(metric="disk.percent", reaches=100, within=21_600)
     fired = told_of(Fired(trend, "disk.percent:/", 5_400.0, 21_600, 0, 600), SINCE)
     assert fired.message == "Disk / will be at 100 % in 1 h 30 min if it goes on so"
+    assert (fired.metric, fired.value, fired.threshold) == ("disk.percent:/", None, None), "seconds are no percent"
+    alert = Alert(
+        rule="mine", subject="disk.percent:/", level="warning", since=SINCE, fired_at=SINCE, notification_id=3
+    )
+    assert reminder_of(alert, trend, SINCE).message.endswith("disk / will be at 100 % soon if it goes on so")
 
 
 def test_the_end_of_what_waited_for_a_task_says_that_the_task_ended() -> None:

@@ -2,13 +2,15 @@
 
 Times are seconds of a clock that never goes back. Where more than ``gap_seconds`` lie between two known values of a
 series (the machine slept, the server stood still), nobody knows what happened in between: time that was counted so far
-is void and starts anew. A series all of whose values are unremarkable costs one comparison.
+is void and starts anew. A value that changes nothing costs a few comparisons, however many rules watch its series: each
+rule says between which values and until when nothing happens (``_Quiet``), and only the extremes are noted meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from math import inf, isnan
+from math import inf, isnan, nextafter
+from typing import NamedTuple
 
 from vain.alerting.alert import AlertEvent, Cleared, Fired
 from vain.alerting.rule import Rule
@@ -16,10 +18,25 @@ from vain.alerting.trend import Trend
 
 GAP_SECONDS = 5.0
 """Five periods at one sample a second; whoever samples at another period passes five of its own."""
+GRACE_SECONDS = 60.0
+"""After the machine woke up nothing is to be judged for so long: everything is unusual then."""
 CLEAR_SHARE = 1.25
 """A trend is over when so many times ``within`` is left."""
 FORGET_SECONDS = 3_600.0
 """A series that is not there any more and about which nothing is to be remembered is forgotten after this time."""
+LAST_SECONDS = 1.0
+"""Before a time is up each value is looked at, so that no sum that was rounded decides."""
+
+
+class _Quiet(NamedTuple):
+    """Values, both included, that change nothing before ``until``."""
+
+    lowest: float
+    highest: float
+    until: float = inf
+
+
+NEVER, ALWAYS = _Quiet(inf, -inf), _Quiet(-inf, inf)
 
 
 class _Watched:
@@ -43,9 +60,35 @@ class _Watched:
         self.limit, self.clear = _thresholds(rule)
 
     @property
+    def is_firing(self) -> bool:
+        """Whether it fired and has not cleared."""
+        return self.fired_since is not None
+
+    @property
     def is_live(self) -> bool:
         """Whether it remembers anything that a calm value would change."""
         return self.crossed_at is not None or self.fired_since is not None
+
+    def quiet(self) -> _Quiet:
+        """What changes nothing but ``peak``, whichever tasks run."""
+        if self.rule.absent:
+            return NEVER if self.is_live else ALWAYS
+        has_task = self.rule.while_task is not None or (self.rule.unless_task is not None and not self.is_firing)
+        if self.trend is not None or (has_task and self.is_live):
+            return NEVER
+        if not self.is_firing:
+            inside, patience = self._values(self.limit, self.is_live, False), self.rule.for_seconds
+        else:
+            inside = self._values(self.clear, self.crossed_at is None, self.clear != self.limit)
+            patience = self.rule.keep_firing_for
+        return inside if self.crossed_at is None else inside._replace(until=self.crossed_at + patience - LAST_SECONDS)
+
+    def _values(self, edge: float, is_beyond: bool, is_edge_beyond: bool) -> _Quiet:
+        """Those on one side of an edge, which itself belongs to one of both."""
+        is_low = is_beyond == self.looks_below
+        if is_beyond != is_edge_beyond:
+            edge = nextafter(edge, -inf if is_low else inf)
+        return _Quiet(-inf, edge) if is_low else _Quiet(edge, inf)
 
     def take(self, value: float, t: float, running: Collection[str]) -> AlertEvent | None:
         """A known value."""
@@ -55,7 +98,7 @@ class _Watched:
                 return None
             value = left
         if self.fired_since is not None:
-            self._note(value)
+            self.note(value)
             holds = self._is_for_now(running) and self._holds_on(value)
             return self._take_firing(holds, value, self.clear, t, self.fired_since)
         return self._take_calm(value, t, self._may_fire(running))
@@ -88,8 +131,8 @@ class _Watched:
             self.crossed_at = self.peak = None
             return None
         if self.crossed_at is None:
-            self.crossed_at = t
-        self._note(value)
+            self.crossed_at, self.peak = t, None
+        self.note(value)
         return self._fired(value, self.limit, t, self.crossed_at)
 
     def _take_firing(
@@ -121,7 +164,8 @@ class _Watched:
         self.fired_since = self.crossed_at = self.peak = None
         return cleared
 
-    def _note(self, value: float) -> None:
+    def note(self, value: float) -> None:
+        """The worst value is remembered."""
         if self.peak is None or (value < self.peak if self.looks_below else value > self.peak):
             self.peak = value
 
@@ -129,17 +173,16 @@ class _Watched:
 class _Series:
     """All that is watched of one series, and the values between which nothing needs to be looked at."""
 
-    __slots__ = ("absent", "highest", "is_live", "lowest", "seen_at", "watched")
+    __slots__ = ("absent", "is_live", "largest", "quiet", "seen_at", "smallest", "watched")
 
     def __init__(self, watched: Iterable[_Watched]) -> None:
         every = list(watched)
         self.absent = [each for each in every if each.rule.absent]
         self.watched = [each for each in every if not each.rule.absent]
         self.seen_at: float | None = None
-        self.lowest = max((each.limit for each in self.watched if each.looks_below), default=-inf)
-        self.highest = min((each.limit for each in self.watched if not each.looks_below), default=inf)
-        if any(each.trend is not None for each in self.watched):
-            self.lowest = inf  # each value is a part of the trend
+        self.quiet = NEVER
+        self.smallest, self.largest = inf, -inf
+        """Of the values that changed nothing and were not noted yet."""
         self.is_live = any(each.is_live for each in every)
 
     def all(self) -> Iterator[_Watched]:
@@ -148,8 +191,28 @@ class _Series:
 
     def void(self) -> None:
         """Nobody knows what happened since the last value."""
+        self.note()
         for each in self.all():
             each.crossed_at = None
+
+    def note(self) -> None:
+        """The values that changed nothing are told to those who keep the worst; the next is looked at."""
+        if self.smallest <= self.largest:
+            for each in self.watched:
+                if each.is_live:
+                    each.note(self.smallest if each.looks_below else self.largest)
+            self.smallest, self.largest = inf, -inf
+        self.quiet = NEVER
+
+    def settle(self) -> None:
+        """Find what changes nothing from now on."""
+        self.is_live = any(each.is_live for each in self.watched)
+        all_quiet = [each.quiet() for each in self.all()]
+        self.quiet = _Quiet(
+            max((each.lowest for each in all_quiet), default=-inf),
+            min((each.highest for each in all_quiet), default=inf),
+            min((each.until for each in all_quiet), default=inf),
+        )
 
 
 class Judge:
@@ -198,8 +261,10 @@ class Judge:
             if value is None or isnan(value):
                 continue
             series = self._series.get(name) or self._meet(name)
-            if series.lowest <= value <= series.highest and not series.is_live and not series.absent:
+            lowest, highest, until = series.quiet
+            if lowest <= value <= highest and t < until and self._continues(series.seen_at, t):
                 series.seen_at = t
+                series.smallest, series.largest = min(value, series.smallest), max(value, series.largest)
             else:
                 events += self._judge(series, value, t, running)
         for name in self._silent:
@@ -209,6 +274,7 @@ class Judge:
     def restore(self, rule_name: str, subject: str, since: float, peak: float | None) -> bool:
         """It fired before a restart. False: there is no such rule any more."""
         series = self._series.get(subject) or self._meet(subject)
+        series.note()
         for each in series.all():
             if each.rule.name == rule_name:
                 each.fired_since, each.crossed_at, each.peak = since, None, peak
@@ -218,7 +284,9 @@ class Judge:
 
     def settle(self, rule_name: str, subject: str) -> None:
         """It does not fire, whatever was seen; what is counted begins anew."""
-        for each in self._series[subject].all() if subject in self._series else ():
+        series = self._series.get(subject) or self._meet(subject)
+        series.note()
+        for each in series.all():
             if each.rule.name == rule_name:
                 each.fired_since = each.crossed_at = each.peak = None
 
@@ -228,8 +296,11 @@ class Judge:
 
     def peaks(self) -> dict[tuple[str, str], float | None]:
         """The worst value so far of each that fires."""
-        live = (each for series in self._series.values() for each in series.all() if each.fired_since is not None)
-        return {(each.rule.name, each.subject): each.peak for each in live}
+        found = {}
+        for series in self._series.values():
+            series.note()
+            found.update({(each.rule.name, each.subject): each.peak for each in series.all() if each.is_firing})
+        return found
 
     def forget(self, t: float) -> None:
         """Drop what is remembered of series that are gone; to be called now and then."""
@@ -239,17 +310,20 @@ class Judge:
                 del self._series[name]
 
     def _judge(self, series: _Series, value: float, t: float, running: Collection[str]) -> list[AlertEvent]:
-        if not self._continues(series.seen_at, t):
+        if self._continues(series.seen_at, t):
+            series.note()
+        else:
             series.void()
         series.seen_at = t
         found = [each.take(value, t, running) for each in series.watched]
         found += [each.is_back(value, t) for each in series.absent]
-        series.is_live = any(each.is_live for each in series.watched)
+        series.settle()
         return [event for event in found if event is not None]
 
     def _miss(self, series: _Series, t: float, running: Collection[str]) -> list[AlertEvent]:
         if series.seen_at is None or series.seen_at == t:
             return []
+        series.note()
         return [event for each in series.absent if (event := each.miss(t, running)) is not None]
 
     def _meet(self, name: str) -> _Series:
@@ -263,6 +337,7 @@ class Judge:
         return self._of.get(metric, []) + (self._of.get(name, []) if colon else [])
 
     def _adopt(self, name: str, before: _Series) -> list[tuple[str, str]]:
+        before.note()
         known = {each.rule.name: each for each in before.all()}
         watched = []
         for rule in self._rules_of(name):

@@ -6,15 +6,16 @@ kept: there a rule that has to hold for at least a step is judged by the means, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 from msgspec.structs import replace
 
 from vain.alerting.alert import Fired, Firing
-from vain.alerting.judging import Judge
+from vain.alerting.judging import GRACE_SECONDS, Judge
 from vain.alerting.rule import Rule
 from vain.bands import Bands, Floats, MetricWindow
+from vain.quality import Span
 
 GAP_STEPS = 5
 Running = Callable[[float], Collection[str]]
@@ -29,7 +30,7 @@ def replay(rule: Rule, window: MetricWindow, running_at: Running) -> list[Firing
     over: list[Firing] = []
     for index, t in enumerate(window.t.tolist()):
         values = [(name, column[index]) for name, column in columns.items()]
-        for event in judge.take(values, t, running_at(t)):
+        for event in judge.take(values, t, running_at(t), hold=is_grace(t, window.spans)):
             if isinstance(event, Fired):
                 fired[event.subject] = Firing(rule.name, event.subject, event.since, t, None, None)
             else:
@@ -37,6 +38,11 @@ def replay(rule: Rule, window: MetricWindow, running_at: Running) -> list[Firing
     peaks = judge.peaks()
     over += [replace(each, peak=peaks.get((rule.name, each.subject))) for each in fired.values()]
     return sorted(over, key=lambda each: (each.since, each.subject))
+
+
+def is_grace(t: float, spans: Iterable[Span]) -> bool:
+    """Whether nothing was judged at ``t``, because the machine had just woken up."""
+    return any(span.cause == "asleep" and 0 <= t - span.end < GRACE_SECONDS for span in spans)
 
 
 def _judged(rule: Rule, bands: Bands, step_seconds: float) -> Floats:

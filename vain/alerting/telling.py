@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
-
 from msgspec.structs import replace
 
 from vain import words
@@ -60,8 +58,9 @@ def told_of(event: AlertEvent, since: Time) -> Notice:
         message=_fired_words(event) if isinstance(event, Fired) else _cleared_words(event),
         task_id=event.task_id,
         metric=None if rule.tasks else event.subject,
-        value=event.value if event.value is None or isfinite(event.value) else None,
-        threshold=event.threshold,
+        # Of a trend it would be seconds, where everybody reads the unit of the metric; the message says it.
+        value=None if rule.reaches is not None else event.value,
+        threshold=None if rule.reaches is not None else event.threshold,
         rule=rule.name,
         since=since,
         channels=rule.channels,
@@ -108,7 +107,8 @@ def _fired_words(event: Fired) -> str:
         return f"{subject} has had no value for {lasted}"
     if rule.reaches is not None:
         aim = _amount(rule.reaches, event.subject)
-        return f"{subject} will be at {aim} in {words.duration(event.value)} if it goes on so"
+        soon = "soon" if event.value is None else f"in {words.duration(event.value)}"
+        return f"{subject} will be at {aim} {soon} if it goes on so"
     way = "above" if rule.above is not None else "below"
     said = f"{subject} is at {_amount(event.value, event.subject)}, {way} {_amount(event.threshold, event.subject)}"
     return f"{said} for {lasted}" if event.duration_seconds else said

@@ -31,6 +31,7 @@ _WENT_WELL: Final = {"task.completed": "completed", "task.skipped": "skipped"}
 BEFORE_SECONDS, AFTER_SECONDS = 900.0, 300.0
 """What the timeline shows around the stretch of a notification."""
 STRETCH_SECONDS: Final = 60.0
+LONGEST_STRETCH_SECONDS: Final = 6 * 3_600.0
 """The stretch that is explained where no rule says how long it lasted."""
 
 
@@ -92,4 +93,5 @@ def rule_words(rule: Rule) -> str:
 def _lasted_seconds(notification: Notification) -> float:
     if notification.since is None:
         return STRETCH_SECONDS
-    return max(STRETCH_SECONDS, unix(notification.timestamp) - unix(notification.since))
+    lasted = unix(notification.timestamp) - unix(notification.since)
+    return min(max(STRETCH_SECONDS, lasted), LONGEST_STRETCH_SECONDS)
