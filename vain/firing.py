@@ -39,6 +39,14 @@ def alert_of(transaction: Transaction, rule: str, subject: str) -> Alert | None:
     return None if body is None else decode(Alert, body)
 
 
+def alerts_of(transaction: Transaction, subject: str) -> dict[tuple[str, str], Alert]:
+    """What fires for this subject, by rule and subject."""
+    bodies = transaction.kept_under("alert", f"{subject}\n").values()
+    found = (decode(Alert, body) for body in bodies)
+    # A subject may have lines of its own, of which another's name may be the first.
+    return {(alert.rule, subject): alert for alert in found if alert.subject == subject}
+
+
 def alerts(transaction: Transaction) -> list[Alert]:
     """Everything that fires."""
     return [decode(Alert, body) for body in transaction.all_kept("alert").values()]
@@ -102,4 +110,4 @@ def _notified(transaction: Transaction, notice: Notice, now: Time) -> Notificati
 
 
 def _name(rule: str, subject: str) -> str:
-    return f"{rule}\n{subject}"
+    return f"{subject}\n{rule}"

@@ -62,10 +62,9 @@ def tell(transaction: Transaction, job: Job, told: Sequence[Notice], now: Time) 
     verdict = NOTHING
     if rules:
         told = [*told, *_unusual(transaction, rules, job, told)]
-        alerts = {(rule.name, job.subject): firing.alert_of(transaction, rule.name, job.subject) for rule in rules}
-        known = {key: alert for key, alert in alerts.items() if alert is not None}
+        known = firing.alerts_of(transaction, job.subject)
         running = _running(transaction) if any(rule.unless_task or rule.while_task for rule in rules) else ()
-        verdict = judge(rules, job, [notice.kind for notice in told], known, now, running)
+        verdict = judge(rules, job, told, known, now, running)
     for notice in told:
         is_covered = notice.kind in verdict.covered
         if is_covered or notice.kind not in usual.ONLY_BY_RULE:

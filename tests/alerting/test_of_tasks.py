@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from vain.alerting.alert import Alert, Cleared, Fired
 from vain.alerting.of_tasks import Job, Verdict, judge, subject_of
 from vain.alerting.rule import Rule, TaskEvent
-from vain.types import Task, Time
+from vain.types import Notice, Task, Time
 
 BEGAN: Time = "2026-11-23T08:00:00.000Z"
 NOW: Time = "2026-11-23T09:00:00.000Z"
@@ -29,7 +29,8 @@ def said(made: Rule, task: Task, *kinds: str, after: TaskEvent | None = None, **
             rule="r", subject="nightly", level="warning", since=BEGAN, fired_at=BEGAN, notification_id=1, task_id=7,
             event=after,
         )  # fmt: skip
-    return judge([made], Job(subject_of(task), task, **job), kinds, alerts, NOW, {"etl", "nightly", "backup"})
+    told = [Notice(kind, "error", "x", f"why of {kind}") for kind in kinds]
+    return judge([made], Job(subject_of(task), task, **job), told, alerts, NOW, {"etl", "nightly", "backup"})
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,7 @@ def test_what_happens_fires_once_and_its_notification_is_covered(event: TaskEven
     first = said(made, RUNNING, f"task.{event}", "task.other")
     (fired,) = first.events
     assert isinstance(fired, Fired) and (fired.subject, fired.task_id, fired.event) == ("nightly", 7, event)
+    assert fired.said == f"why of task.{event}"
     assert first.covered == {f"task.{event}"}
     again = said(made, RUNNING, f"task.{event}", after=event)
     assert again.events == [] and again.covered == {f"task.{event}"}
@@ -82,7 +84,8 @@ def test_what_is_over_depends_on_what_happened_not_on_what_else_the_rule_watches
 
 
 def test_the_end_of_a_task_that_is_deleted_is_the_end_of_what_it_began() -> None:
-    assert said(rule("failed"), RUNNING, after="failed", is_gone=True).events
+    (cleared,) = said(rule("failed"), RUNNING, after="failed", is_gone=True).events
+    assert isinstance(cleared, Cleared) and cleared.said == "The task was deleted"
     assert not said(rule("failed"), ANOTHER, after="failed", is_gone=True).events
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from vain.alerting.alert import Alert, Cleared, Fired
 from vain.alerting.rule import DEFAULT_RULES, Rule
@@ -72,6 +73,12 @@ def test_what_happened_to_a_task_is_told_of_its_name() -> None:
     failed = rule(tasks=["failed"])
     fired = told_of(Fired(failed, "<b>etl</b>", None, None, 0, 0, 7, "failed"), SINCE)
     assert (fired.title, fired.task_id, fired.metric) == ("<b>etl</b> failed", 7, None)
+    why = Fired(failed, "etl", None, None, 0, 0, 7, "failed", "exit code 2, after 3 s")
+    assert told_of(why, SINCE).message == "exit code 2, after 3 s"
+    titled = replace(why, rule=replace(failed, title="Look at once"))
+    assert told_of(titled, SINCE).message == "etl failed: exit code 2, after 3 s"
+    deleted = Cleared(failed, "etl", None, None, 0, 3_600, None, 7, "failed", "The task was deleted")
+    assert told_of(deleted, SINCE).message == "The task was deleted, after 1 h"
     cleared = told_of(Cleared(failed, "etl", None, None, 0, 3_600, None, 9, "failed"), SINCE)
     assert (cleared.title, cleared.message) == ("No longer: etl failed", "etl went well again, after 1 h")
 

@@ -26,6 +26,8 @@ class Fired(Struct, frozen=True):
     task_id: int | None = None
     event: TaskEvent | None = None
     """What happened to the task."""
+    said: str = ""
+    """What is known of it: an exit code, how long it took."""
 
 
 class Cleared(Struct, frozen=True):
@@ -41,6 +43,8 @@ class Cleared(Struct, frozen=True):
     """The worst value meanwhile."""
     task_id: int | None = None
     event: TaskEvent | None = None
+    said: str = ""
+    """Why it is over, where that is not that it went well."""
 
 
 AlertEvent = Fired | Cleared

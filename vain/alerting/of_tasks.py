@@ -12,7 +12,7 @@ from msgspec import Struct
 from vain.alerting.alert import Alert, AlertEvent, Cleared, Fired
 from vain.alerting.rule import Rule, TaskEvent
 from vain.clock import unix
-from vain.types import Task, Time
+from vain.types import Notice, Task, Time
 
 Alerts = Mapping[tuple[str, str], Alert]
 """What fires now, by rule and subject."""
@@ -56,23 +56,26 @@ def subject_of(task: Task) -> str:
 
 
 def judge(
-    rules: Iterable[Rule], job: Job, kinds: Collection[str], alerts: Alerts, now: Time, running: Collection[str]
+    rules: Iterable[Rule], job: Job, told: Collection[Notice], alerts: Alerts, now: Time, running: Collection[str]
 ) -> Verdict:
-    """After a change that tells of these ``kinds``. ``running`` are names and keys of tasks in progress."""
-    happened = {EVENTS[kind]: kind for kind in kinds if kind in EVENTS}
+    """After a change of which this is ``told``. ``running`` are names and keys of tasks in progress."""
+    happened = {EVENTS[notice.kind]: notice for notice in told if notice.kind in EVENTS}
+    kinds = {notice.kind for notice in told}
     events: list[AlertEvent] = []
     covered: set[str] = set()
     for rule in rules:
         alert = alerts.get((rule.name, job.subject))
         hits = [event for event in rule.tasks if event in happened] if _is_about(rule, job) else []
         if hits and (alert is not None or _may_fire(rule, running)):
-            covered.update(happened[event] for event in hits)
+            covered.update(happened[event].kind for event in hits)
             if alert is None:
-                events.append(Fired(rule, job.subject, None, None, unix(now), 0.0, job.task_id, hits[0]))
+                said = happened[hits[0]].message
+                events.append(Fired(rule, job.subject, None, None, unix(now), 0.0, job.task_id, hits[0], said))
         elif alert is not None and not hits and _is_over(alert, job, kinds):
             since = unix(alert.since)
             lasted = max(0.0, unix(now) - since)
-            events.append(Cleared(rule, job.subject, None, None, since, lasted, None, job.task_id, alert.event))
+            said = "The task was deleted" if job.is_gone else ""
+            events.append(Cleared(rule, job.subject, None, None, since, lasted, None, job.task_id, alert.event, said))
     return Verdict(events, frozenset(covered)) if events or covered else NOTHING
 
 

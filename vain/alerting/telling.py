@@ -101,7 +101,7 @@ def _fired_title(event: AlertEvent) -> str:
 def _fired_words(event: Fired) -> str:
     rule, subject = event.rule, subject_words(event.subject)
     if rule.tasks:
-        return f"{event.subject} {HAPPENED[event.event]}" if event.event is not None else ""
+        return _happened_words(event)
     lasted = words.duration(event.duration_seconds)
     if rule.absent:
         return f"{subject} has had no value for {lasted}"
@@ -114,10 +114,17 @@ def _fired_words(event: Fired) -> str:
     return f"{said} for {lasted}" if event.duration_seconds else said
 
 
+def _happened_words(event: Fired) -> str:
+    """Why, as far as it is known; what the title says already is not said again."""
+    happened = "" if event.event is None else f"{event.subject} {HAPPENED[event.event]}"
+    return event.said if event.said and not event.rule.title else ": ".join(filter(None, (happened, event.said)))
+
+
 def _cleared_words(event: Cleared) -> str:
     rule, after = event.rule, f"after {words.duration(event.duration_seconds)}"
     if rule.tasks:
-        return f"{event.subject} went well again, {after}" if event.event not in _OF_A_RUN else f"It is over, {after}"
+        well = "It is over" if event.event in _OF_A_RUN else f"{event.subject} went well again"
+        return f"{event.said or well}, {after}"
     subject = subject_words(event.subject)
     if _holds_still(event):
         return f"{rule.while_task} has ended, {after}"

@@ -40,6 +40,7 @@ RUNS_OF_STARTED = """
 SELECT runs.task_id, run_id FROM tasks INDEXED BY tasks_in_progress JOIN runs USING (task_id) WHERE status = 1"""
 EXPECTATION = "SELECT body FROM expectations WHERE key = ?"
 KEPT = "SELECT body FROM kept WHERE kind = ? AND name = ?"
+KEPT_UNDER = "SELECT name, body FROM kept WHERE kind = ? AND name >= ? AND name < ?"
 KEPT_OF = "SELECT name, body FROM kept WHERE kind = ? ORDER BY name"
 EXPECTATIONS = "SELECT body FROM expectations ORDER BY key"
 # Parts follow each other, so the last of them has the end.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import asdict
+
 from vain.alerting.alert import Judging
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
@@ -19,6 +21,9 @@ from vain.store.ledger import Bindings, Ledger
 from vain.types import FAILURES, LARGEST_INTEGER, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
 
 FAILED, OVERDUE = (TaskCounts.__struct_fields__.index(name) for name in ("failed", "overdue"))
+
+
+LAST_CHARACTER = "\U0010ffff"
 
 
 class Transaction(Collected):
@@ -86,26 +91,7 @@ class Transaction(Collected):
         """Store a notification, and the event that says so."""
         self.notification_id += 1
         notification = Notification(
-            notification_id=self.notification_id,
-            timestamp=now,
-            kind=notice.kind,
-            level=notice.level,
-            title=notice.title,
-            message=notice.message,
-            task_id=notice.task_id,
-            metric=notice.metric,
-            value=notice.value,
-            threshold=notice.threshold,
-            tasks=running,
-            quiet=notice.quiet,
-            rule=notice.rule,
-            since=notice.since,
-            duration_seconds=notice.duration_seconds,
-            fired_by=notice.fired_by,
-            shares=notice.shares,
-            processes=notice.processes,
-            url=notice.url,
-            channels=notice.channels,
+            notification_id=self.notification_id, timestamp=now, tasks=running, **asdict(notice)
         )
         self.notifications.append(notification)
         self.seq += 1
@@ -203,6 +189,14 @@ class Transaction(Collected):
                 return pending[kind, name]
         row = self._ledger.connection.execute(queries.KEPT, (kind, name)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def kept_under(self, kind: Kept, beginning: str) -> dict[str, bytes]:
+        """What is kept of this kind under names that begin so: JSON by name."""
+        rows = self._ledger.connection.execute(queries.KEPT_UNDER, (kind, beginning, beginning + LAST_CHARACTER))
+        found: dict[str, bytes | None] = {name: bytes(body) for name, body in rows}
+        for pending in (self._ledger.waiting.kept_changes, self.kept_changes):
+            found |= {name: body for (of, name), body in pending.items() if of == kind and name.startswith(beginning)}
+        return {name: body for name, body in found.items() if body is not None}
 
     def all_kept(self, kind: Kept) -> dict[str, bytes]:
         """All that is kept of this kind: JSON by name."""
