@@ -115,6 +115,8 @@ def test_many_successes_are_one_line_and_a_failure_is_seen() -> None:
     assert listed(notices, work) == ["sync completed, 300 times", 100, 3, 2]
     other = [structs.replace(ended(401, "c"), kind="task.skipped"), *notices]
     assert listed(other, work)[0] == "301 tasks completed or skipped"
+    failed = structs.replace(ended(402, "d"), kind="task.failed", title="d failed")
+    assert listed([failed, *other], work)[0] == "301 tasks completed or skipped, 1 told by rules, or in silence"
 
 
 def test_a_fold_opens_part_by_part_and_stays_open_while_it_grows() -> None:

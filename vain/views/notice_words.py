@@ -51,13 +51,20 @@ def entry(shown: Notification | Fold, opened: int) -> dict[str, Any]:
 
 
 def fold_words(fold: Fold) -> str:
-    """``300 tasks completed``; if all say the same, ``sync completed, 300 times``."""
+    """``300 tasks completed``; if all say the same, ``sync completed, 300 times``.
+
+    What else is quiet did not go well: a rule tells of it in other words, or nobody was to hear of it.
+    """
     titles, kinds = ({getattr(each, name) for each in fold.notifications} for name in ("title", "kind"))
     count = len(fold.notifications)
     if len(titles) == 1:
         return f"{titles.pop()}, {count:,} times"
+    went_well = sum(each.kind in _WENT_WELL for each in fold.notifications)
+    if not went_well:
+        return f"{count:,} told by rules, or in silence"
     done = " or ".join(word for kind, word in _WENT_WELL.items() if kind in kinds)
-    return f"{count:,} tasks {done}"
+    others = f", {count - went_well:,} told by rules, or in silence" if count > went_well else ""
+    return f"{went_well:,} task{'s' if went_well > 1 else ''} {done}{others}"
 
 
 def plain(notification: Notification) -> dict[str, Any]:

@@ -190,7 +190,7 @@ export function render({model}) {
   element("li", "", rules, "A task that ended, failed, crashed, timed out, is overdue, takes longer than usual or did not come.");
   element("li", "", rules, "An error inside vAIn.");
   element("p", "", watched, "Rules that people made or changed are listed by `vain rules ls` and GET /rules.");
-  element("p", "", watched, "Quiet, and not counted by the bell: a task that went well within a minute, unless its priority is high, it was due, or it had failed before.");
+  element("p", "", watched, "Quiet, and not counted by the bell: a task that went well within a minute, unless its priority is high, it was due, or it had failed before; what a rule tells in its own words; and alerts in a silence.");
 
   const openWhenEmpty = () => { if (model.shown.entries && !model.shown.entries.length && tools.hidden) watched.open = true; };
   renew();
