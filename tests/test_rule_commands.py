@@ -46,7 +46,7 @@ def written(folder: Path, text: str) -> str:
 def test_a_file_that_is_right_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rules", "check", written(tmp_path, GOOD)]) == 0
     said = capsys.readouterr()
-    assert said.out == "" and "1 rules, 1 channels, 1 silences, nothing wrong" in said.err
+    assert said.out == "" and "1 rule, 1 channel, 1 silence, nothing wrong" in said.err
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(
 ) -> None:
     file = Path(written(tmp_path, text))
     file.chmod(0o600)
-    assert main(["rules", "check", str(file)]) != 0
+    assert main(["rules", "check", str(file)]) == 1
     assert said in capsys.readouterr().err
 
 

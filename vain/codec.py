@@ -96,10 +96,10 @@ def received(type_: type[T], body: bytes) -> T:
     return decoded
 
 
-def convert(type_: type[T], fields: Mapping[str, object]) -> T:
-    """Fields as they stand on a command line, where every value is text, as a ``type_``. Raises Invalid."""
+def convert(type_: type[T], fields: Mapping[str, object], strict: bool = False) -> T:
+    """Fields as a ``type_``: as on a command line, where every value is text, or ``strict``. Raises Invalid."""
     try:
-        return msgspec.convert(dict(fields), type_, strict=False)
+        return msgspec.convert(dict(fields), type_, strict=strict)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
 

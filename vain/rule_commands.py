@@ -1,18 +1,15 @@
-"""What ``vain rules`` does: read a file of rules, try rules over the stored history, list those of the server."""
+"""What ``vain rules`` and ``vain silence`` do: read a file of rules, try rules over the stored history, tell nobody."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Sized
 from pathlib import Path
-from urllib.parse import quote
-
-from msgspec import Struct
 
 from vain import forms, words
-from vain.alerting.alert import Firing, ShownRule, Silence, SilenceDraft
-from vain.alerting.rule import Rule
+from vain.alerting.alert import Tested
 from vain.alerting.telling import condition_words, title_of
+from vain.client import Client
 from vain.clock import utc
 from vain.codec import encode
 from vain.delivery.channels import check_channel
@@ -20,55 +17,42 @@ from vain.errors import Invalid, Misconfigured
 from vain.rulebook import read_rule_file
 from vain.settings import Settings
 from vain.terminal import Screen, safe
-from vain.wire import Wire
 
-SUCCESS = 0
-
-
-class _Tested(Struct, frozen=True):
-    rule: Rule
-    firings: list[Firing]
-    step_seconds: float | None = None
+SUCCESS, FAILURE = 0, 1
 
 
 def check(args: Namespace, settings: Settings, screen: Screen) -> int:
-    """``vain rules check``: nothing but errors; how much was read on stderr."""
-    file = read_rule_file(Path(args.file))
-    wrong = []
-    for name, form in file.channels.items():
-        try:
+    """``vain rules check``: a line on stderr for each error, or how much was read."""
+    place = Path(args.file)
+    if not place.is_file():
+        raise Misconfigured(f"There is no file {str(place)!r}.")
+    try:
+        file = read_rule_file(place)
+        for name, form in file.channels.items():
             check_channel(name, form)
-        except (Invalid, Misconfigured) as error:
-            wrong.append(f"channels.{name}: {error.detail}")
-    if wrong:
-        raise Misconfigured("\n".join(wrong))
-    screen.note(
-        f"{safe(Path(args.file).name)}: {len(file.rules)} rules, {len(file.channels)} channels,"
-        f" {len(file.silences)} silences, nothing wrong."
-    )
+    except (Invalid, Misconfigured) as error:
+        for line in error.detail.splitlines():
+            screen.note(safe(line))
+        return FAILURE
+    counts = (_count(file.rules, "rule"), _count(file.channels, "channel"), _count(file.silences, "silence"))
+    screen.note(f"{safe(place.name)}: {', '.join(counts)}, nothing wrong.")
     return SUCCESS
 
 
 def test(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain rules test``: a line for each rule, with how often it would have fired and for how long."""
-    wire = _wire(settings)
-    try:
-        from_file = None if args.file is None else read_rule_file(Path(args.file)).rules
-        rules: Iterable[Rule] = wire.get(list[ShownRule], "/rules") if from_file is None else from_file
-        for rule in rules:
-            _print_tested(screen, _tested(wire, rule, _seconds(args.since, "--since"), args.file is None), args.json)
-    finally:
-        wire.close()
+    after = -_seconds(args.since, "--since")
+    from_file = None if args.file is None else read_rule_file(Path(args.file)).rules
+    with _client(settings) as client:
+        for rule in client.rules() if from_file is None else from_file:
+            _print_tested(screen, client.test_rule(rule.name if from_file is None else rule, after), args.json)
     return SUCCESS
 
 
 def list_rules(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain rules ls``: a line for each rule."""
-    wire = _wire(settings)
-    try:
-        rules = wire.get(list[ShownRule], "/rules")
-    finally:
-        wire.close()
+    with _client(settings) as client:
+        rules = client.rules()
     for rule in rules:
         if args.json:
             screen.print(encode(rule).decode())
@@ -79,13 +63,10 @@ def list_rules(args: Namespace, settings: Settings, screen: Screen) -> int:
 
 
 def silence(args: Namespace, settings: Settings, screen: Screen) -> int:
-    """``vain silence``: its number on stdout."""
-    draft = SilenceDraft(rules=args.of_rules, seconds=_seconds(args.lasts, "--for"), comment=args.comment)
-    wire = _wire(settings)
-    try:
-        made = wire.decoded(Silence, wire.send("POST", "/silences", encode(draft)))
-    finally:
-        wire.close()
+    """``vain silence begin``: its number on stdout."""
+    seconds = _seconds(args.lasts, "--for")
+    with _client(settings) as client:
+        made = client.silence(args.of_rules, seconds=seconds, comment=args.comment)
     screen.print(str(made.silence_id))
     screen.note(f"Until {words.moment(made.until)}." if made.until is not None else "")
     return SUCCESS
@@ -93,11 +74,8 @@ def silence(args: Namespace, settings: Settings, screen: Screen) -> int:
 
 def list_silences(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain silence ls``: a line for each."""
-    wire = _wire(settings)
-    try:
-        silences = wire.get(list[Silence], "/silences")
-    finally:
-        wire.close()
+    with _client(settings) as client:
+        silences = client.silences()
     for each in silences:
         when = f"until {words.moment(each.until)}" if each.until is not None else "in a window"
         what = ", ".join(each.rules) if each.rules is not None else "every rule"
@@ -107,31 +85,24 @@ def list_silences(args: Namespace, settings: Settings, screen: Screen) -> int:
 
 def end_silence(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain silence end``."""
-    wire = _wire(settings)
-    try:
-        wire.send("DELETE", f"/silences/{args.silence_id}")
-    finally:
-        wire.close()
+    with _client(settings) as client:
+        client.end_silence(args.silence_id)
     return SUCCESS
 
 
-def _tested(wire: Wire, rule: Rule, seconds: float, is_stored: bool) -> _Tested:
-    query = f"?after=-{seconds:.0f}"
-    if is_stored:
-        return wire.get(_Tested, f"/rules/{quote(rule.name)}/test{query}")
-    return wire.decoded(_Tested, wire.send("POST", f"/rules/test{query}", encode(rule)))
-
-
-def _print_tested(screen: Screen, tested: _Tested, as_json: bool) -> None:
+def _print_tested(screen: Screen, tested: Tested, as_json: bool) -> None:
     rule, firings = tested.rule, tested.firings
     if as_json:
         screen.print(encode({"rule": rule.name, "firings": firings, "step_seconds": tested.step_seconds}).decode())
         return
-    times = f"{len(firings)} time" + ("" if len(firings) == 1 else "s")
-    screen.print(f"{rule.name:<24} {times:<10} {safe(title_of(rule))}")
+    screen.print(f"{rule.name:<24} {_count(firings, 'time'):<10} {safe(title_of(rule))}")
     for each in firings:
         lasted = "still" if each.until is None else words.duration(each.until - each.since)
         screen.print(f"  {words.moment(utc(each.since))}  {lasted:<12} {safe(each.subject)}")
+
+
+def _count(things: Sized, what: str) -> str:
+    return f"{len(things)} {what}" + ("" if len(things) == 1 else "s")
 
 
 def _seconds(text: str, option: str) -> float:
@@ -144,5 +115,5 @@ def _seconds(text: str, option: str) -> float:
     return seconds
 
 
-def _wire(settings: Settings) -> Wire:
-    return Wire(settings.url, settings.api_key, settings.timeout_seconds)
+def _client(settings: Settings) -> Client:
+    return Client(settings.url, settings.api_key, settings.timeout_seconds)

@@ -92,10 +92,20 @@ def test_text_that_is_no_toml_is_told_with_its_line() -> None:
     assert "line 5" in flaw and found == RuleFile()
 
 
-@pytest.mark.parametrize("stamp", ["2027-01-01T00:00:00Z", "2027-01-01T00:00:00+01:00", "2027-01-01", "07:32:00"])
-def test_a_time_without_quotes_is_read_or_refused_and_never_a_crash(stamp: str) -> None:
+@pytest.mark.parametrize(
+    ("stamp", "is_time"),
+    [("2027-01-01T00:00:00Z", True), ("2027-01-01T00:00:00+01:00", True), ("2027-01-01", False), ("07:32:00", False)],
+)
+def test_a_time_needs_no_quotes(stamp: str, is_time: bool) -> None:
     flaws, found = parsed(f"[[silences]]\nuntil = {stamp}\n")
-    assert flaws or found.silences[0].until is not None
+    assert [each.until is not None for each in found.silences] == ([True] if is_time else []) and bool(flaws) != is_time
+    assert not parsed("[[silences]]\nrecurring = {start = 02:00:00, seconds = 60}\n")[0]
+
+
+def test_a_number_is_no_text_and_a_silence_of_the_file_has_no_length() -> None:
+    flaws, found = parsed(RULE.replace("90", '"90"') + "[[silences]]\nseconds = 60\n" + RULE.replace('"a"', '"b"'))
+    assert [flaw.split(":")[:2] for flaw in flaws] == [["rules[0] (a)", " above"], ["silences[0]", " seconds"]]
+    assert [rule.name for rule in found.rules] == ["b"], "the rest is read all the same"
 
 
 def test_a_secret_is_neither_shown_nor_overlooked() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
+from datetime import date, time
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from vain.alerting.alert import SilenceDraft
@@ -33,78 +34,92 @@ def has_secrets(file: RuleFile) -> bool:
 
 
 def parsed(text: str) -> tuple[list[str], RuleFile]:
-    """What is wrong, each with its place (``rules[2] (disk-root): clear: …``), and if nothing is what the file says."""
+    """All that is wrong, each with its place (``rules[2] (disk-root): clear: …``), and what the rest says."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return [str(error)], RuleFile()
-    flaws = [f"{name}: One of rules, channels and silences is expected." for name in sorted(set(document) - TABLES)]
-    rules = _tables(document, "rules", flaws)
-    silences = _tables(document, "silences", flaws)
-    channels = document.get("channels", {})
-    if not isinstance(channels, dict):
-        flaws.append("channels: Tables such as [channels.ops] are expected.")
-        channels = {}
-    found = RuleFile(
-        tuple(_read(Rule, each, _place("rules", at, each), flaws) for at, each in enumerate(rules)),
-        {name: _read(ChannelForm, each, f"channels.{name}", flaws) for name, each in channels.items()},
-        tuple(_read(SilenceDraft, each, f"silences[{at}]", flaws) for at, each in enumerate(silences)),
-    )
-    if not flaws:
-        flaws += _checked(found)
-    return flaws, found
+    reader = _Reader(document)
+    found = RuleFile(reader.rules(), reader.channels(), reader.silences())
+    return reader.flaws, found
 
 
-def _tables(document: dict[str, Any], name: str, flaws: list[str]) -> list[Any]:
-    tables = document.get(name, [])
-    if not isinstance(tables, list):
-        flaws.append(f"{name}: Tables such as [[{name}]] are expected.")
+class _Reader:
+    """Reads what can be read, and notes what is wrong with the rest."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        unknown = sorted({*document} - TABLES)
+        self.flaws = [f"{name}: One of rules, channels and silences is expected." for name in unknown]
+
+    def rules(self) -> tuple[Rule, ...]:
+        found, names, channels = list[Rule](), set[str](), self._document.get("channels", ())
+        for at, fields in enumerate(self._tables("rules")):
+            own = fields.get("name") if isinstance(fields, dict) else None
+            place = f"rules[{at}] ({own})" if isinstance(own, str) else f"rules[{at}]"
+            rule = self._read(Rule, checked, place, fields)
+            if own in names:
+                self.flaws.append(f"{place}: name: Another rule has this name.")
+            names |= {own} if isinstance(own, str) else set()
+            if rule is not None:
+                found.append(rule)
+                unknown = [name for name in rule.channels or () if name != "webhook" and name not in channels]
+                self.flaws += [f"{place}: channels: There is no channel {name!r} in this file." for name in unknown]
+        return tuple(found)
+
+    def silences(self) -> tuple[SilenceDraft, ...]:
+        found = (
+            self._read(SilenceDraft, _lasting, f"silences[{at}]", fields)
+            for at, fields in enumerate(self._tables("silences"))
+        )
+        return tuple(each for each in found if each is not None)
+
+    def channels(self) -> dict[str, ChannelForm]:
+        tables = self._document.get("channels", {})
+        if not isinstance(tables, dict):
+            self.flaws.append("channels: Tables such as [channels.ops] are expected.")
+            return {}
+        found = {
+            name: self._read(ChannelForm, checked_channel, f"channels.{name}", fields)
+            for name, fields in tables.items()
+        }
+        return {name: form for name, form in found.items() if form is not None}
+
+    def _tables(self, name: str) -> list[Any]:
+        tables = self._document.get(name, [])
+        if isinstance(tables, list):
+            return tables
+        self.flaws.append(f"{name}: Tables such as [[{name}]] are expected.")
         return []
-    return tables
+
+    def _read(self, type_: type[T], check: Callable[[T], T], place: str, fields: Any) -> T | None:
+        """What the fields stand for, if they make sense."""
+        try:
+            if not isinstance(fields, dict):
+                raise Invalid("A table is expected.")
+            return check(convert(type_, _plain(fields), strict=True))
+        except Invalid as error:
+            flaws = error.flaws or (Flaw(error.detail),)
+            said = ((place, (each.pointer or "").strip("/"), each.detail) for each in flaws)
+            self.flaws += [": ".join(filter(None, parts)) for parts in said]
+            return None
 
 
-def _place(name: str, at: int, fields: Any) -> str:
-    own = fields.get("name") if isinstance(fields, dict) else None
-    return f"{name}[{at}] ({own})" if isinstance(own, str) else f"{name}[{at}]"
+def _lasting(draft: SilenceDraft) -> SilenceDraft:
+    """One that means the same whenever the file is read, also when its time is over. Raises Invalid."""
+    if draft.seconds is not None:
+        detail = "It would begin anew with each start: until or recurring is expected."
+        raise Invalid(f"seconds: {detail}", [Flaw(detail, pointer="/seconds")])
+    silence_of(draft, 1, 0.0)
+    return draft
 
 
-def _read(type_: type[T], fields: Any, place: str, flaws: list[str]) -> T:
-    """What the fields stand for; something else of that type where they stand for nothing, and a flaw."""
-    try:
-        if not isinstance(fields, dict):
-            raise Invalid("A table is expected.")
-        return convert(type_, fields)
-    except Invalid as error:
-        flaws += _told(place, error)
-        return msgspec.convert({}, type_) if type_ is not Rule else msgspec.convert({"name": "x"}, type_)
-
-
-def _checked(file: RuleFile) -> list[str]:
-    flaws: list[str] = []
-    names: set[str] = set()
-    for at, rule in enumerate(file.rules):
-        place = f"rules[{at}] ({rule.name})"
-        flaws += _flaws_of(place, lambda rule=rule: checked(rule))
-        if rule.name in names:
-            flaws.append(f"{place}: name: Another rule has this name.")
-        names.add(rule.name)
-        unknown = [name for name in rule.channels or () if name not in file.channels and name != "webhook"]
-        flaws += [f"{place}: channels: There is no channel {name!r} in this file." for name in unknown]
-    for name, form in file.channels.items():
-        flaws += _flaws_of(f"channels.{name}", lambda form=form: checked_channel(form))
-    for at, draft in enumerate(file.silences):
-        flaws += _flaws_of(f"silences[{at}]", lambda draft=draft: silence_of(draft, 1, 0.0))
-    return flaws
-
-
-def _flaws_of(place: str, check: Any) -> list[str]:
-    try:
-        check()
-    except Invalid as error:
-        return _told(place, error)
-    return []
-
-
-def _told(place: str, error: Invalid) -> list[str]:
-    flaws = error.flaws or (Flaw(error.detail),)
-    return [": ".join(part for part in (place, (each.pointer or "").strip("/"), each.detail) if part) for each in flaws]
+def _plain(value: Any) -> Any:
+    """Dates and times of TOML in the words that JSON has for them."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, time):
+        return value.isoformat("minutes")
+    return value.isoformat() if isinstance(value, date) else value
