@@ -14,6 +14,7 @@ from tests.live_server import live_server
 from tests.server_process import ServerProcess, server_process
 from tests.web.sockets import until
 from vain import resuming
+from vain.alerting.rule import Rule
 from vain.async_client import AsyncClient, Event, Snapshot, TaskChange
 from vain.client import Client
 from vain.errors import NotFound, TimedOut, Unreachable
@@ -63,6 +64,15 @@ def test_calls_are_those_of_the_client(tmp_path: Path) -> None:
             assert (await c.ping("rsync", 3)).outcome == "failed"
             assert [change["action"] for change in await c.changes(task.task_id)] == ["created", "updated"]
             assert len(await c.notifications(1)) == 1 and (await c.performance()).uptime is not None
+            assert (await c.put_rule(Rule(name="failed", tasks=["failed"]))).name in [r.name for r in await c.rules()]
+            await c.create("etl", status="completed", exit_code=3)
+            (fired,) = await c.notifications(1, kind="rule.fired")
+            assert (await c.acknowledge(fired.notification_id)).rule == "failed"
+            assert len((await c.test_rule("failed", after=-60)).firings) == 2  # the ping failed as well
+            silence = await c.silence(seconds=60)
+            assert await c.silences() == [silence]
+            await c.end_silence(silence.silence_id)
+            await c.delete_rule("failed")
             await c.delete(task.task_id)
             with pytest.raises(NotFound):
                 await c.task(task.task_id)

@@ -17,6 +17,7 @@ import pytest
 from tests.live_server import live_server
 from tests.small_server import TASK, Answer, SmallServer, answer, problem, small_server
 from vain import errors
+from vain.alerting.rule import Rule
 from vain.answers import QualitySpan
 from vain.client import Client
 from vain.errors import Flaw, VainError
@@ -426,6 +427,30 @@ def test_every_call_is_understood_by_a_real_server(tmp_path: Path) -> None:
         client.delete(task.task_id)
         with pytest.raises(errors.NotFound):
             client.task(task.task_id)
+
+
+def test_rules_and_silences_of_a_real_server(tmp_path: Path) -> None:
+    with live_server(tmp_path) as url, Client(url) as client:
+        rule = Rule(name="failed", tasks=["failed"], channels=[])
+        assert client.put_rule(rule).origin == "api"
+        task = client.create("etl", status="completed", exit_code=3)
+        (shown,) = [each for each in client.rules() if each.name == "failed"]
+        (alert,) = shown.firing
+        assert (alert.subject, alert.task_id) == ("etl", task.task_id)
+        (fired,) = client.notifications(kind="rule.fired")
+        assert (fired.notification_id, fired.message) == (alert.notification_id, "exit code 3")
+        assert client.acknowledge(fired.notification_id).read
+        assert client.put_rule(shown).firing[0].acknowledged_at is not None, "what was read may be put back"
+        assert [each.subject for each in client.test_rule("failed").firings] == ["etl"]
+        assert client.test_rule(Rule(name="new", tasks=["crashed"]), after=-60).firings == []
+        silence = client.silence(["failed"], seconds=60, comment="moving")
+        assert [each.silence_id for each in client.silences()] == [silence.silence_id]
+        client.end_silence(silence.silence_id)
+        client.delete_rule("failed")
+        with pytest.raises(errors.NotFound):
+            client.test_rule("failed")
+        with pytest.raises(errors.Conflict):
+            client.acknowledge(client.notifications(kind="task.failed")[0].notification_id)
 
 
 def test_flaws_of_a_real_server_name_the_field(tmp_path: Path) -> None:

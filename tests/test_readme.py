@@ -77,6 +77,15 @@ def test_the_curl_examples_make_and_fail_a_task_and_show_the_machine(root: Path,
     assert '"cpu_usage":' in printed and '"memory.percent":' in printed
 
 
+def test_rules_are_made_and_tried(root: Path, url: str) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    script = blocks(root, "shell", "vain rules test").replace("localhost:5006", url.removeprefix("http://"))
+    printed = typed(root, script.replace("curl ", "curl --fail-with-body -sS "), VAIN_URL=url)
+    assert '"unless_task":"backup"' in printed and "busy                     0 times" in printed
+    assert "The task backup failed or did not come" in printed
+
+
 def wait_for_a_rate(url: str) -> None:
     """Until the history knows how busy the machine was, which takes two samples."""
     deadline = time.monotonic() + 20

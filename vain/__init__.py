@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vain.alerting.rule import Rule
     from vain.async_client import AsyncClient
     from vain.client import Client
     from vain.happened import ChartsChange, Snapshot, TaskChange
@@ -37,6 +38,7 @@ __all__ = [
     "LogHandler",
     "Notification",
     "RemoteSource",
+    "Rule",
     "Sample",
     "Snapshot",
     "Task",
@@ -57,6 +59,7 @@ _HOMES = {
     "LogHandler": "vain.report.logs",
     "Notification": "vain.types",
     "RemoteSource": "vain.remote",
+    "Rule": "vain.alerting.rule",
     "Sample": "vain.samples",
     "Snapshot": "vain.happened",
     "Task": "vain.types",
