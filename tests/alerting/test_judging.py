@@ -55,6 +55,7 @@ def letters(events: Sequence[AlertEvent]) -> str:
         ("a ramp", {"metric": CPU, "above": 50}, [10, 30, 51, 70, 90, 49], "..F..C"),
         ("what is not known does neither", BUSY, [95, 95, None, 95, nan, 95], "...F.."),
         ("below", LOW, [3, 0, 0, 0, 0, 1], "...F.C"),
+        ("unknown for long voids it", {**BUSY, "for_seconds": 12}, [95] * 2 + [None] * 6 + [95] * 13, "." * 20 + "F"),
         ("below with a way back", {**LOW, "clear": 2}, [0, 0, 0, 1, 2, 3], "..F..C"),
     ],
 )  # fmt: skip
@@ -68,7 +69,7 @@ def test_it_fires_and_clears_exactly_there(what: str, fields: dict[str, Any], va
         ("as it comes", [0, 1, 2, 3, 4, 5], "...F.."),
         ("a gap, as after a sleep, voids what was counted", [0, 1, 2, 60, 61, 62], "......"),
         ("a short gap does not", [0, 1, 2, 6, 7, 8], "...F.."),
-        ("a clock that was set back voids it", [10, 11, 12, 3, 4, 5], "......"),
+        ("a clock that was set back voids it", [10, 11, 3, 4, 5, 6], ".....F"),
     ],
 )
 def test_times_in_which_nobody_looked_are_no_proof(what: str, times: list[float], said: str) -> None:
@@ -208,3 +209,18 @@ def test_many_rules_together_say_what_each_says_alone(steps: list[Any]) -> None:
         said = together.take([(CPU, value)], t, running.split())
         each_said = [event for judge in alone for event in judge.take([(CPU, value)], t, running.split())]
         assert sorted(map(repr, said)) == sorted(map(repr, each_said))
+
+
+def test_what_was_counted_before_it_is_held_is_void() -> None:
+    judge = Judge([rule(**BUSY)], 5)
+    assert judged(rule(**BUSY), [95, 95], judge=judge) == ".."
+    assert judge.take([(CPU, 95)], 2, hold=True) == []
+    assert judged(rule(**BUSY), [95] * 4, [3, 4, 5, 6], judge=judge) == "...F"
+
+
+def test_the_worst_value_of_a_rule_that_looks_below_is_the_least() -> None:
+    judge = Judge([rule(**{**LOW, "below": 5})], 5)
+    events = [
+        event for at, value in enumerate([4, 3, 4, 1, 4, 4, 9]) for event in judge.take([("tasks.pending", value)], at)
+    ]
+    assert letters(events) == "FC" and isinstance(events[1], Cleared) and events[1].peak == 1

@@ -97,6 +97,7 @@ CALM, SPIKE, BUSY_MINUTE = (20.0, 10.0, 30.0), (20.0, 10.0, 99.0), (95.0, 92.0, 
     [
         ("a spike of seconds is seen by a rule that fires at once", 0, [CALM, SPIKE, CALM], [(60, 60, 120, 99.0)]),
         ("and not by one that wants a minute", 60, [CALM, SPIKE, CALM], []),
+        ("nor are spikes in two minutes a minute", 60, [CALM, SPIKE, SPIKE, CALM], []),
         ("nor is a busy minute between calm ones two", 120, [CALM, BUSY_MINUTE, CALM], []),
         ("three are", 120, [CALM, *[BUSY_MINUTE] * 3, CALM], [(60, 180, 240, 95.0)]),
     ],

@@ -34,6 +34,13 @@ def test_what_stands_still_or_goes_away_never_gets_there() -> None:
     assert fed(Trend(0, 600), [90.0 - minute for minute in range(20)]) == pytest.approx(71 * 60)
 
 
+def test_what_has_gone_past_it_is_there() -> None:
+    trend = Trend(60, 1_200)
+    assert fed(trend, [50.0 + minute for minute in range(16)]) == 0
+    assert fed(Trend(60, 1_200), [70.0 - minute for minute in range(16)]) == 0
+    assert fed(Trend(60, 600), [100.0 + minute for minute in range(16)]) == inf, "it came from nowhere near"
+
+
 def test_between_two_points_the_time_goes_on() -> None:
     trend = Trend(100, 600)
     left = fed(trend, [50.0 + minute for minute in range(20)])

@@ -50,9 +50,10 @@ class Trend:
         slope = theil_sen(list(points))
         now = median(value + slope * (t - at) for at, value in points)
         missing = self._reaches - now
+        began_below = median(value - slope * (at - points[0][0]) for at, value in points) < self._reaches
         self._reached_at = None
-        if missing == 0:
-            self._reached_at = t
+        if missing == 0 or (slope and (missing < 0) == began_below):
+            self._reached_at = t  # it is there, or has gone past it within these points
         elif slope and missing / slope > 0:
             self._reached_at = t + missing / slope
 
