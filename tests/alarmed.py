@@ -17,6 +17,7 @@ from vain.alerting.rule_file import RuleFile
 from vain.clock import utc
 from vain.codec import decode
 from vain.errors import StoreFull
+from vain.notification import Notification
 from vain.rulebook import RuleBook
 from vain.samples import Cpu, Disk, Sample
 from vain.silences import Silences
@@ -24,7 +25,7 @@ from vain.store import reading
 from vain.store.database import Store
 from vain.store.transaction import Transaction
 from vain.tracker import Tracker
-from vain.types import Event, Notification
+from vain.types import Event
 
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vain import settings
+from vain.setting_types import Settings
 from vain.web.server import Server
 
 
@@ -36,7 +37,7 @@ def live_server(data_dir: Path, port: int = 0, interval_seconds: float = 0.2) ->
         assert not thread.is_alive()
 
 
-async def _run(known: settings.Settings, address: Future[str], stopping: Future[None]) -> None:
+async def _run(known: Settings, address: Future[str], stopping: Future[None]) -> None:
     server = Server(known, None)
     try:
         await server.start()

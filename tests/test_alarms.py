@@ -18,7 +18,8 @@ from vain.alerting.rule import Rule
 from vain.clock import utc
 from vain.errors import Conflict, NotFound
 from vain.firing import Seen
-from vain.types import ProcessPart, TaskDraft, TaskPart, TaskPatch
+from vain.notification import ProcessPart, TaskPart
+from vain.types import TaskDraft, TaskPatch
 
 FULL = Rule(name="disk-full", metric="disk.percent", above=97, level="error")
 

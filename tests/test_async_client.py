@@ -18,8 +18,8 @@ from vain.alerting.rule import Rule
 from vain.async_client import AsyncClient, Event, Snapshot, TaskChange
 from vain.client import Client
 from vain.errors import NotFound, TimedOut, Unreachable
+from vain.notification import Notification
 from vain.samples import Sample
-from vain.types import Notification
 
 TASKS = ["taskUpdate"]
 

@@ -17,8 +17,8 @@ from vain.alerting.rule import Rule
 from vain.alerting.silencing import silence_of
 from vain.clock import utc
 from vain.firing import Seen
+from vain.notification import Notification, ProcessPart, TaskPart
 from vain.store.transaction import Transaction
-from vain.types import Notification, ProcessPart, TaskPart
 
 BEGIN = 1_800_000_000.0
 NOW = utc(BEGIN + 60)

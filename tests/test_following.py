@@ -22,8 +22,8 @@ from tests.web.sockets import until
 from vain import joining, resuming
 from vain.async_client import AsyncClient, ChartsChange, Event, Snapshot, TaskChange, Watch
 from vain.errors import Forbidden, Invalid, NotAcceptable, Unauthenticated, Unavailable
+from vain.notification import Notification
 from vain.samples import Sample
-from vain.types import Notification
 
 TASKS = ["taskUpdate"]
 

@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from vain.notices import LONGEST_QUOTE, of_error, of_task
-from vain.types import OUTCOMES, Level, Notice, Outcome, Task, TaskError
+from vain.notification import Notice
+from vain.types import OUTCOMES, Level, Outcome, Task, TaskError
 
 RUNNING = Task(
     7,

@@ -15,9 +15,9 @@ from tests.store.opened import Opened, with_store
 from vain import notifier
 from vain.errors import NotFound
 from vain.hub import Hub
+from vain.notification import Notice
 from vain.notifier import ERROR_PAUSE_SECONDS, ErrorNotices, Notifier
 from vain.told import NotificationQuery
-from vain.types import Notice
 
 NOW = "2026-01-01T00:00:00.000Z"
 

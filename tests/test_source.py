@@ -17,6 +17,7 @@ from vain.errors import Conflict, Misconfigured, NotFound
 from vain.history import History
 from vain.hub import Hub
 from vain.monitor import Monitor
+from vain.notification import Notice
 from vain.notifier import Notifier
 from vain.past import Past
 from vain.recorder import Recorder
@@ -27,7 +28,7 @@ from vain.store.database import Store
 from vain.store.metrics.store import MetricStore
 from vain.timelines import Timelines
 from vain.tracker import Tracker
-from vain.types import Event, Notice, TaskCounts, TaskDraft, TaskPatch, TaskQuery
+from vain.types import Event, TaskCounts, TaskDraft, TaskPatch, TaskQuery
 from vain.visuals import Charts
 
 SAMPLE = Sample(10.0, 20.0, 30.0, 40.0, "2026-01-01T00:00:00.000Z", "here")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from vain.notification import Notification
 from vain.told import Fold, NotificationQuery, folded, selected
-from vain.types import Level, Notification
+from vain.types import Level
 
 
 def notification(number: int, quiet: bool = False, kind: str = "task.completed", level: Level = "info") -> Notification:

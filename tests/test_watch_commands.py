@@ -21,9 +21,10 @@ from tests.stream_board import SAMPLE, BoardInThread, board_in_thread
 from vain import settings, watch_commands
 from vain.cli import main
 from vain.happened import ChartsChange, Event, Snapshot, TaskChange
+from vain.notification import Notification
 from vain.samples import Sample
 from vain.terminal import Screen
-from vain.types import Notification, Task, TaskError
+from vain.types import Task, TaskError
 
 AT = "2026-11-25T12:00:00.000Z"
 

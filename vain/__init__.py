@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from vain.client import Client
     from vain.happened import ChartsChange, Snapshot, TaskChange
     from vain.magics import load_ipython_extension, unload_ipython_extension
+    from vain.notification import Notification
     from vain.remote import RemoteSource
     from vain.report.attached import attach
     from vain.report.handle import current, task
     from vain.report.logs import LogHandler
     from vain.report.loop import track
     from vain.samples import Sample
-    from vain.types import Notification, Task
+    from vain.types import Task
 
 __version__ = "0.1.0"
 
@@ -57,7 +58,7 @@ _HOMES = {
     "ChartsChange": "vain.happened",
     "Client": "vain.client",
     "LogHandler": "vain.report.logs",
-    "Notification": "vain.types",
+    "Notification": "vain.notification",
     "RemoteSource": "vain.remote",
     "Rule": "vain.alerting.rule",
     "Sample": "vain.samples",

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from vain.past import Past
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.store.database import DATABASE_NAME as TASKS_DATABASE
 from vain.store.keys import KeyInfo, KeyRing
 from vain.store.metrics.store import DATABASE_NAME as METRICS_DATABASE

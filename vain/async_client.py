@@ -25,10 +25,11 @@ from vain.explaining import Explanation
 from vain.following import Follower, Watch
 from vain.happened import ChartsChange, Event, EventType, Snapshot, TaskChange
 from vain.lanes import Lanes
+from vain.notification import Notification
 from vain.resuming import Position, reader
 from vain.samples import Sample
 from vain.task_reading import PAGE_TASKS, TaskFormat
-from vain.types import Level, Notification, Outcome, Priority, Status, Task
+from vain.types import Level, Outcome, Priority, Status, Task
 from vain.waiting import Waiting
 from vain.wanted import MoreFilters, TaskFilters
 

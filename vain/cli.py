@@ -20,7 +20,7 @@ from vain import follow_options, list_options, rule_options, run_options, settin
 from vain import key_commands as keys
 from vain.errors import Misconfigured, VainError
 from vain.options import Parser, add_json, add_settings, command, example_text
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.terminal import Screen, safe
 from vain.types import OUTCOMES, PRIORITIES, ROLES, STATUSES
 

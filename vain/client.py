@@ -25,11 +25,12 @@ from vain.explaining import Explanation
 from vain.flow.figures import Visualizations
 from vain.happened import EventType
 from vain.lanes import Lanes
+from vain.notification import Notification
 from vain.resuming import Position, reader
 from vain.rule_calls import RuleCalls
 from vain.samples import Sample
 from vain.task_reading import TASKS, TaskReading
-from vain.types import TABLE_TYPES, Level, Notification, Outcome, Priority, Status, Task
+from vain.types import TABLE_TYPES, Level, Outcome, Priority, Status, Task
 from vain.waiting import Waiting
 from vain.wire import Wire, query_text
 

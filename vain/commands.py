@@ -10,7 +10,7 @@ import msgspec
 from vain.client import Client
 from vain.errors import Misconfigured, NotFound
 from vain.fields import assigned, checked, due_time
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.terminal import Screen, safe, safe_json
 
 SUCCESS, FAILURE = 0, 1

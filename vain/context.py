@@ -10,8 +10,8 @@ from vain.alerting.alert import Fired
 from vain.errors import VainError
 from vain.explaining import Explaining
 from vain.firing import Seen
+from vain.notification import ProcessPart, TaskPart
 from vain.spikes import Spikes
-from vain.types import ProcessPart, TaskPart
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.store.checking import Report, check
 from vain.store.upkeep import backup, restore
 from vain.terminal import Screen, safe

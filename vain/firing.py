@@ -16,8 +16,9 @@ from vain.alerting.rule import Rule
 from vain.alerting.silencing import is_silenced
 from vain.clock import unix, utc
 from vain.codec import decode, encode
+from vain.notification import Notice, Notification, ProcessPart, TaskPart
 from vain.store.transaction import Transaction
-from vain.types import Notice, Notification, ProcessPart, TaskPart, Time
+from vain.types import Time
 
 RUNNING_SHOWN = 20
 

@@ -17,7 +17,7 @@ from vain import identity
 from vain.client import Client
 from vain.errors import Malformed, Misconfigured, NotFound, TimedOut, Unreachable
 from vain.pings import parse_ping
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.terminal import Screen, safe, safe_json
 from vain.types import LARGEST_LOG_BYTES, Task
 from vain.waiting import AWAY

@@ -16,7 +16,7 @@ from vain.resuming import Position
 
 if TYPE_CHECKING:
     from vain.options import Commands
-    from vain.settings import Settings
+    from vain.setting_types import Settings
     from vain.terminal import Screen
 
 LARGEST_PID = 2**22

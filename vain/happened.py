@@ -7,8 +7,9 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from vain.flow.figures import Chart
+from vain.notification import Notification
 from vain.samples import Sample
-from vain.types import Action, Notification, Status, Task, Time
+from vain.types import Action, Status, Task, Time
 
 EventType = Literal["taskUpdate", "notification", "performanceUpdate", "visualizationUpdate"]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)

@@ -21,7 +21,7 @@ from vain.client import Client
 from vain.errors import Malformed, Misconfigured, StoreLocked
 from vain.finest import Read, windows
 from vain.list_commands import write_file
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.store.folder import FolderLock, prepare
 from vain.store.metrics.store import DATABASE_NAME, MetricStore
 from vain.tables.reader import Samples, format_of

@@ -8,7 +8,7 @@ from contextlib import closing
 
 from vain.clock import utc
 from vain.fields import duration_seconds
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.store.keys import KeyInfo, KeyRing
 from vain.terminal import Screen, safe, safe_json
 

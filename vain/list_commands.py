@@ -12,7 +12,7 @@ from typing import BinaryIO, get_args
 from vain.client import Client
 from vain.clock import unix
 from vain.errors import Misconfigured
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.task_reading import TaskFormat
 from vain.terminal import Screen, safe_json
 from vain.types import SORTS, Task

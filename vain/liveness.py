@@ -12,7 +12,8 @@ from math import inf
 from msgspec import Struct
 
 from vain import words
-from vain.types import Notice, Task
+from vain.notification import Notice
+from vain.types import Task
 
 MISSED_BEATS = 3
 LEAST_GRACE_SECONDS = 30.0

@@ -12,19 +12,9 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from vain.flow.figures import Chart
+from vain.notification import Notification
 from vain.samples import Sample
-from vain.types import (
-    LARGEST_INTEGER,
-    Action,
-    Label,
-    Notification,
-    Outcome,
-    Priority,
-    Status,
-    Task,
-    TaskId,
-    Time,
-)
+from vain.types import LARGEST_INTEGER, Action, Label, Outcome, Priority, Status, Task, TaskId, Time
 
 PROTOCOL = "vain.v1"
 """The subprotocol that a client offers to be asked what it wants."""

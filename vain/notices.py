@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from vain import words
 from vain.clock import unix
-from vain.types import Action, Level, Notice, Outcome, Task
+from vain.notification import Notice
+from vain.types import Action, Level, Outcome, Task
 
 LONGEST_QUOTE = 400
 """Characters of what a program or an error said; the rest is cut."""

@@ -16,11 +16,12 @@ from vain.clock import Clock
 from vain.clock import now as time_now
 from vain.errors import NotFound
 from vain.hub import Hub
+from vain.notification import Notice, Notification
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.transaction import Transaction
 from vain.told import NotificationQuery
-from vain.types import Notice, Notification, Time
+from vain.types import Time
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from vain.settings import Setting, Settings
+from vain.setting_types import Setting, Settings
 from vain.terminal import Screen
 
 Command = Callable[[argparse.Namespace, Settings, Screen], int]

@@ -13,7 +13,8 @@ from vain import words
 from vain.clock import utc
 from vain.errors import Flaw, Malformed, Misconfigured
 from vain.fields import duration_seconds
-from vain.types import Notice, Task
+from vain.notification import Notice
+from vain.types import Task
 
 Word = Literal["start", "fail", "log", "end"]
 

@@ -38,12 +38,13 @@ from vain.flow.attempts import EVERY_ATTEMPT, AttemptQuery
 from vain.flow.figures import Visualizations
 from vain.history import Columns, History
 from vain.lanes import LaneQuery, Lanes, checked
+from vain.notification import Notification
 from vain.patterns import matching
 from vain.samples import Sample, series
 from vain.steps import bucket_count
 from vain.subscribers import Subscribers
 from vain.told import NEWEST, NotificationQuery
-from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
+from vain.types import Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 
 logger = logging.getLogger(__name__)
 socket_logger = logger.getChild("socket")

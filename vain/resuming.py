@@ -17,8 +17,9 @@ from vain.codec import convert
 from vain.errors import Flaw, Invalid, Unavailable
 from vain.happened import EVENT_TYPES, ChartsChange, Event, EventType, Snapshot, TaskChange
 from vain.messages import Filter, Stream, Subscribe
+from vain.notification import Notification
 from vain.samples import Sample
-from vain.types import Action, Notification, Status, Task, Time
+from vain.types import Action, Status, Task, Time
 
 SILENT_SECONDS = 45.0
 """A server says something every 15 seconds: a connection on which nothing came for so long is lost."""

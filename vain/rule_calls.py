@@ -11,7 +11,7 @@ import msgspec
 from vain.alerting.alert import Recurring, ShownRule, Silence, SilenceDraft, Tested
 from vain.alerting.rule import Rule
 from vain.answers import Moment, written
-from vain.types import Notification
+from vain.notification import Notification
 from vain.wire import Wire, query_text
 
 RULES, SILENCES = "/rules", "/silences"

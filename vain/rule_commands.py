@@ -15,7 +15,7 @@ from vain.codec import encode
 from vain.delivery.channels import check_channel
 from vain.errors import Invalid, Misconfigured
 from vain.rulebook import read_rule_file
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.terminal import Screen, safe
 
 SUCCESS, FAILURE = 0, 1

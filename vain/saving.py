@@ -12,8 +12,9 @@ from vain.alerting.of_tasks import NOTHING, Job, judge, subject_of
 from vain.alerting.rule import Rule
 from vain.codec import encode
 from vain.errors import Conflict, Flaw
+from vain.notification import Notice
 from vain.store.transaction import Transaction
-from vain.types import Notice, Task, Time
+from vain.types import Task, Time
 
 RUNNING_SHOWN = 20
 DEEPEST_FAMILY = 64

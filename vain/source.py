@@ -24,6 +24,7 @@ from vain.history import Columns, History
 from vain.hub import Hub
 from vain.lanes import LaneQuery, Lanes
 from vain.monitor import Monitor
+from vain.notification import Notification
 from vain.notifier import Notifier
 from vain.past import Past
 from vain.samples import Sample
@@ -32,7 +33,7 @@ from vain.spikes import Spikes
 from vain.timelines import Timelines
 from vain.told import NEWEST, NotificationQuery
 from vain.tracker import Tracker
-from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
+from vain.types import Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.visuals import Asked, Charts
 from vain.windows import window_of
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from vain.types import Level, Notification
+from vain.notification import Notification
+from vain.types import Level
 
 FEWEST_FOLDED = 3
 """Fewer quiet ones in a row are listed as they are."""

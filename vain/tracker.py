@@ -19,13 +19,14 @@ from vain.errors import NotFound
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptColumns, AttemptQuery
 from vain.listing import Listing
 from vain.lists import Listed
+from vain.notification import Notice
 from vain.saving import Marks, NoMarks, saved, tell
 from vain.selection import parse_sort
 from vain.store import reading
 from vain.store.collected import Remembered
 from vain.store.database import Store
 from vain.store.transaction import Transaction
-from vain.types import Notice, Task, TaskCounts, TaskDraft, TaskMerge, TaskPage, TaskPatch, TaskQuery, Time
+from vain.types import Task, TaskCounts, TaskDraft, TaskMerge, TaskPage, TaskPatch, TaskQuery, Time
 
 __all__ = ["Batch", "Follower", "Made", "Named", "Report", "Tracker", "fingerprint"]
 

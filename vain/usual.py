@@ -8,7 +8,8 @@ from typing import Literal
 
 from vain import words
 from vain.clock import unix
-from vain.types import Notice, Task
+from vain.notification import Notice
+from vain.types import Task
 
 FEWEST_RUNS = 20
 SHORT_PERCENT, LONG_PERCENT = 5.0, 95.0

@@ -14,10 +14,11 @@ from vain.blocking import BlockingWatch
 from vain.client import Client
 from vain.clock import now, unix
 from vain.happened import ChartsChange, Event, EventType, Snapshot, TaskChange
+from vain.notification import Notification
 from vain.samples import Sample
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.terminal import Screen, cut, safe, safe_json, width_of
-from vain.types import FAILURES, Notification
+from vain.types import FAILURES
 
 SUCCESS, FAILURE = 0, 1
 SUBJECT_WIDTH, WORD_WIDTH = 8, 11

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from vain.alerting.alert import Alert, Cleared, Fired
 from vain.alerting.of_tasks import Job, Verdict, judge, subject_of
 from vain.alerting.rule import Rule, TaskEvent
-from vain.types import Notice, Task, Time
+from vain.notification import Notice
+from vain.types import Task, Time
 
 BEGAN: Time = "2026-11-23T08:00:00.000Z"
 NOW: Time = "2026-11-23T09:00:00.000Z"

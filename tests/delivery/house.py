@@ -14,8 +14,9 @@ from vain.delivery import Deliveries
 from vain.delivery.worker import Pace
 from vain.errors import StoreFull
 from vain.hub import Hub
+from vain.notification import Notice
 from vain.store.database import Store
-from vain.types import Event, Notice
+from vain.types import Event
 
 QUICK = Pace(first_seconds=0.01, longest_seconds=0.02)
 BEGIN = 1_767_268_800.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from vain.delivery.sending import Parcel
 from vain.delivery.wording import Voice
-from vain.types import Notification
+from vain.notification import Notification
 
 NOW = "2026-01-01T12:00:00.000Z"
 VOICE = Voice("alpha", "http://alpha:5006")

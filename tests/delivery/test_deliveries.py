@@ -22,8 +22,8 @@ from vain.bands import MetricQuery, MetricWindow, of_values
 from vain.delivery import webhook
 from vain.delivery.worker import Pace
 from vain.errors import Misconfigured
+from vain.notification import Notice
 from vain.store import ledger, reading
-from vain.types import Notice
 
 DAY = 86_400.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.delivery.made import VOICE, notification
-from vain.types import ProcessPart, TaskPart
+from vain.notification import ProcessPart, TaskPart
 
 
 def test_a_fired_rule_in_full() -> None:

@@ -14,12 +14,13 @@ import pytest
 
 from tests.store.opened import Opened, in_one_commit, rows, with_store
 from vain.errors import Conflict, NotFound
+from vain.notification import Notice
 from vain.store import reading
 from vain.store.database import LARGEST_GROUP, Store
 from vain.store.sqlite import open_for_reading
 from vain.store.transaction import Transaction
 from vain.tracker import Tracker
-from vain.types import Event, Notice, TaskDraft, TaskPatch, TaskQuery
+from vain.types import Event, TaskDraft, TaskPatch, TaskQuery
 
 NOTICE = Notice("test", "info", "a notice")
 EVENTS = "SELECT seq, type, body FROM events ORDER BY seq"

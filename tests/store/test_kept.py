@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.store.opened import Opened, in_one_commit, with_store
+from vain.notification import Notice
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.transaction import Transaction
-from vain.types import Notice
 
 NOW = "2026-01-01T00:00:00.000Z"
 

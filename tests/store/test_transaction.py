@@ -9,13 +9,14 @@ from msgspec.structs import replace
 
 from tests.store.opened import Opened, in_one_commit, rows, with_store
 from vain.errors import Conflict, KeyMismatch, NotFound
+from vain.notification import Notice
 from vain.store import ledger as ledger_module
 from vain.store import reading
 from vain.store.collected import Remembered
 from vain.store.transaction import Transaction
 from vain.told import NotificationQuery
 from vain.tracker import Report, Tracker
-from vain.types import Notice, Task, TaskDraft, TaskPatch
+from vain.types import Task, TaskDraft, TaskPatch
 
 NOW = "2026-01-01T00:00:00.000Z"
 KEYS = "SELECT task_id, key FROM tasks ORDER BY task_id"

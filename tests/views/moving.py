@@ -27,6 +27,7 @@ from vain.flow.visualizations import visualizations
 from vain.history import Columns, History
 from vain.lanes import LaneQuery, Lanes
 from vain.lifecycle import created, patched
+from vain.notification import Notification
 from vain.samples import (
     Cpu,
     Disk,
@@ -40,7 +41,7 @@ from vain.samples import (
     series,
 )
 from vain.told import NEWEST, NotificationQuery
-from vain.types import Notification, Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
+from vain.types import Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.windows import window_of
 
 GIB = 2**30

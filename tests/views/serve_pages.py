@@ -20,9 +20,10 @@ from tornado.routing import Router
 from tests.views.moving import MovingSource
 from vain import clock, source
 from vain.busiest import Process
+from vain.notification import Notification
 from vain.quality import Span
 from vain.store.keys import KeyInfo
-from vain.types import Notification, Priority, TaskDraft, TaskPatch
+from vain.types import Priority, TaskDraft, TaskPatch
 from vain.views import application
 
 ROOT = Path(__file__).resolve().parents[2]

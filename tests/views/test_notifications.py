@@ -13,7 +13,7 @@ from msgspec import structs
 from tests.views import moving
 from vain.alerting.rule import DEFAULT_RULES
 from vain.clock import unix
-from vain.types import Notification
+from vain.notification import Notification
 from vain.views import notifications as notifications_module
 from vain.views.bell import MOST, Bell, is_urgent, told
 from vain.views.live import Live

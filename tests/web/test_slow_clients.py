@@ -17,7 +17,8 @@ from tests.browser import eventually
 from tests.store.opened import rows
 from tests.web.harness import Running, running
 from tests.web.sockets import Raw, client, close_all, in_thread, run, take_events
-from vain.types import Notice, TaskDraft, TaskError
+from vain.notification import Notice
+from vain.types import TaskDraft, TaskError
 from vain.web import answering, event_socket
 from vain.web import server as server_module
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 from vain.alerting.alert import Alert, AlertEvent, Cleared, Fired
 from vain.alerting.rule import Rule, TaskEvent
 from vain.clock import unix
-from vain.types import Notice, Task, Time
+from vain.notification import Notice
+from vain.types import Task, Time
 
 Alerts = Mapping[tuple[str, str], Alert]
 """What fires now, by rule and subject."""

@@ -9,7 +9,8 @@ from vain.alerting.alert import Alert, AlertEvent, Cleared, Fired
 from vain.alerting.rule import Rule
 from vain.catalog import metric_of
 from vain.clock import unix
-from vain.types import Notice, Time
+from vain.notification import Notice
+from vain.types import Time
 
 HAPPENED = {
     "failed": "failed", "crashed": "crashed", "timed-out": "timed out", "stale": "is silent", "overdue": "is overdue",

@@ -15,7 +15,7 @@ from vain import words
 from vain.bands import Bands, Floats, MetricQuery, MetricWindow
 from vain.catalog import metric_of
 from vain.clock import unix
-from vain.types import Notification
+from vain.notification import Notification
 
 logger = logging.getLogger(__name__)
 

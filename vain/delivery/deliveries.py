@@ -18,10 +18,10 @@ from vain.delivery.sending import Sender
 from vain.delivery.wording import Voice
 from vain.delivery.worker import ChannelStatus, MakeChart, Pace, Worker
 from vain.hub import Behind, Hub
+from vain.notification import Notification
 from vain.store.database import Store
 from vain.store.transaction import Transaction
 from vain.subscription import Subscription
-from vain.types import Notification
 
 if TYPE_CHECKING:
     from vain.delivery.chart import ReadWindow

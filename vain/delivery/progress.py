@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vain.types import Level, Notification, Time
+from vain.notification import Notification
+from vain.types import Level, Time
 
 MOST_TOLD = 1_000
 """So many rules that fire are remembered by a channel; of older ones it does not tell the end."""

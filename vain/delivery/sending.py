@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from vain.types import Notification
+from vain.notification import Notification
 
 Kind = Literal["webhook", "apprise", "command"]
 

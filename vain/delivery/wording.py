@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from vain import words
 from vain.delivery.sending import Message
-from vain.types import Notification, ProcessPart, TaskPart
+from vain.notification import Notification, ProcessPart, TaskPart
 
 LONGEST_TITLE = 120
 MOST_LISTED = 20

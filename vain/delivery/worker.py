@@ -18,9 +18,10 @@ from vain.delivery.progress import Progress, Wanted, refused
 from vain.delivery.sending import Kind, Parcel, Refused, Sender
 from vain.delivery.wording import Voice
 from vain.errors import Unavailable, VainError
+from vain.notification import Notification
 from vain.store import reading
 from vain.store.database import Store
-from vain.types import Notification, Time
+from vain.types import Time
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from vain.report.connection import Connection, Unanswered
 from vain.report.delivery import BEAT_SECONDS, Delivery, Dropped
 from vain.report.run import Run
 from vain.report.slot import UPDATE_SECONDS, Slot
-from vain.settings import Reporting
+from vain.setting_types import Reporting
 
 logger = logging.getLogger("vain.report")
 

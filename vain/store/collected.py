@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from vain.notification import Notification
 from vain.store.attempts import SavedAttempt
-from vain.types import Event, Notification, Task, TaskCounts, Time
+from vain.types import Event, Task, TaskCounts, Time
 
 Kept = Literal["rule", "alert", "silence", "channel"]
 """What the server keeps beside tasks, as JSON by name."""

@@ -9,10 +9,11 @@ import msgspec
 
 from vain.codec import decode
 from vain.flow.attempts import AttemptColumns, AttemptQuery
+from vain.notification import Notification
 from vain.store import queries
 from vain.store.collected import Kept
 from vain.told import NotificationQuery
-from vain.types import Event, Notification, Task, TaskCounts, TaskPage, TaskQuery, Time
+from vain.types import Event, Task, TaskCounts, TaskPage, TaskQuery, Time
 
 _columns = msgspec.json.Decoder(AttemptColumns)
 

@@ -14,11 +14,12 @@ from vain.alerting.alert import Judging
 from vain.codec import decode, encode
 from vain.lifecycle import changed_fields
 from vain.messages import Previous
+from vain.notification import Notice, Notification
 from vain.store import queries, reading
 from vain.store.attempts import attempt_row, milliseconds, told_of_attempt
 from vain.store.collected import Collected, Kept, Remembered
 from vain.store.ledger import Bindings, Ledger
-from vain.types import FAILURES, LARGEST_INTEGER, STATUSES, Action, Event, Notice, Notification, Task, TaskCounts, Time
+from vain.types import FAILURES, LARGEST_INTEGER, STATUSES, Action, Event, Task, TaskCounts, Time
 
 FAILED, OVERDUE = (TaskCounts.__struct_fields__.index(name) for name in ("failed", "overdue"))
 

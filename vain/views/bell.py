@@ -8,8 +8,8 @@ import panel as pn
 import param
 from panel.custom import JSComponent
 
+from vain.notification import Notification
 from vain.told import NotificationQuery
-from vain.types import Notification
 from vain.views.live import Live
 from vain.views.text import asset
 

@@ -12,8 +12,8 @@ from vain.alerting.rule import Rule
 from vain.alerting.telling import condition_words, title_of
 from vain.catalog import metric_of
 from vain.clock import unix
+from vain.notification import Notification
 from vain.told import Fold
-from vain.types import Notification
 
 _FIELDS: Final = (
     "notification_id",

@@ -19,9 +19,10 @@ from vain.alerting.rule import DEFAULT_RULES
 from vain.clock import Clock
 from vain.codec import decode, encode
 from vain.errors import VainError
+from vain.notification import Notification
 from vain.source import Source
 from vain.told import Fold, NotificationQuery, folded
-from vain.types import Level, Notification
+from vain.types import Level
 from vain.views.address import argument, number
 from vain.views.live import Live
 from vain.views.lookback import WENT_WRONG

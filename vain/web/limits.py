@@ -7,7 +7,7 @@ import time
 from msgspec import Struct
 
 from vain.clock import Clock
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.web.places import Places, room_for
 from vain.web.rates import Rates
 

@@ -14,7 +14,7 @@ from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 
 from vain.errors import Misconfigured
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.web.desk import Desk
 from vain.web.exchange import Exchange
 

@@ -10,8 +10,9 @@ from msgspec import Meta, Struct
 
 from vain.codec import encode, received
 from vain.errors import Flaw, Invalid, Malformed
+from vain.notification import Notification
 from vain.told import NotificationQuery
-from vain.types import LARGEST_INTEGER, Level, Notification
+from vain.types import LARGEST_INTEGER, Level
 from vain.web import parameters
 from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number

@@ -24,7 +24,7 @@ from vain.admission import Person, role_of
 from vain.clock import Clock
 from vain.codec import decode, encode
 from vain.errors import Forbidden, VainError
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.store.folder import private_file
 from vain.store.keys import LONGEST_NAME, KeyRing
 from vain.types import Role

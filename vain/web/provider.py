@@ -21,7 +21,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from vain.admission import Person, check_token, person_of
 from vain.clock import Clock
 from vain.errors import Forbidden, Misconfigured, Unavailable, VainError
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.web.gate import is_loopback
 
 DISCOVERY_SECONDS = 3_600.0

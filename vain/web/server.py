@@ -37,7 +37,7 @@ from vain.rulebook import NO_FILE, RuleBook, read_rule_file
 from vain.sampler import Sampler
 from vain.sampler.trees import ProcessTrees
 from vain.samples import Sample
-from vain.settings import Settings
+from vain.setting_types import Settings
 from vain.silences import Silences
 from vain.source import LocalSource
 from vain.spikes import Spikes
