@@ -32,6 +32,7 @@ MODULES = {
     "watching": "watching",
     "spikes": "spikes",
     "rules": "rules",
+    "delivery": "delivery",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

@@ -23,13 +23,13 @@ ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 def run(code: str, *arguments: str, limit_seconds: float = 20.0) -> None:
     command = Command([sys.executable, "-c", code, *arguments], ENVIRONMENT, "alpha", limit_seconds)
-    asyncio.run(command.send(parcel(notification(7, title="$(touch /tmp/no) <b>"))))
+    asyncio.run(command.send(parcel(notification(7, title="$(touch no) <b>"))))
 
 
 def test_it_reads_the_notification_as_json(tmp_path: Path) -> None:
     run("import sys; open(sys.argv[1], 'w').write(sys.stdin.read())", str(tmp_path / "got"))
     got = json.loads((tmp_path / "got").read_text())
-    assert (got["type"], got["notification_id"], got["title"]) == ("notification", 7, "$(touch /tmp/no) <b>")
+    assert (got["type"], got["notification_id"], got["title"]) == ("notification", 7, "$(touch no) <b>")
     assert (got["host"], got["link"]) == ("alpha", "http://alpha:5006/alerts")
 
 
