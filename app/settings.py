@@ -16,6 +16,6 @@ show(
         Section("This server", (parts.server,), "half"),
         Section("This browser", (parts.personal,), "half"),
         Section("Keys", (parts.keys, parts.key_commands)),
-        Section("What vAIn watches by itself", (parts.rules,)),
+        Section("When you are notified", (parts.rules,)),
     ],
 )

@@ -23,6 +23,8 @@ from websockets.sync.server import ServerConnection, serve
 from tests.live_server import live_server
 from tests.small_server import TASK
 from vain import identity
+from vain.alerting.alert import SilenceDraft
+from vain.alerting.rule import Rule
 from vain.bands import MetricQuery
 from vain.client import Client
 from vain.errors import Invalid, NotFound, Unreachable
@@ -300,6 +302,25 @@ def test_the_series_of_tasks_come_from_the_server(tmp_path: Path) -> None:
         one = asyncio.run(source.window(replace(query, tasks=tuple(made[:1]), metrics=None)))
     assert list(both.series) == names
     assert names[0] in one.series and names[1] not in one.series and "cpu.percent" in one.series
+
+
+def test_rules_and_silences_go_to_the_server_and_back(tmp_path: Path) -> None:
+    async def work(source: RemoteSource) -> None:
+        seq = source.seq
+        await source.put_rule(Rule(name="busy", metric="cpu.percent", above=50))
+        assert [rule.origin for rule in await source.rules() if rule.name == "busy"] == ["api"] and source.seq > seq
+        tried = await source.test_rule(Rule(name="new", metric="cpu.percent", above=101), time.time() - 60, time.time())
+        assert tried.firings == []
+        made = await source.silence(SilenceDraft(rules=["busy"], seconds=60))
+        assert await source.silences() == [made]
+        await source.end_silence(made.silence_id)
+        await source.drop_rule("busy")
+        with pytest.raises(NotFound):
+            await source.acknowledge(7)
+
+    with ExitStack() as servers:
+        url = servers.enter_context(live_server(tmp_path))
+        asyncio.run(work(servers.enter_context(following(url))))
 
 
 def test_it_follows_a_server_that_was_restarted(tmp_path: Path) -> None:

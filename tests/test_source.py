@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from msgspec.structs import replace
 
 from vain import source
 from vain.about import About
-from vain.errors import Conflict, Misconfigured, NotFound
+from vain.alarms import Alarms
+from vain.alerting.alert import SilenceDraft
+from vain.alerting.rule import DEFAULT_RULES, Rule
+from vain.errors import Conflict, Invalid, Misconfigured, NotFound
 from vain.history import History
 from vain.hub import Hub
 from vain.monitor import Monitor
@@ -21,8 +25,11 @@ from vain.notification import Notice
 from vain.notifier import Notifier
 from vain.past import Past
 from vain.recorder import Recorder
+from vain.rehearsal import rehearse
+from vain.rulebook import RuleBook
 from vain.samples import Sample
-from vain.source import LocalSource
+from vain.silences import Silences
+from vain.source import LocalSource, Watching
 from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.metrics.store import MetricStore
@@ -57,6 +64,9 @@ class Parts:
         self.monitor = Monitor(OneSample(), Recorder(self.metrics, history, 1.0), 1.0, TaskCounts, lambda sample: None)
         self.tracker = Tracker(self.store)
         charts = Charts(self.tracker, self.past.window, self.hub)
+        rulebook, silences = RuleBook(self.store), Silences(self.store)
+        alarms = Alarms(self.store, rulebook, silences, 1.0)
+        self.watching = Watching(rulebook, silences, alarms, partial(rehearse, self.store, self.past))
         spikes = Spikes(self.store, self.past, lambda: 2)
         self.source = LocalSource(
             "here",
@@ -70,6 +80,7 @@ class Parts:
             charts,
             spikes,
             Timelines(self.store, self.hub),
+            self.watching,
             nothing_known,
         )
 
@@ -165,5 +176,36 @@ def test_a_process_shows_one_source_or_says_how_to_get_one(tmp_path: Path) -> No
         source.use(parts.source)
         assert source.current() is parts.source
         source.use(None)
+
+    with_parts(tmp_path, work)
+
+
+BUSY = Rule(name="busy", metric="cpu.percent", above=50)
+
+
+def test_a_rule_that_a_page_makes_is_listed_and_tried_and_goes_again(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        local, before = parts.source, parts.source.seq
+        await local.put_rule(BUSY)
+        made = {rule.name: rule.origin for rule in await local.rules()}
+        assert made == {**{rule.name: "default" for rule in DEFAULT_RULES}, "busy": "api"} and local.seq > before
+        assert (await local.test_rule(BUSY, 1_000.0, 2_000.0)).firings == []
+        with pytest.raises(Invalid):
+            await local.test_rule(replace(BUSY, below=5), 1_000.0, 2_000.0)
+        await local.drop_rule("busy")
+        assert "busy" not in [rule.name for rule in await local.rules()]
+
+    with_parts(tmp_path, work)
+
+
+def test_a_silence_is_listed_until_it_is_ended(tmp_path: Path) -> None:
+    async def work(parts: Parts) -> None:
+        local, before = parts.source, parts.source.seq
+        made = await local.silence(SilenceDraft(rules=["busy"], seconds=3_600))
+        assert await local.silences() == [made] and local.seq > before
+        await local.end_silence(made.silence_id)
+        assert await local.silences() == []
+        with pytest.raises(NotFound):
+            await local.acknowledge(7)
 
     with_parts(tmp_path, work)

@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from math import inf
 
@@ -96,7 +96,7 @@ class Alarms:
         self._use_rules()
         self._rulebook.on_change.append(self._use_rules)
         self._silences.on_change.append(self._use_rules)
-        known = await self.alerts()
+        known = await self._stored()
         if resume is not None:
             self._add(await self._untold(await resume(self.judge, self._rules(), known)))
         else:
@@ -127,7 +127,11 @@ class Alarms:
             self.judge.forget(now)
 
     async def alerts(self) -> list[Alert]:
-        """Everything that fires, as it is stored, by rule and subject."""
+        """Everything that fires, by subject and rule, each with the worst value until now."""
+        peaks = self.judge.peaks()
+        return [replace(alert, peak=_peak_of(alert, peaks)) for alert in await self._stored()]
+
+    async def _stored(self) -> list[Alert]:
         kept = await self._store.read(lambda connection: reading.kept(connection, "alert"))
         return [decode(Alert, body) for body in kept.values()]
 
@@ -155,7 +159,7 @@ class Alarms:
         now = self._since_boot()
         if now - self._looked_at < LOOK_SECONDS:
             return
-        known = await self.alerts()
+        known = await self._stored()
         if self._waiting:
             return  # what is stored and what the judge says are not the same at this moment
         self._looked_at = now
@@ -266,3 +270,9 @@ class Alarms:
         seen = await self._see(event) if isinstance(event, Fired) and is_seen else firing.NOTHING_SEEN
         silences = self._silences.all()
         await self._store.write(lambda transaction: firing.store(transaction, event, silences, utc(self._wall()), seen))
+
+
+def _peak_of(alert: Alert, peaks: Mapping[tuple[str, str], float | None]) -> float | None:
+    # What a rule looks at may be no value of the metric (the seconds that a trend leaves); then none was stored.
+    peak = peaks.get((alert.rule, alert.subject))
+    return alert.peak if alert.peak is None or peak is None else peak

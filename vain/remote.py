@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import ParamSpec, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -25,6 +26,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from vain import tables, told
 from vain.about import About
+from vain.alerting.alert import ShownRule, Silence, SilenceDraft
+from vain.alerting.rule import Rule
 from vain.answers import MetricHistory, Moment
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
@@ -40,12 +43,15 @@ from vain.history import Columns, History
 from vain.lanes import LaneQuery, Lanes, checked
 from vain.notification import Notification
 from vain.patterns import matching
+from vain.rehearsal import Rehearsal
 from vain.samples import Sample, series
 from vain.steps import bucket_count
 from vain.subscribers import Subscribers
 from vain.told import NEWEST, NotificationQuery
 from vain.types import Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 
+P = ParamSpec("P")
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 socket_logger = logger.getChild("socket")
 # On its lowest level the library logs every header, and with it the API key.
@@ -222,20 +228,48 @@ class RemoteSource:
 
     async def create(self, draft: TaskDraft) -> Task:
         """A new task."""
-        task = await asyncio.to_thread(self.client.create, **msgspec.to_builtins(draft))
-        self._changed()
-        return task
+        return await self._change(partial(self.client.create, **msgspec.to_builtins(draft)))
 
     async def update(self, task_id: int, patch: TaskPatch) -> Task:
         """Sets what the patch gives; the whole task, as it now is."""
-        task = await asyncio.to_thread(self.client.update, task_id, **msgspec.to_builtins(patch))
-        self._changed()
-        return task
+        return await self._change(partial(self.client.update, task_id, **msgspec.to_builtins(patch)))
 
     async def delete(self, task_id: int) -> None:
         """Removes a task."""
-        await asyncio.to_thread(self.client.delete, task_id)
-        self._changed()
+        await self._change(self.client.delete, task_id)
+
+    async def rules(self) -> list[ShownRule]:
+        """All rules by name, each with who made it and for what it fires now, from the server."""
+        return await asyncio.to_thread(self.client.rules)
+
+    async def put_rule(self, rule: Rule) -> None:
+        """Makes a rule, or replaces the one of its name."""
+        await self._change(self.client.put_rule, rule)
+
+    async def drop_rule(self, name: str) -> None:
+        """Forgets a rule that somebody made."""
+        await self._change(self.client.delete_rule, name)
+
+    async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
+        """When a rule would have fired over the server's history (Unix seconds)."""
+        found = await asyncio.to_thread(self.client.test_rule, rule, after, before)
+        return Rehearsal(found.firings, found.step_seconds)
+
+    async def silences(self) -> list[Silence]:
+        """Those that hold now or later."""
+        return await asyncio.to_thread(self.client.silences)
+
+    async def silence(self, draft: SilenceDraft) -> Silence:
+        """Tells nobody, for a time."""
+        return await self._change(partial(self.client.silence, **structs.asdict(draft)))
+
+    async def end_silence(self, silence_id: int) -> None:
+        """Ends a silence before its time."""
+        await self._change(self.client.end_silence, silence_id)
+
+    async def acknowledge(self, notification_id: int) -> None:
+        """Somebody takes care of what a rule tells: it is not told again."""
+        await self._change(self.client.acknowledge, notification_id)
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Has ``callback`` called on the running loop after each sample and each change; the result ends that."""
@@ -334,6 +368,11 @@ class RemoteSource:
                 return
             self._notifications.appendleft(notification)
         self._changed()
+
+    async def _change(self, call: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
+        result = await asyncio.to_thread(call, *args, **given)
+        self._changed()
+        return result
 
     def _changed(self) -> None:
         with self._lock:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from vain.alerting.alert import Origin
+from msgspec import structs
+
+from vain.alerting.alert import Alert, Origin, ShownRule
 from vain.alerting.rule import DEFAULT_RULES, Rule, checked
 from vain.alerting.rule_file import RuleFile, has_secrets, parsed
 from vain.codec import decode, encode
@@ -25,6 +27,11 @@ class Owned(NamedTuple):
 
     rule: Rule
     origin: Origin
+
+    def shown(self, alerts: Iterable[Alert]) -> ShownRule:
+        """As people see it: with those of the alerts that are its own."""
+        firing = [alert for alert in alerts if alert.rule == self.rule.name]
+        return ShownRule(**structs.asdict(self.rule), origin=self.origin, firing=firing)
 
 
 class RuleBook:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vain.about import About
+from vain.alarms import Alarms
+from vain.alerting.alert import ShownRule, Silence, SilenceDraft
+from vain.alerting.rule import Rule, checked
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
 from vain.changes import Change, LogPart
@@ -27,8 +30,11 @@ from vain.monitor import Monitor
 from vain.notification import Notification
 from vain.notifier import Notifier
 from vain.past import Past
+from vain.rehearsal import Rehearsal
+from vain.rulebook import RuleBook
 from vain.samples import Sample
 from vain.shared import SharedReads
+from vain.silences import Silences
 from vain.spikes import Spikes
 from vain.timelines import Timelines
 from vain.told import NEWEST, NotificationQuery
@@ -117,8 +123,41 @@ class Source(Protocol):
     async def delete(self, task_id: int) -> None:
         """Delete a task. Raises NotFound."""
 
+    async def rules(self) -> list[ShownRule]:
+        """All rules by name, each with who made it and for what it fires now."""
+
+    async def put_rule(self, rule: Rule) -> None:
+        """Make a rule, or replace the one of its name. Raises Invalid or Conflict."""
+
+    async def drop_rule(self, name: str) -> None:
+        """Forget a rule that somebody made. Raises NotFound or Conflict."""
+
+    async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
+        """When a rule would have fired over stored history (Unix seconds). Raises Invalid."""
+
+    async def silences(self) -> list[Silence]:
+        """Those that hold now or later."""
+
+    async def silence(self, draft: SilenceDraft) -> Silence:
+        """Tell nobody, for a time. Raises Invalid or Conflict."""
+
+    async def end_silence(self, silence_id: int) -> None:
+        """End a silence before its time. Raises NotFound or Conflict."""
+
+    async def acknowledge(self, notification_id: int) -> None:
+        """Somebody takes care of what a rule tells. Raises NotFound, or Conflict if it fires no more."""
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after each sample and after each batch of events, at once and shortly; the result ends it."""
+
+
+class Watching(NamedTuple):
+    """What a source in the server's process asks about rules and what fires."""
+
+    rulebook: RuleBook
+    silences: Silences
+    alarms: Alarms
+    rehearse: Callable[[Rule, float, float], Awaitable[Rehearsal]]
 
 
 class LocalSource:
@@ -137,11 +176,12 @@ class LocalSource:
         charts: Charts,
         spikes: Spikes,
         timelines: Timelines,
+        watching: Watching,
         about: Callable[[], Awaitable[About]],
     ) -> None:
         self.host, self.period_seconds = host, period_seconds
         self._history, self._past, self._spikes = history, past, spikes
-        self._timelines, self._about = timelines, about
+        self._timelines, self._watching, self._about = timelines, watching, about
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
         self._logs: SharedReads[tuple[int, int, int], LogPart] = SharedReads(MOST_SHARED)
         self._runs: SharedReads[tuple[int, int], list[Task]] = SharedReads(MOST_SHARED)
@@ -221,6 +261,37 @@ class LocalSource:
 
     async def delete(self, task_id: int) -> None:
         await self._tracker.delete(task_id)
+
+    async def rules(self) -> list[ShownRule]:
+        alerts = await self._watching.alarms.alerts()
+        return [owned.shown(alerts) for owned in self._watching.rulebook.rules()]
+
+    async def put_rule(self, rule: Rule) -> None:
+        await self._watching.rulebook.put(rule)
+        self._hub.nudge()
+
+    async def drop_rule(self, name: str) -> None:
+        await self._watching.rulebook.drop(name)
+        self._hub.nudge()
+
+    async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
+        return await self._watching.rehearse(checked(rule), after, before)
+
+    async def silences(self) -> list[Silence]:
+        return self._watching.silences.all()
+
+    async def silence(self, draft: SilenceDraft) -> Silence:
+        made = await self._watching.silences.add(draft)
+        self._hub.nudge()
+        return made
+
+    async def end_silence(self, silence_id: int) -> None:
+        await self._watching.silences.end(silence_id)
+        self._hub.nudge()
+
+    async def acknowledge(self, notification_id: int) -> None:
+        await self._watching.alarms.acknowledge(notification_id)
+        self._hub.nudge()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         return self._hub.listen(callback)

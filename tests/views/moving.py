@@ -15,10 +15,14 @@ from tests.views.laid_out import lanes_of
 from tests.views.memory import Memory as Remembered
 from vain import clock, told
 from vain.about import About
+from vain.alerting.alert import Alert, ShownRule, Silence, SilenceDraft
+from vain.alerting.replay import replay
+from vain.alerting.rule import DEFAULT_RULES, Rule, checked
+from vain.alerting.silencing import silence_of
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
 from vain.changes import Change, LogPart, between
-from vain.errors import NotFound
+from vain.errors import Conflict, NotFound
 from vain.explaining import Explaining, Explanation
 from vain.flow.attempts import EVERY_ATTEMPT, Attempt, AttemptQuery, attempts_of
 from vain.flow.figures import Visualizations
@@ -28,6 +32,8 @@ from vain.history import Columns, History
 from vain.lanes import LaneQuery, Lanes
 from vain.lifecycle import created, patched
 from vain.notification import Notification
+from vain.rehearsal import Rehearsal
+from vain.rulebook import Owned
 from vain.samples import (
     Cpu,
     Disk,
@@ -116,6 +122,9 @@ class MovingSource:
         self.known = About("0.1.0", 1_799_000_000.0, "127.0.0.1, port 8089", "/data", 2**20, 2**24, 1_790_000_000.0)
         self.logs: dict[int, LogPart] = {}
         self.lives: dict[int, list[Change]] = {}
+        self.owned = {rule.name: Owned(rule, "default") for rule in DEFAULT_RULES}
+        self.alerts: list[Alert] = []
+        self.silenced: dict[int, Silence] = {}
         for back in reversed(range(rows)):
             self.append(until - back)
 
@@ -216,6 +225,53 @@ class MovingSource:
         self.explained.append(asked)
         await asyncio.sleep(self.delay_seconds)
         return await asyncio.to_thread(explanation_of, asked, list(self.tasks.values()), self.memory, self.cores)
+
+    async def rules(self) -> list[ShownRule]:
+        return [self.owned[name].shown(self.alerts) for name in sorted(self.owned)]
+
+    async def put_rule(self, rule: Rule) -> None:
+        self._not_of_the_file(rule.name)
+        self.owned[rule.name] = Owned(checked(rule), "api")
+        self.seq += 1
+
+    async def drop_rule(self, name: str) -> None:
+        self._not_of_the_file(name)
+        del self.owned[name]
+        self.seq += 1
+
+    def _not_of_the_file(self, name: str) -> None:
+        if name in self.owned and self.owned[name].origin == "file":
+            raise Conflict(f"The rule {name!r} is in the administrator's file and can only be changed there.")
+
+    async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
+        checked(rule)
+        await asyncio.sleep(self.delay_seconds)
+        window = self.memory.window(MetricQuery(after, before, (rule.metric or "",)))
+        return Rehearsal(replay(rule, window, lambda t: ()), window.step_seconds)
+
+    async def silences(self) -> list[Silence]:
+        return list(self.silenced.values())
+
+    async def silence(self, draft: SilenceDraft) -> Silence:
+        made = silence_of(draft, 1_001 + len(self.silenced), time.time())
+        self.silenced[made.silence_id] = made
+        self.seq += 1
+        return made
+
+    async def end_silence(self, silence_id: int) -> None:
+        del self.silenced[silence_id]
+        self.seq += 1
+
+    async def acknowledge(self, notification_id: int) -> None:
+        if not any(alert.notification_id == notification_id for alert in self.alerts):
+            raise NotFound(f"There is no notification {notification_id}.")
+        self.alerts = [
+            structs.replace(alert, acknowledged_at=alert.acknowledged_at or clock.now())
+            if alert.notification_id == notification_id
+            else alert
+            for alert in self.alerts
+        ]
+        self.seq += 1
 
     async def visualizations(
         self,

@@ -19,9 +19,12 @@ from tornado.routing import Router
 
 from tests.views.moving import MovingSource
 from vain import clock, source
+from vain.alerting.alert import Alert, SilenceDraft
+from vain.alerting.rule import Rule
 from vain.busiest import Process
 from vain.notification import Notification
 from vain.quality import Span
+from vain.rulebook import Owned
 from vain.store.keys import KeyInfo
 from vain.types import Priority, TaskDraft, TaskPatch
 from vain.views import application
@@ -60,6 +63,7 @@ async def fill(moving: MovingSource) -> None:
     ]
     moving.known = structs.replace(moving.known, keys=[KeyInfo("k1a2b3c4", NASTY, "write", "2026-11-23T03:06:00.000Z")])
     now = time.time()
+    await watch(moving, now)
     moving.notices = [
         Notification(
             3, clock.utc(now - 40), "rule.fired", "error", "Disk is nearly full", "/home is at 97.4 %", value=97.4
@@ -67,6 +71,23 @@ async def fill(moving: MovingSource) -> None:
         Notification(2, clock.utc(now - 700), "rule.fired", "warning", "CPU is busy", "above 95 % for 5 min"),
         Notification(1, clock.utc(now - 9000), "task.failed", "info", NASTY, "It ended with " + NASTY, read=True),
     ]
+
+
+async def watch(moving: MovingSource, now: float) -> None:
+    """Two rules fire, one of them of a file and with a title that wants to be HTML; somebody is silenced."""
+    rule = Rule(name="of-the-file", title=NASTY, metric="cpu.percent", above=60, level="error", channels=["ops"])
+    moving.owned[rule.name] = Owned(rule, "file")
+    moving.alerts = [
+        Alert(
+            rule="disk-filling", subject="disk.percent:/home", level="warning", since=clock.utc(now - 4_000),
+            fired_at=clock.utc(now - 3_900), notification_id=2, value=91.0, threshold=90.0, peak=94.0, told=2,
+        ),
+        Alert(
+            rule=rule.name, subject="cpu.percent", level="error", since=clock.utc(now - 90),
+            fired_at=clock.utc(now - 40), notification_id=3, value=97.4, threshold=60.0, peak=98.2,
+        ),
+    ]  # fmt: skip
+    await moving.silence(SilenceDraft(rules=["cpu-busy"], seconds=3_600, comment="load test"))
 
 
 def remember(moving: MovingSource, days: float) -> None:

@@ -11,13 +11,12 @@ import pytest
 from msgspec import structs
 
 from tests.views import moving
-from vain.alerting.rule import DEFAULT_RULES
 from vain.clock import unix
 from vain.notification import Notification
 from vain.views import notifications as notifications_module
 from vain.views.bell import MOST, Bell, is_urgent, told
 from vain.views.live import Live
-from vain.views.notice_words import moment_address, plain, rule_words
+from vain.views.notice_words import moment_address, plain
 from vain.views.notifications import Notifications
 
 
@@ -78,13 +77,6 @@ def test_what_no_rule_fired_leads_to_the_minute_before_it() -> None:
     assert shown["to"] - shown["from"] == 60
     told = plain(ended)
     assert (told["value"], told["threshold"], told["task_id"]) == ("", "", 3)
-
-
-def test_the_rules_are_told_in_words() -> None:
-    assert [rule_words(rule) for rule in DEFAULT_RULES[:2]] == [
-        "CPU is busy: CPU above 95 % for 5 min",
-        "Memory is running out: Memory above 92 % for 1 min",
-    ]
 
 
 Work = Callable[[Notifications, moving.MovingSource], Awaitable[Any]]

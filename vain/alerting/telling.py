@@ -38,7 +38,12 @@ def title_of(rule: Rule) -> str:
     if rule.title:
         return rule.title
     said = f"{subject_words(rule.metric or '')} {_aim(rule)}" if _is_of_value(rule) else condition_words(rule)
-    return said[:1].upper() + said[1:]
+    return capital(said)
+
+
+def capital(text: str) -> str:
+    """As the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def subject_words(series: str) -> str:

@@ -8,11 +8,9 @@ from urllib.parse import urlencode
 from msgspec import structs
 
 from vain import words
-from vain.alerting.rule import Rule
-from vain.alerting.telling import condition_words, title_of
 from vain.catalog import metric_of
 from vain.clock import unix
-from vain.notification import Notification
+from vain.notification import Notification, ProcessPart, TaskPart
 from vain.told import Fold
 
 _FIELDS: Final = (
@@ -72,7 +70,21 @@ def plain(notification: Notification) -> dict[str, Any]:
     everything = structs.asdict(notification)
     value, threshold = (amount(each, notification.metric) for each in (notification.value, notification.threshold))
     shown = {name: everything[name] for name in _FIELDS}
-    return {**shown, "value": value, "threshold": threshold, "moment": moment_address(notification)}
+    parts: list[TaskPart | ProcessPart] = [*notification.shares, *notification.processes]
+    used = [part for part in parts if part.share is not None]
+    return {
+        **shown,
+        "value": value,
+        "threshold": threshold,
+        "moment": moment_address(notification),
+        "used": [_part(part) for part in used],
+    }
+
+
+def _part(part: TaskPart | ProcessPart) -> dict[str, Any]:
+    share = words.percent(100 * (part.share or 0.0))
+    pid = part.pid if isinstance(part, ProcessPart) else None
+    return {"name": part.name, "share": share, "task_id": part.task_id, "pid": pid}
 
 
 def amount(value: float | None, series: str | None) -> str:
@@ -90,11 +102,6 @@ def moment_address(notification: Notification) -> str:
     begin = at - _lasted_seconds(notification)
     shown = {"after": begin - BEFORE_SECONDS, "before": at + AFTER_SECONDS, "from": begin, "to": at}
     return f"./?{urlencode({name: f'{value:.0f}' for name, value in shown.items()})}"
-
-
-def rule_words(rule: Rule) -> str:
-    """``CPU is busy: CPU above 95 % for 5 min``."""
-    return f"{title_of(rule)}: {condition_words(rule)}"
 
 
 def _lasted_seconds(notification: Notification) -> float:

@@ -15,7 +15,6 @@ import param
 from msgspec import Meta, Struct, structs
 from panel.custom import JSComponent
 
-from vain.alerting.rule import DEFAULT_RULES
 from vain.clock import Clock
 from vain.codec import decode, encode
 from vain.errors import VainError
@@ -26,7 +25,7 @@ from vain.types import Level
 from vain.views.address import argument, number
 from vain.views.live import Live
 from vain.views.lookback import WENT_WRONG
-from vain.views.notice_words import entry, rule_words
+from vain.views.notice_words import entry
 from vain.views.text import asset
 
 logger = logging.getLogger(__name__)
@@ -83,7 +82,6 @@ class NotificationList(JSComponent):
     shown = param.Dict(default={}, doc="request, entries, older, trouble; empty before anything was read")
     wish = param.Dict(default={}, doc="What the address asked for")
     may_write = param.Boolean(default=False)
-    rules = param.List(default=[], item_type=str, doc="In words, what is watched for")
 
     _esm = "\n".join(map(asset, ("address.js", "when.js", "notifications.js")))
     _stylesheets: ClassVar[list[str]] = [asset("notifications.css")]
@@ -105,7 +103,6 @@ class Notifications(pn.viewable.Viewer):
         self._seen_seq, self._read_at = -1, 0.0
         self._list = NotificationList(
             may_write=live.may_write,
-            rules=[rule_words(rule) for rule in DEFAULT_RULES],
             wish=structs.asdict(self.wish),
             margin=0,
             sizing_mode="stretch_width",

@@ -24,6 +24,7 @@ from vain.views.bell import Bell
 from vain.views.live import Live
 from vain.views.own import OwnUse
 from vain.views.text import asset, edition, template
+from vain.views.toasts import Toasts
 
 NAVIGATION: Final = (
     ("/", "Timeline"),
@@ -82,6 +83,7 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         frame = [_placed(section, index, document) for index, section in enumerate(sections)]
         bell, own = _add(Bell(live), document, "bell"), _add(OwnUse(live), document, "own")
         attention = _add(Attention(live), document, "attention")
+        toasts = _add(Toasts(live), document, "toasts")
     document.title = f"{title} · {live.source.host} · vAIn"
     document.template = template("page.html")
     document.template_variables.update(
@@ -99,6 +101,7 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         bell=bell,
         own=own,
         attention=attention,
+        toasts=toasts,
         keys=KEYS,
         names=_names(document),
     )

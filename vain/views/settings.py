@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 import param
@@ -11,13 +12,14 @@ from panel.custom import JSComponent
 
 from vain import words
 from vain.about import About, shown_to
-from vain.alerting.rule import DEFAULT_RULES, Rule
+from vain.alerting.alert import ShownRule
+from vain.alerting.rule import Rule
+from vain.alerting.telling import capital, condition_words, title_of
 from vain.clock import utc
 from vain.store.keys import KeyInfo
 from vain.types import Role
 from vain.views.live import Live
 from vain.views.machine import Meter, Meters
-from vain.views.notice_words import rule_words
 from vain.views.text import asset
 
 ADDRESS: Final = "{address}"
@@ -80,11 +82,15 @@ class SettingsParts:
         self.history = _meters(READING)
         self.keys = KeyTable(sizing_mode="stretch_width", margin=0)
         self.key_commands = _commands(KEY_COMMANDS if live.role == "admin" else ())
-        self.rules = _meters("There are none")
-        self.rules.rows = _plain([_rule(rule) for rule in DEFAULT_RULES])
+        self.rules = _meters(READING)
         self.connect = _commands((*HOW, ELSEWHERE, WITH_KEY))
         self.personal = Personal(sizing_mode="stretch_width", margin=0)
         live.fetch(live.source.about, self._show)
+        live.fetch(live.source.rules, self._show_rules)
+
+    def _show_rules(self, rules: list[ShownRule]) -> None:
+        self.rules.rows = _plain(watching(rules))
+        self.rules.empty = "No rule is on"
 
     def _show(self, about: About) -> None:
         known = shown_to(about, self._live.role)
@@ -93,6 +99,11 @@ class SettingsParts:
         self.keys.param.update(
             listed=[key_row(key, utc(time.time())) for key in known.keys or ()], empty=without_keys(known)
         )
+
+
+def watching(rules: Iterable[Rule]) -> list[Meter]:
+    """What is watched for: the rules that are on, in words."""
+    return [_rule(rule) for rule in rules if rule.enabled]
 
 
 def server(about: About, host: str, role: Role) -> list[Meter]:
@@ -149,8 +160,7 @@ def without_keys(about: About) -> str:
 
 
 def _rule(rule: Rule) -> Meter:
-    title, _, when = rule_words(rule).partition(": ")
-    return Meter(title, when)
+    return Meter(title_of(rule), capital(condition_words(rule)))
 
 
 def _kept(seconds: float | None) -> str:

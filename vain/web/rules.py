@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import unquote
 
-from msgspec import structs
-
-from vain.alerting.alert import Alert, GivenRule, ShownRule, Tested
+from vain.alerting.alert import GivenRule, ShownRule, Tested
 from vain.alerting.rule import Rule, checked
 from vain.clock import utc
 from vain.codec import encode, received
@@ -35,7 +33,7 @@ async def list_rules(services: Services, request: Request) -> Response:
     """Every rule, who made it, and for what it fires now."""
     request.parameters()
     alerts = await services.alarms.alerts()
-    body = encode([_shown(owned, alerts) for owned in services.rulebook.rules()])
+    body = encode([owned.shown(alerts) for owned in services.rulebook.rules()])
     return Response(body, headers={"ETag": weak_tag(body)})
 
 
@@ -113,12 +111,7 @@ async def _tested(services: Services, request: Request, rule: Rule) -> Response:
 async def _answer(
     services: Services, owned: Owned, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    return Response(encode(_shown(owned, await services.alarms.alerts())), status=status, headers=headers or {})
-
-
-def _shown(owned: Owned, alerts: list[Alert]) -> ShownRule:
-    firing = [alert for alert in alerts if alert.rule == owned.rule.name]
-    return ShownRule(**structs.asdict(owned.rule), origin=owned.origin, firing=firing)
+    return Response(encode(owned.shown(await services.alarms.alerts())), status=status, headers=headers or {})
 
 
 def _name(segment: str) -> str:

@@ -39,7 +39,7 @@ from vain.sampler.trees import ProcessTrees
 from vain.samples import Sample
 from vain.setting_types import Settings
 from vain.silences import Silences
-from vain.source import LocalSource
+from vain.source import LocalSource, Watching
 from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.folder import private_file
@@ -231,6 +231,7 @@ class Server:
                 made.charts,
                 made.spikes,
                 made.timelines,
+                Watching(made.rulebook, made.silences, made.alarms, made.rehearse),
                 Teller(settings, self.port, made.keys, made.past).read,
             )
         )

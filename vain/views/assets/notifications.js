@@ -1,4 +1,5 @@
 // The list of notifications. Titles and messages are somebody's words: they are set as text, never parsed.
+const MOST_USED = 3;
 const WORDS = {info: "Info", warning: "▲ Warning", error: "◆ Error"};
 const STEPS = [[86400, "d"], [3600, "h"], [60, "min"]];
 const KINDS = {task: "Tasks", rule: "The machine", vain: "vAIn itself"};
@@ -72,7 +73,7 @@ export function render({model}) {
   const older = button(root, "Show older", "older", () => go(model.shown.older));
   older.classList.add("turn");
   const watched = element("details", "rules", root);
-  element("summary", "", watched, "What vAIn tells of by itself");
+  element("summary", "", watched, "What vAIn tells of");
   const rules = element("ul", "", watched);
 
   function ask(change) {
@@ -92,10 +93,17 @@ export function render({model}) {
   function clear() { ask({unread: false, level: "", about: "", before: null}); unread.focus(); }
 
   function detailsOf(words, item) {
-    if (!item.threshold && !item.tasks.length) return;
+    if (!item.threshold && !item.tasks.length && !item.used.length) return;
     const line = element("p", "details", words);
     if (item.threshold) element("span", "", line, `${item.value} against a threshold of ${item.threshold}`);
-    if (item.tasks.length) {
+    if (item.used.length) {
+      const most = element("span", "", line, "Used most: ");
+      for (const [place, {name, share, task_id: task}] of item.used.slice(0, MOST_USED).entries()) {
+        if (place) most.append(", ");
+        if (task != null) linkTo(`./task?id=${task}`, most, name, `Task ${task}, ${name}`); else most.append(name);
+        most.append(` ${share}`);
+      }
+    } else if (item.tasks.length) {
       const running = element("span", "", line, "Ran then: ");
       for (const [place, task] of item.tasks.entries()) {
         if (place) running.append(", ");
@@ -186,10 +194,9 @@ export function render({model}) {
     (same ?? (place < 0 ? null : buttons[Math.min(place, buttons.length - 1)]) ?? unread).focus({preventScroll: Boolean(same)});
   }
 
-  for (const rule of model.rules) element("li", "", rules, rule);
+  element("li", "", rules, "What one of the rules below watches for.");
   element("li", "", rules, "A task that ended, failed, crashed, timed out, is overdue, takes longer than usual or did not come.");
   element("li", "", rules, "An error inside vAIn.");
-  element("p", "", watched, "Rules that people made or changed are listed by `vain rules ls` and GET /rules.");
   element("p", "", watched, "Quiet, and not counted by the bell: a task that went well within a minute, unless its priority is high, it was due, or it had failed before; what a rule tells in its own words; and alerts in a silence.");
 
   const openWhenEmpty = () => { if (model.shown.entries && !model.shown.entries.length && tools.hidden) watched.open = true; };

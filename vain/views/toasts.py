@@ -1,0 +1,111 @@
+"""Toasts: what a person should know now, told on whatever page they look at.
+
+A warning or an error that comes while a page is open appears at its edge; what is older than the page does not. The
+browser keeps the number of the newest that it was told, so that a page which heals after a restart goes on there.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any, ClassVar, Final
+
+import panel as pn
+from msgspec import Meta, Struct
+from panel.custom import JSComponent
+
+from vain.codec import decode, encode
+from vain.errors import VainError
+from vain.notification import Notification
+from vain.types import LARGEST_INTEGER
+from vain.views.bell import WAITING
+from vain.views.live import Live
+from vain.views.notice_words import moment_address
+from vain.views.text import asset
+
+logger = logging.getLogger(__name__)
+
+LEVELS: Final = frozenset({"warning", "error"})
+
+
+class Known(Struct, frozen=True, forbid_unknown_fields=True):
+    """The page stands. ``newest`` is the number of the newest that it was told before this session, if it was."""
+
+    newest: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None
+
+
+class ToastList(JSComponent):
+    """The browser's side: it fills the container of the page, and shows nothing where it stands. Sends ``Known``."""
+
+    _esm = asset("toasts.js")
+    _stylesheets: ClassVar[list[str]] = [":host { display: none; }"]
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Sends one message to the browser."""
+        self._send_msg(message)
+
+
+class Toasts(pn.viewable.Viewer):
+    """What comes, over a ``Live``: the question is that of the bell, so one answer is for both. Loop only."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self._live, self._list = live, ToastList()
+        self._list.on_msg(lambda event: self.receive(event.data))
+        self._seen_seq = -1
+        self._stands = False
+        """Before the page says so, what is sent to it is lost."""
+        self._newest: int | None = None
+        """The number of the newest that was told, or that there was when the page stood; None before that."""
+        self._waiting: list[Notification] = []
+        self._is_read = False
+        live.param.watch(lambda _event: self._follow(), "tick")
+        self._follow()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._list
+
+    def receive(self, message: Any) -> None:
+        """Takes a message from the browser, which may have sent anything: what has no meaning is dropped."""
+        try:
+            known = decode(Known, encode(message))
+        except (VainError, TypeError, ValueError) as error:
+            logger.warning("A page said something that has no meaning: %s", error)
+        else:
+            self._stands, self._newest = True, known.newest
+            self._tell()
+
+    def _follow(self) -> None:
+        if self._seen_seq != self._live.source.seq:
+            self._seen_seq = self._live.source.seq
+            self._live.fetch(lambda: self._live.source.notifications(WAITING), self._show)
+
+    def _show(self, waiting: list[Notification]) -> None:
+        self._waiting, self._is_read = waiting, True
+        self._tell()
+
+    def _tell(self) -> None:
+        if not (self._stands and self._is_read):
+            return
+        newest = max((each.notification_id for each in self._waiting), default=0)
+        known, self._newest = self._newest, max(newest, self._newest or 0)
+        if known == self._newest:
+            return
+        told = [] if known is None else [toast(each) for each in self._waiting if is_new(each, known)]
+        self._list.tell({"newest": self._newest, "told": told})
+
+
+def is_new(notification: Notification, known: int) -> bool:
+    """Whether somebody is to be told who knows all up to a number."""
+    return notification.notification_id > known and notification.level in LEVELS
+
+
+def toast(notification: Notification) -> dict[str, Any]:
+    """What the browser shows of it."""
+    task_id = notification.task_id
+    return {
+        "id": notification.notification_id,
+        "level": notification.level,
+        "title": notification.title,
+        "message": notification.message,
+        "address": moment_address(notification) if task_id is None else f"./task?id={task_id}",
+    }
