@@ -83,6 +83,37 @@ def test_a_restart_neither_forgets_nor_repeats(tmp_path: Path, kill: bool) -> No
     live(scene, after, kill)
 
 
+def test_when_it_fired_is_known_while_it_does_and_afterwards(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, [replace(BUSY, level="error")])
+
+    async def work() -> None:
+        await scene.see(cpu(95), 70)
+        [now] = await scene.alarms.firings(BEGIN, BEGIN + 100)
+        assert (now.rule, now.metric, now.level, now.until, now.task_id) == (
+            "cpu-busy", "cpu.percent", "error", None, None,
+        )  # fmt: skip
+        assert (now.since, now.notification_id) == (utc(BEGIN), 1) and now.fired_at is not None and now.title
+        await scene.see(cpu(50), 30)
+        await scene.see(cpu(95), 70)
+        again, over = await scene.alarms.firings(BEGIN, BEGIN + 1_000)
+        assert over == replace(now, until=utc(BEGIN + 70)) and (again.until, again.since) == (None, utc(BEGIN + 100))
+        assert await scene.alarms.firings(BEGIN, BEGIN + 1_000, limit=1) == [again]
+
+    live(scene, work)
+
+
+@pytest.mark.parametrize(("begin", "end", "is_in"), [(-60, -1, 0), (-60, 0, 1), (30, 40, 1), (70, 80, 1), (71, 80, 0)])
+def test_it_is_in_every_window_that_it_touches_and_no_other(tmp_path: Path, begin: int, end: int, is_in: int) -> None:
+    scene = Scene(tmp_path)
+
+    async def work() -> None:
+        await scene.see(cpu(95), 70)
+        await scene.see(cpu(50), 5)
+        assert len(await scene.alarms.firings(BEGIN + begin, BEGIN + end)) == is_in
+
+    live(scene, work)
+
+
 def test_a_store_that_refuses_delays_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.01)
     scene = Scene(tmp_path)

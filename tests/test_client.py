@@ -443,6 +443,9 @@ def test_rules_and_silences_of_a_real_server(tmp_path: Path) -> None:
         assert client.put_rule(shown).firing[0].acknowledged_at is not None, "what was read may be put back"
         assert [each.subject for each in client.test_rule("failed").firings] == ["etl"]
         assert client.test_rule(Rule(name="new", tasks=["crashed"]), after=-60).firings == []
+        (firing,) = client.firings(after=-60)
+        assert (firing.rule, firing.task_id, firing.until) == ("failed", task.task_id, None)
+        assert client.firings(before=-3_600, limit=1) == []
         silence = client.silence(["failed"], seconds=60, comment="moving")
         assert [each.silence_id for each in client.silences()] == [silence.silence_id]
         client.end_silence(silence.silence_id)

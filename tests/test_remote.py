@@ -284,7 +284,8 @@ def test_the_lanes_of_tasks_come_from_the_server(tmp_path: Path) -> None:
         source.client.create("other")
         query = LaneQuery(now - 60, now + 60, 500, 5)
         found, tagged = asyncio.run(source.lanes(query)), asyncio.run(source.lanes(replace(query, tag="gpu")))
-        assert (found.total, found.left_out) == (2, 0) and found.after <= now - 60 < now + 60 <= found.before
+        # A time goes over the wire in whole milliseconds.
+        assert (found.total, found.left_out) == (2, 0) and found.after <= now - 59.999 < now + 59.999 <= found.before
         assert [bar.task_id for bar in tagged.bars] == [task.task_id]
         with pytest.raises(Invalid):
             asyncio.run(source.lanes(LaneQuery(now, now)))
@@ -311,6 +312,7 @@ def test_rules_and_silences_go_to_the_server_and_back(tmp_path: Path) -> None:
         assert [rule.origin for rule in await source.rules() if rule.name == "busy"] == ["api"] and source.seq > seq
         tried = await source.test_rule(Rule(name="new", metric="cpu.percent", above=101), time.time() - 60, time.time())
         assert tried.firings == []
+        assert await source.firings(time.time() - 60, time.time()) == []
         made = await source.silence(SilenceDraft(rules=["busy"], seconds=60))
         assert await source.silences() == [made]
         await source.end_silence(made.silence_id)

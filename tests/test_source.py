@@ -192,6 +192,7 @@ def test_a_rule_that_a_page_makes_is_listed_and_tried_and_goes_again(tmp_path: P
         assert (await local.test_rule(BUSY, 1_000.0, 2_000.0)).firings == []
         with pytest.raises(Invalid):
             await local.test_rule(replace(BUSY, below=5), 1_000.0, 2_000.0)
+        assert await local.firings(1_000.0, 2_000.0) == []
         await local.drop_rule("busy")
         assert "busy" not in [rule.name for rule in await local.rules()]
 

@@ -19,7 +19,7 @@ from math import inf
 from msgspec.structs import replace
 
 from vain import firing
-from vain.alerting.alert import Alert, AlertEvent, Fired, Judging
+from vain.alerting.alert import Alert, AlertEvent, Fired, Judging, PastFiring
 from vain.alerting.judging import GRACE_SECONDS, Judge
 from vain.alerting.rule import Rule
 from vain.alerting.telling import title_of
@@ -32,6 +32,7 @@ from vain.samples import Sample, series
 from vain.silences import Silences
 from vain.store import reading
 from vain.store.database import Store
+from vain.store.firings import firings
 from vain.store.transaction import Transaction
 from vain.told import NotificationQuery
 
@@ -42,6 +43,8 @@ MOST_WAITING = 1_000
 MOST_SEEN = 20
 """If more wait, nobody looks who did it: that may take seconds for each of them."""
 LONGEST_PAUSE_SECONDS = 30.0
+MOST_FIRINGS = 500
+"""Of a window, the newest, where nobody says how many."""
 LOOK_SECONDS = 5.0
 """How often it is looked at which alerts are to be told again."""
 FORGET_SECONDS = 600.0
@@ -130,6 +133,10 @@ class Alarms:
         """Everything that fires, by subject and rule, each with the worst value until now."""
         peaks = self.judge.peaks()
         return [replace(alert, peak=_peak_of(alert, peaks)) for alert in await self._stored()]
+
+    async def firings(self, after: float, before: float, limit: int = MOST_FIRINGS) -> list[PastFiring]:
+        """When rules fired in a window in Unix seconds, newest first."""
+        return await self._store.read(partial(firings, after=utc(after), before=utc(before), limit=limit))
 
     async def _stored(self) -> list[Alert]:
         kept = await self._store.read(lambda connection: reading.kept(connection, "alert"))

@@ -17,7 +17,7 @@ from functools import partial
 from types import TracebackType
 from typing import Literal, ParamSpec, TypeVar, Unpack
 
-from vain.alerting.alert import Recurring, ShownRule, Silence, Tested
+from vain.alerting.alert import PastFiring, Recurring, ShownRule, Silence, Tested
 from vain.alerting.rule import Rule
 from vain.answers import Moment
 from vain.client import Client
@@ -282,6 +282,12 @@ class AsyncClient:
     async def test_rule(self, rule: Rule | str, after: Moment | None = None, before: Moment | None = None) -> Tested:
         """When a rule would have fired over the stored history."""
         return await self._call(self._client.test_rule, rule, after, before)
+
+    async def firings(
+        self, after: Moment | None = None, before: Moment | None = None, limit: int | None = None
+    ) -> list[PastFiring]:
+        """When rules fired in a window, newest first; without times, in the last day."""
+        return await self._call(self._client.firings, after, before, limit)
 
     async def silences(self) -> list[Silence]:
         """Who is not to be told, now or later."""

@@ -26,7 +26,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from vain import tables, told
 from vain.about import About
-from vain.alerting.alert import ShownRule, Silence, SilenceDraft
+from vain.alerting.alert import PastFiring, ShownRule, Silence, SilenceDraft
 from vain.alerting.rule import Rule
 from vain.answers import MetricHistory, Moment
 from vain.bands import MetricQuery, MetricWindow
@@ -254,6 +254,10 @@ class RemoteSource:
         """When a rule would have fired over the server's history (Unix seconds)."""
         found = await asyncio.to_thread(self.client.test_rule, rule, after, before)
         return Rehearsal(found.firings, found.step_seconds)
+
+    async def firings(self, after: float, before: float) -> list[PastFiring]:
+        """When rules fired in a window (Unix seconds), newest first, from the server."""
+        return await asyncio.to_thread(self.client.firings, after, before)
 
     async def silences(self) -> list[Silence]:
         """Those that hold now or later."""

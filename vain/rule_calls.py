@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from vain.alerting.alert import Recurring, ShownRule, Silence, SilenceDraft, Tested
+from vain.alerting.alert import PastFiring, Recurring, ShownRule, Silence, SilenceDraft, Tested
 from vain.alerting.rule import Rule
 from vain.answers import Moment, written
 from vain.notification import Notification
@@ -52,6 +52,16 @@ class RuleCalls:
             return self._wire.decoded(Tested, self._wire.send("GET", f"{_path(rule)}/test{asked}"))
         body = msgspec.json.encode(rule)
         return self._wire.decoded(Tested, self._wire.send("POST", f"{RULES}/test{asked}", body))
+
+    def firings(
+        self, after: Moment | None = None, before: Moment | None = None, limit: int | None = None
+    ) -> list[PastFiring]:
+        """When rules fired in a window, newest first, of all of them; without times, in the last day.
+
+        What fires now has no ``until``. What was over long ago is known as far as notifications are kept.
+        """
+        asked = {"after": written(after), "before": written(before), "limit": limit}
+        return self._wire.get(list[PastFiring], "/firings", asked)
 
     def silences(self) -> list[Silence]:
         """Who is not to be told, now or later."""

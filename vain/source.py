@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from vain.about import About
 from vain.alarms import Alarms
-from vain.alerting.alert import ShownRule, Silence, SilenceDraft
+from vain.alerting.alert import PastFiring, ShownRule, Silence, SilenceDraft
 from vain.alerting.rule import Rule, checked
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
@@ -135,6 +136,9 @@ class Source(Protocol):
     async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
         """When a rule would have fired over stored history (Unix seconds). Raises Invalid."""
 
+    async def firings(self, after: float, before: float) -> list[PastFiring]:
+        """When rules fired in a window (Unix seconds), newest first."""
+
     async def silences(self) -> list[Silence]:
         """Those that hold now or later."""
 
@@ -184,6 +188,7 @@ class LocalSource:
         self._timelines, self._watching, self._about = timelines, watching, about
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
         self._logs: SharedReads[tuple[int, int, int], LogPart] = SharedReads(MOST_SHARED)
+        self._firings: SharedReads[tuple[int, float, float], list[PastFiring]] = SharedReads(MOST_SHARED)
         self._runs: SharedReads[tuple[int, int], list[Task]] = SharedReads(MOST_SHARED)
         self._notices: SharedReads[tuple[int, NotificationQuery], list[Notification]] = SharedReads(MOST_SHARED)
 
@@ -276,6 +281,10 @@ class LocalSource:
 
     async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
         return await self._watching.rehearse(checked(rule), after, before)
+
+    async def firings(self, after: float, before: float) -> list[PastFiring]:
+        read = partial(self._watching.alarms.firings, after, before)
+        return await self._firings.get((self._hub.seq, after, before), read)
 
     async def silences(self) -> list[Silence]:
         return self._watching.silences.all()

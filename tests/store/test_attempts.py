@@ -183,12 +183,12 @@ def taken_back(folder: Path, *statements: str) -> list[tuple[Any, ...]]:
     known = rows(folder, "SELECT * FROM attempts ORDER BY task_id, attempt")
     connection = apsw.Connection(str(folder / "vain.db"))
     later = ("attempts", "log_parts", "runs", "expectations", "kept")
-    indexes = ("tasks_in_progress", "tasks_filtered", "tasks_listing", "notifications_loud")
+    indexes = ("tasks_in_progress", "tasks_filtered", "tasks_listing", "notifications_loud", "notifications_over")
     undone = (
         *(f"DROP TABLE {table}" for table in later),
         *(f"DROP INDEX {index}" for index in indexes),
         *(f"ALTER TABLE tasks DROP COLUMN {column}" for column in ("stale", "tags")),
-        *(f"ALTER TABLE notifications DROP COLUMN {column}" for column in ("level", "kind", "quiet")),
+        *(f"ALTER TABLE notifications DROP COLUMN {column}" for column in ("level", "kind", "quiet", "timestamp")),
         "PRAGMA user_version = 1",
     )
     for statement in (*undone, *statements):

@@ -15,7 +15,7 @@ from tests.views.laid_out import lanes_of
 from tests.views.memory import Memory as Remembered
 from vain import clock, told
 from vain.about import About
-from vain.alerting.alert import Alert, ShownRule, Silence, SilenceDraft
+from vain.alerting.alert import Alert, PastFiring, ShownRule, Silence, SilenceDraft
 from vain.alerting.replay import replay
 from vain.alerting.rule import DEFAULT_RULES, Rule, checked
 from vain.alerting.silencing import silence_of
@@ -124,6 +124,7 @@ class MovingSource:
         self.lives: dict[int, list[Change]] = {}
         self.owned = {rule.name: Owned(rule, "default") for rule in DEFAULT_RULES}
         self.alerts: list[Alert] = []
+        self.fired: list[PastFiring] = []
         self.silenced: dict[int, Silence] = {}
         for back in reversed(range(rows)):
             self.append(until - back)
@@ -248,6 +249,10 @@ class MovingSource:
         await asyncio.sleep(self.delay_seconds)
         window = self.memory.window(MetricQuery(after, before, (rule.metric or "",)))
         return Rehearsal(replay(rule, window, lambda t: ()), window.step_seconds)
+
+    async def firings(self, after: float, before: float) -> list[PastFiring]:
+        begun = [each for each in self.fired if clock.unix(each.since) <= before]
+        return [each for each in begun if each.until is None or clock.unix(each.until) >= after]
 
     async def silences(self) -> list[Silence]:
         return list(self.silenced.values())

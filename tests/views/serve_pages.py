@@ -19,7 +19,7 @@ from tornado.routing import Router
 
 from tests.views.moving import MovingSource
 from vain import clock, source
-from vain.alerting.alert import Alert, SilenceDraft
+from vain.alerting.alert import Alert, PastFiring, SilenceDraft
 from vain.alerting.rule import Rule
 from vain.busiest import Process
 from vain.notification import Notification
@@ -85,6 +85,19 @@ async def watch(moving: MovingSource, now: float) -> None:
         Alert(
             rule=rule.name, subject="cpu.percent", level="error", since=clock.utc(now - 90),
             fired_at=clock.utc(now - 40), notification_id=3, value=97.4, threshold=60.0, peak=98.2,
+        ),
+    ]  # fmt: skip
+    moving.fired = [
+        PastFiring(
+            "of-the-file", NASTY, "error", "cpu.percent", None, clock.utc(now - 90), clock.utc(now - 40), None, 3
+        ),
+        PastFiring(
+            "backup-failed", "backup failed", "warning", None, 1,
+            clock.utc(now - 150), clock.utc(now - 150), clock.utc(now - 120), 2,
+        ),
+        PastFiring(
+            "disk-full", "Disk is nearly full", "warning", "disk.percent:/home", None,
+            clock.utc(now - 230), clock.utc(now - 220), clock.utc(now - 100), 1,
         ),
     ]  # fmt: skip
     await moving.silence(SilenceDraft(rules=["cpu-busy"], seconds=3_600, comment="load test"))

@@ -18,6 +18,7 @@ WINDOW = """() => {
   return [x_range.start / 1000, x_range.end / 1000];
 }"""
 NASTY = "<img src=x"
+NASTY_TITLE = '<img src=x onerror="window.hacked=1">'
 FITS = """() => {
   const charts = Bokeh.documents[0].roots().filter((root) => root.x_range?.follow);
   const views = charts.map((chart) => Bokeh.index.find_one(chart));
@@ -103,6 +104,28 @@ def test_a_crosshair_goes_through_all_tracks_with_the_values(looker: Looker) -> 
     assert any(value.endswith("%") for value in values) and any("iB" in value for value in values)
     looker.page.mouse.move(5, 5)
     assert eventually(lambda: not flag(looker.page).is_visible())
+
+
+def test_when_rules_fired_is_shaded_on_the_track_they_are_about(looker: Looker) -> None:
+    """What is about a task is marked above the lanes; the crosshair says in words what a shade means."""
+    page = looker.page
+    shades = page.locator(".vain-over .fired")
+    assert eventually(lambda: shades.count() == 2)
+    words = [text.strip() for text in shades.all_inner_texts()]
+    assert sorted(words) == sorted([f"◆ {NASTY_TITLE}", "▲ Disk is nearly full"])
+    now, old = (shades.filter(has_text=text).bounding_box() for text in (NASTY, "Disk"))
+    cpu, disk = (page.locator(".vain-over .caption", has_text=text).bounding_box() for text in ("CPU", "DiskRead"))
+    assert now is not None and old is not None and cpu is not None and disk is not None
+    assert cpu["y"] < now["y"] < now["y"] + now["height"] < disk["y"] < old["y"]
+    scale = looker.length / cpu["width"]
+    assert abs(old["width"] * scale - 130) < 4 and abs(now["x"] + now["width"] - cpu["x"] - cpu["width"]) < 4
+    assert page.locator(".marks i").count() == 1 and page.locator(".marks i").is_visible()
+    alerts = page.locator(".tools .alerts")
+    assert (alerts.inner_text(), alerts.get_attribute("href")) == ("3 alerts", "./alerts")
+    page.mouse.move(old["x"] + old["width"] / 2, old["y"])
+    assert eventually(lambda: "▲ Disk is nearly full, " in flag(page).inner_text())
+    page.keyboard.press("ArrowLeft")
+    assert eventually(lambda: (box := shades.filter(has_text="Disk").bounding_box()) and box["x"] > old["x"] + 50)
 
 
 def test_a_click_names_who_did_it_and_the_link_shows_the_same(looker: Looker, served: str, browser: Browser) -> None:

@@ -45,8 +45,8 @@ CONTRACT = {
     "/asyncapi.json": {"get"},
 }
 PLAIN = """
-    /tasks /tasks/page /tasks/lanes /performance /performance/explain /visualizations /notifications /healthz /readyz
-    /metrics /openapi.json /asyncapi.json /login
+    /tasks /tasks/page /tasks/lanes /performance /performance/explain /visualizations /notifications /firings /healthz
+    /readyz /metrics /openapi.json /asyncapi.json /login
 """.split()
 """What can be asked for without more."""
 KNOWN = re.compile(r"known are: (.*)\.$")

@@ -265,3 +265,26 @@ def test_one_may_look_another_silence_and_only_an_admin_makes_rules(tmp_path: Pa
                     assert status == 403, (method, path, role)
                 elif role == needs:
                     assert status // 100 == 2, (method, path, role)
+
+
+def test_when_rules_fired_is_told_with_how_it_ended(server: Running) -> None:
+    told = fails(server, "told-later")
+    [fired] = [each for each in server.call("GET", "/firings").json if each["rule"] == "told-later"]
+    assert fired == {
+        "rule": "told-later", "title": told["title"], "level": "warning", "metric": None, "task_id": told["task_id"],
+        "since": told["since"], "fired_at": told["timestamp"], "until": None,
+        "notification_id": told["notification_id"],
+    }  # fmt: skip
+    server.make(name="told-later", status="completed")
+    [over] = [each for each in server.call("GET", "/firings?after=-60").json if each["rule"] == "told-later"]
+    assert over == {**fired, "until": over["until"]} and over["until"] >= over["since"]
+    assert server.call("GET", "/firings?before=-3600").json == []
+    assert server.call("GET", "/firings?limit=1").json == server.call("GET", "/firings").json[:1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("after=5&before=5", "after"), ("limit=0", "limit"), ("since=5", "since")]
+)
+def test_a_window_that_makes_no_sense_is_refused(server: Running, query: str, field: str) -> None:
+    reply = server.call("GET", f"/firings?{query}")
+    assert (reply.status, reply.json["errors"][0]["parameter"]) == (400, field)

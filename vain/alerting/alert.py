@@ -104,6 +104,26 @@ class Firing(Struct, frozen=True):
     peak: float | None
 
 
+class PastFiring(Struct, frozen=True):
+    """A time in which a rule fired, as it was told. ``until`` is None while it still does.
+
+    ``level`` and ``fired_at`` are None where the notification that said so is no longer kept.
+    """
+
+    rule: RuleName
+    title: str
+    level: Level | None
+    metric: SeriesName | None
+    """The series; None: the rule is about tasks."""
+    task_id: int | None
+    since: Time
+    """When what it watches for began."""
+    fired_at: Time | None
+    until: Time | None
+    notification_id: int
+    """Of the ``rule.fired`` with which it began."""
+
+
 class Tested(Struct, frozen=True):
     """When a rule would have fired. ``step_seconds`` is how fine the history was that told so; None: no metric."""
 

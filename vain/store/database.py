@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DATABASE_NAME = "vain.db"
-MIGRATIONS = tuple(f"schema_{version}.sql" for version in range(1, 8))
+MIGRATIONS = tuple(f"schema_{version}.sql" for version in range(1, 9))
 """The file at position n brings a database from version n to n + 1."""
 LARGEST_GROUP = 256
 MOST_WAITING = 10_000

@@ -145,6 +145,12 @@ REMOVE_ATTEMPTS = "UPDATE attempts SET removed_ms = ? WHERE task_id = ?"
 DELETE_TASK = "DELETE FROM tasks WHERE task_id = ?"
 ADD_EVENT = "INSERT INTO events (seq, type, body) VALUES (?, ?, ?)"
 ADD_NOTIFICATION = "INSERT INTO notifications (notification_id, body) VALUES (?, ?)"
+OVER = """
+SELECT ended.body, fired.body FROM notifications AS ended
+LEFT JOIN notifications AS fired ON fired.notification_id = CAST(ended.body AS TEXT) ->> 'fired_by'
+WHERE ended.kind = 'rule.cleared' AND ended.timestamp >= ? AND CAST(ended.body AS TEXT) ->> 'since' <= ?
+ORDER BY ended.timestamp DESC LIMIT ?"""
+"""What was over since a time and had begun by another, each with the notification of its begin, if that is kept."""
 READ_NOTIFICATION = "UPDATE notifications SET read = ? WHERE notification_id = ?"
 FORGET_NOTIFICATIONS = "DELETE FROM notifications WHERE notification_id <= ?"
 REMEMBER = "INSERT INTO idempotency (key, fingerprint, task_id, body, at) VALUES (?, ?, ?, ?, ?)"

@@ -1,4 +1,4 @@
-"""The lanes of tasks above the tracks of the machine, and the hand that moves them all.
+"""The lanes of tasks above the tracks of the machine, when rules fired on both, and the hand that moves them all.
 
 The server packs and reduces the tasks of a window (``vain.lanes``); the browser draws the bars over the one time axis,
 and owns what a hand does: drag, wheel and keys move the axis, Shift and a drag choose a stretch, a click a moment.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from math import ceil, floor, log2
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 import panel as pn
 import param
 from msgspec import Meta, Struct, structs
 from panel.custom import JSComponent
 
+from vain.alerting.alert import PastFiring
 from vain.codec import decode, encode
 from vain.errors import VainError
 from vain.lanes import LaneQuery, Lanes
@@ -22,6 +23,7 @@ from vain.types import OUTCOMES, STATUSES, Outcome, Status
 from vain.views import theme
 from vain.views.address import argument
 from vain.views.charts import BARE_LEFT_PIXELS, Charts
+from vain.views.fired import shaded
 from vain.views.lookback import WENT_WRONG, Lookback
 from vain.views.text import asset
 from vain.views.zoom import MARGIN
@@ -41,6 +43,7 @@ SCRIPTS: Final = (
     "timeline_units.js",
     "timeline_axis.js",
     "timeline_lanes.js",
+    "timeline_fired.js",
     "timeline_cross.js",
     "timeline_hand.js",
     "timeline.js",
@@ -73,12 +76,20 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True):
         return next((outcome for outcome in OUTCOMES if outcome == self.show), None)
 
 
+class _Found(NamedTuple):
+    """What is known of a window."""
+
+    lanes: Lanes
+    firings: list[PastFiring]
+
+
 class TimelineControl(JSComponent):
     """The browser's side of the lanes, the crosshair over all tracks, and the hand."""
 
     lanes = param.String(
         default="", doc="vain.lanes.Lanes as JSON, which Bokeh would walk through; empty before the first"
     )
+    fired = param.String(default="[]", doc="When rules fired in the window of the lanes (vain.views.fired), as JSON")
     trouble = param.String(default="", doc="Why there are no newer lanes")
     shown = param.Dict(default={}, doc="Where the axis was asked to be: live or not, and the names of gaps")
     tracks = param.List(default=[], item_type=dict, doc="Of each chart: its Bokeh name, title, unit and lines")
@@ -98,7 +109,7 @@ class Timeline(pn.viewable.Viewer):
 
     def __init__(self, charts: Charts) -> None:
         super().__init__()
-        self.live, self.lookback = charts.live, charts.lookback
+        self.live, self.lookback, self._plans = charts.live, charts.lookback, charts.plans
         self.filter = _filter_of(argument("q"), argument("show"))
         self._asked: tuple[int, LaneQuery] | None = None
         self._reads = False
@@ -166,16 +177,17 @@ class Timeline(pn.viewable.Viewer):
             outcome=chosen.outcome,
         )
 
-    async def _read(self, query: LaneQuery) -> Lanes | str:
+    async def _read(self, query: LaneQuery) -> _Found | str:
         try:
-            return await self.live.source.lanes(query)
+            source = self.live.source
+            return _Found(await source.lanes(query), await source.firings(query.after, query.before))
         except VainError as error:
             return error.detail
         except Exception:
             logger.exception("The lanes could not be read")
             return WENT_WRONG
 
-    def _show(self, query: LaneQuery, found: Lanes | str) -> None:
+    def _show(self, query: LaneQuery, found: _Found | str) -> None:
         self._reads = False
         if query != self.query():
             self.refresh()  # somebody looks elsewhere by now
@@ -183,7 +195,8 @@ class Timeline(pn.viewable.Viewer):
             # The next tick asks again.
             self._control.trouble, self._asked = found, None
         else:
-            self._control.param.update(lanes=encode(found).decode(), trouble="")
+            fired = encode(shaded(found.firings, self._plans)).decode()
+            self._control.param.update(lanes=encode(found.lanes).decode(), fired=fired, trouble="")
             self.refresh()
 
     def _tell(self, _event: object) -> None:

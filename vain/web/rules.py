@@ -1,11 +1,16 @@
-"""``/rules``: what is watched for, and what a rule would have told over the stored history."""
+"""``/rules``: what is watched for, and what a rule would have told; ``/firings``: when rules fired."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Annotated
 from urllib.parse import unquote
 
-from vain.alerting.alert import GivenRule, ShownRule, Tested
+from msgspec import Meta
+
+from vain.alarms import MOST_FIRINGS
+from vain.alerting.alert import GivenRule, PastFiring, ShownRule, Tested
 from vain.alerting.rule import Rule, checked
 from vain.clock import utc
 from vain.codec import encode, received
@@ -13,13 +18,14 @@ from vain.errors import Flaw, Invalid, Malformed
 from vain.rehearsal import LONGEST_SECONDS
 from vain.rulebook import Owned
 from vain.web import parameters
-from vain.web.declared import Answer, operation
-from vain.web.http import Request, Response
+from vain.web.declared import Answer, Parameter, operation
+from vain.web.http import Request, Response, whole_number
 from vain.web.preconditions import weak_tag
 from vain.web.services import Services
 from vain.windows import seconds_of
 
 DEFAULT_SECONDS = 86_400.0
+LARGEST_LIMIT = 1_000
 
 
 @operation(
@@ -97,15 +103,38 @@ async def test_given(services: Services, request: Request) -> Response:
     return await _tested(services, request, checked(received(GivenRule, request.body).rule))
 
 
+@operation(
+    "listFirings", Answer(200, "The newest of them, newest first.", list[PastFiring]), tag="rules",
+    parameters=(
+        *parameters.WINDOW,
+        Parameter("limit", Annotated[int, Meta(ge=1, le=LARGEST_LIMIT)], "How many at most.", MOST_FIRINGS),
+    ),
+)  # fmt: skip
+async def list_firings(services: Services, request: Request) -> Response:
+    """When rules fired, of all of them: in the last day, if no window is given. What fires now has no ``until``."""
+    given = request.parameters()
+    limit = whole_number(given, "limit", MOST_FIRINGS, 1, LARGEST_LIMIT)
+    return Response(encode(await services.alarms.firings(*_window(given, time.time()), limit)))
+
+
 async def _tested(services: Services, request: Request, rule: Rule) -> Response:
-    given, now = request.parameters(), time.time()
-    before = seconds_of(given["before"], now, "before") if "before" in given else now
-    after = seconds_of(given["after"], now, "after") if "after" in given else before - DEFAULT_SECONDS
-    if not after < before <= after + LONGEST_SECONDS:
-        detail = f"A time before the end, at most {LONGEST_SECONDS / 86_400:.0f} days, is expected."
-        raise Malformed(f"after: {detail}", [Flaw(detail, parameter="after")])
+    after, before = _window(request.parameters(), time.time())
+    if before > after + LONGEST_SECONDS:
+        raise _bad_begin(f"A time at most {LONGEST_SECONDS / 86_400:.0f} days before the end is expected.")
     found = await services.rehearse(rule, after, before)
     return Response(encode(Tested(rule, utc(after), utc(before), found.step_seconds, found.firings)))
+
+
+def _window(given: Mapping[str, str], now: float) -> tuple[float, float]:
+    before = seconds_of(given["before"], now, "before") if "before" in given else now
+    after = seconds_of(given["after"], now, "after") if "after" in given else max(0.0, before - DEFAULT_SECONDS)
+    if not after < before:
+        raise _bad_begin("A time before the end is expected.")
+    return after, before
+
+
+def _bad_begin(detail: str) -> Malformed:
+    return Malformed(f"after: {detail}", [Flaw(detail, parameter="after")])
 
 
 async def _answer(

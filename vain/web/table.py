@@ -80,6 +80,7 @@ def table() -> Routes:
             },
             "/rules/{name}/test": {"GET": Endpoint(rules.test_stored, "read")},
             "/rules/test": {"POST": Endpoint(rules.test_given, "read")},
+            "/firings": {"GET": Endpoint(rules.list_firings, "read")},
             "/silences": {"GET": Endpoint(silences.list_silences, "read"), "POST": Endpoint(silences.silence, "write")},
             "/silences/{silence_id}": {"DELETE": Endpoint(silences.end_silence, "write")},
             "/login": {"GET": Endpoint(login.page, None), "POST": Endpoint(login.sign_in, None)},

@@ -6,13 +6,14 @@ const KEYS = [["← →", "Move the window; with Shift by all of it"], ["+ −",
   [", .", "Move the crosshair"], ["Enter", "What did that, at the crosshair"], ["Shift, drag", "What did that, in a stretch"], ["Ctrl, wheel", "Zoom at the pointer"]]
 
 function makeTools(model, choose) {
-  const text = make("input"), show = make("select"), note = make("span", "note"), brush = make("button", "brush", "Select"), tools = make("div", "tools")
+  const text = make("input"), show = make("select"), note = make("span", "note"), alerts = make("a", "alerts"), brush = make("button", "brush", "Select"), tools = make("div", "tools")
   Object.assign(text, {type: "search", placeholder: "Filter tasks", value: model.chosen.text ?? "", maxLength: 200})
   text.setAttribute("aria-label", "Filter the tasks of the timeline")
   show.setAttribute("aria-label", "Which tasks are shown")
   show.append(...SHOWS.map(([value, label]) => Object.assign(make("option", "", label), {value})))
   show.value = model.chosen.show ?? ""
   note.setAttribute("role", "status")
+  Object.assign(alerts, {href: "./alerts", title: "Rules that fired in this window", hidden: true})
   brush.type = "button"
   brush.title = "Drag to choose a stretch and see what used the machine then (or hold Shift while you drag)"
   brush.setAttribute("aria-pressed", "false")
@@ -20,8 +21,8 @@ function makeTools(model, choose) {
   const send = () => choose({text: text.value, show: show.value})
   text.oninput = () => { clearTimeout(typing); typing = setTimeout(send, TYPE_MILLISECONDS) }
   show.onchange = send
-  tools.append(note, brush, text, show)
-  return {tools, brush, note, remove() { clearTimeout(typing) }}
+  tools.append(note, alerts, brush, text, show)
+  return {tools, brush, note, alerts, remove() { clearTimeout(typing) }}
 }
 
 export function render({model, view, el}) {
@@ -60,16 +61,25 @@ export function render({model, view, el}) {
     bar.note.dataset.state = model.trouble ? "trouble" : ""
   }
 
+  function renewFired() {
+    const fired = JSON.parse(model.fired), many = fired.length
+    bar.alerts.hidden = !many
+    setText(bar.alerts, `${many} alert${many === 1 ? "" : "s"}`)
+    cross.renewFired(fired)
+  }
+
   const chosen = ({detail}) => cross.choose(detail?.after ?? null, detail?.before)
   const shown = () => { cross.tell(); stage.renew() }
   addEventListener("vain-explained", chosen)
   model.on("lanes", renew)
+  model.on("fired", renewFired)
   model.on("trouble", renew)
   model.on("shown", shown)
   view.timeline_teardown = () => {
     clearInterval(clock)
     removeEventListener("vain-explained", chosen)
     model.off("lanes", renew)
+    model.off("fired", renewFired)
     model.off("trouble", renew)
     model.off("shown", shown)
     bar.remove()
@@ -80,5 +90,6 @@ export function render({model, view, el}) {
   model.on("remove", view.timeline_teardown)
   window.vainKeys = KEYS
   renew()
+  renewFired()
   return make("div", "timeline", bar.tools, lanes.root)
 }

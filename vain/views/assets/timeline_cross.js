@@ -11,7 +11,7 @@ const OVER_STYLE = `
 .caption i { width: 14px; height: 0; border-top: 2px solid; flex: none; }
 .gap { position: absolute; transform: translateX(-50%); pointer-events: none; font: var(--vain-size-small)/18px var(--vain-font); color: var(--vain-text-soft);
   background: var(--vain-surface); padding: 0 6px; border-radius: var(--vain-radius-small); }
-.flag { position: absolute; top: -2px; transform: translate(-50%, -100%); pointer-events: none; padding: 1px 7px; border-radius: var(--vain-radius-small); white-space: nowrap;
+.flag { position: absolute; top: -2px; transform: translate(-50%, -100%); pointer-events: none; padding: 1px 7px; border-radius: var(--vain-radius-small); white-space: nowrap; box-sizing: border-box; max-width: 100%; overflow: hidden; text-overflow: ellipsis;
   background: var(--vain-text); color: var(--vain-surface); font: 600 var(--vain-size-small)/1.5 var(--vain-font); font-variant-numeric: tabular-nums; z-index: 4; }
 [hidden] { display: none; }`
 const DASHES = {solid: "solid", dashed: "dashed", dotted: "dotted", dotdash: "dashed"}
@@ -29,7 +29,9 @@ function makeCross(model, stage, lanes) {
   over.className = "vain-over"
   const line = make("div", "cross"), flag = make("div", "flag"), chosen = make("div", "chosen"), captions = [], gap = make("div", "gap")
   line.hidden = flag.hidden = chosen.hidden = gap.hidden = true
-  inside.append(make("style", "", OVER_STYLE), chosen, gap, line, flag)
+  inside.append(make("style", "", OVER_STYLE))
+  const fired = makeFired(stage, inside, lanes)
+  inside.append(chosen, gap, line, flag)
   let rows = null, bands = null, moment = null, selection = null, isWaiting = null
 
   function attach() {
@@ -80,6 +82,7 @@ function makeCross(model, stage, lanes) {
       caption.style.width = `${frame.width}px`
       caption.style.top = `${boxes[index].top - top}px`
     })
+    fired.place()
     draw()
     placeGap(boxes[0], frame)
     tell()
@@ -104,9 +107,11 @@ function makeCross(model, stage, lanes) {
     lanes.cross(isSeen ? x : null)
     if (isSeen) {
       line.style.left = `${frame.left + x}px`
-      flag.style.left = `${Math.min(Math.max(frame.left + x, 60), frame.left + frame.width - 50)}px`
       const [after, before] = stage.window, inGap = (model.shown.gaps ?? []).find(({begin, end}) => moment >= begin && moment <= end)
-      setText(flag, momentOf(atSeconds(moment), before - after > 7200 ? 60 : 1) + (inGap ? ` · ${inGap.cause} ${spanOf(atSeconds(inGap.begin), atSeconds(inGap.end), 60)}` : ""))
+      const gapWords = inGap ? [`${inGap.cause} ${spanOf(atSeconds(inGap.begin), atSeconds(inGap.end), 60)}`] : []
+      setText(flag, [momentOf(atSeconds(moment), before - after > 7200 ? 60 : 1), ...gapWords, ...fired.at(moment)].join(" · "))
+      const half = Math.max(50, flag.offsetWidth / 2)
+      flag.style.left = `${Math.max(half, Math.min(frame.left + x, frame.left + frame.width + 10 - half))}px`
     }
     const edges = selection && [Math.max(-2, toX(selection[0])), Math.min(frame.width + 2, toX(selection[1]))]
     const isChosen = !!edges && edges[1] > 0 && edges[0] < frame.width
@@ -116,7 +121,7 @@ function makeCross(model, stage, lanes) {
   }
 
   return {
-    over, attach, place, tell: later,
+    over, attach, place, tell: later, renewFired: fired.renew,
     get moment() { return moment },
     get selection() { return selection },
     at(t) { moment = t; draw(); later() },
@@ -124,6 +129,7 @@ function makeCross(model, stage, lanes) {
     remove() {
       cancelAnimationFrame(isWaiting)
       if (rows) for (const signal of [rows.change, rows.streaming]) signal.disconnect(later)
+      fired.remove()
       over.remove()
     },
   }

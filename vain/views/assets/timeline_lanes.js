@@ -60,6 +60,11 @@ function makeLanes(model, stage) {
   let known = new Map(), skew = 0, isStale = false
 
   const now = () => performance.now() / 1000 + skew
+  // What runs reaches to the edge of a live chart, whose newest sample may be a moment ahead of this clock.
+  function untilNow() {
+    const before = stage.window?.[1] ?? now()
+    return model.shown.kind === "live" && Math.abs(before - now()) < 5 ? Math.max(before, now()) : now()
+  }
 
   function makeBar() {
     const parts = {label: make("span", "label"), sign: make("span", "sign"), name: make("span", "name"), ending: make("span", "ending")}
@@ -127,8 +132,7 @@ function makeLanes(model, stage) {
     if (frame) { field.style.left = `${frame.left}px`; field.style.width = `${frame.width}px` }
     if (!span) return
     const width = frame?.width ?? field.clientWidth, [after, before] = span, scale = width / (before - after)
-    // What runs reaches to the edge of a live chart, whose newest sample may be a moment ahead of this clock.
-    const at = model.shown.kind === "live" && Math.abs(before - now()) < 5 ? Math.max(before, now()) : now()
+    const at = untilNow()
     const x = (t) => (t - after) * scale
     const rows = new Map()
     for (const parts of known.values()) rows.set(parts.bar.row, [...rows.get(parts.bar.row) ?? [], parts])
@@ -235,6 +239,7 @@ function makeLanes(model, stage) {
     root, field, place,
     // Drawn with the next frame, together with what else has changed by then: the page is laid out once.
     renew() { isStale = true; stage.renew() },
+    get now() { return untilNow() },
     get count() { return known.size },
     cross(x) { across(line, x) },
     choose(from, to) { across(chosen, from); if (from != null) chosen.style.width = `${Math.max(1, to - from)}px` },
