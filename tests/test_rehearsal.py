@@ -1,4 +1,4 @@
-"""When a rule would have fired over what is stored: the samples, the tasks that ran, and how attempts ended."""
+"""When a rule would have fired over what is stored: the samples, and the tasks that ran."""
 
 from __future__ import annotations
 

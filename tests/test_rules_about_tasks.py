@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,15 @@ from tests.store.opened import Opened, with_store
 from vain.accounting import Look, Watched
 from vain.alerting.alert import Judging
 from vain.alerting.rule import Rule, TaskEvent
-from vain.clock import utc
+from vain.clock import unix, utc
 from vain.marks import Cost, ServerMarks
+from vain.past import Past
 from vain.pinging import Pinging
 from vain.pings import parse_ping
+from vain.rehearsal import rehearse
 from vain.samples import Attribution
+from vain.store.firings import firings
+from vain.store.metrics.store import MetricStore
 from vain.tracker import Tracker
 from vain.types import Outcome, Resources, TaskDraft, TaskPatch
 from vain.vigil import Vigil
@@ -93,8 +100,29 @@ def on_bench(folder: Path, work: Callable[[Bench], Awaitable[None]], *rules: Rul
         await bench.pinging.start()
         await work(bench)
         await bench.vigil.close()
+        await rehearsed_as_it_was(folder, bench, rules)
 
     with_store(folder, main)
+
+
+async def rehearsed_as_it_was(folder: Path, bench: Bench, rules: Sequence[Rule]) -> None:
+    """When each rule would have fired, by what is stored, is when it fired."""
+    begin, end, store = T0 - 1, bench.now + 1, bench.opened.store
+    told = await store.read(partial(firings, after=utc(begin), before=utc(end), limit=1_000))
+    with closing(MetricStore(folder)) as metrics:
+        past = Past(metrics)
+        try:
+            for rule in rules:
+                found = (await rehearse(store, past, rule, begin, end)).firings
+                fired = [each for each in told if each.rule == rule.name]
+                was = sorted((unix(each.since), inf if each.until is None else unix(each.until)) for each in fired)
+                would_be = sorted((each.since, inf if each.until is None else each.until) for each in found)
+                assert len(would_be) == len(was), rule.name
+                for (began, ended), (since, until) in zip(would_be, was, strict=True):
+                    # The server looks once a second; that something is due later is known when it is late again.
+                    assert abs(began - since) <= 1 and (ended == until or "overdue" in rule.tasks), rule.name
+        finally:
+            await asyncio.to_thread(past.close)
 
 
 def about(*events: TaskEvent, **fields: Any) -> Rule:
@@ -207,9 +235,11 @@ def test_while_a_task_runs_that_excuses_it_it_is_told_as_without_a_rule(tmp_path
         number = await bench.begin("deploy")
         await bench.run(10, "failed")
         assert bench.told() == ["task.failed"]
+        bench.now += 1
         await bench.end(number)
         await bench.run(10, "failed")
         assert bench.told()[1:] == ["(task.failed)", "rule.fired"]
+        bench.now += 1
         await bench.begin("deploy")
         await bench.run(10, "failed")
         assert bench.told()[3:] == ["(task.failed)"], "what fires already goes on"

@@ -108,6 +108,9 @@ def told(expectation: Expectation) -> Expectation:
     return replace(expectation, told=True)
 
 
+NOT_COME = " did not come"
+
+
 def missed_notice(expectation: Expectation, now: float) -> Notice:
     """That a job did not come."""
     due, last = (
@@ -117,7 +120,7 @@ def missed_notice(expectation: Expectation, now: float) -> Notice:
     return Notice(
         kind="task.missed",
         level="error",
-        title=f"{expectation.name} did not come",
+        title=expectation.name + NOT_COME,
         message=f"Expected by {due}, every {words.duration(expectation.every_seconds)}; it was last heard of {last}",
         task_id=expectation.task_id,
     )

@@ -1,23 +1,23 @@
-"""What a rule would have told over the stored past: of a metric by its history, of tasks by how attempts ended."""
+"""What a rule would have told over the stored past: of a metric by its history, of tasks by their runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
 from vain.alerting.alert import Firing
 from vain.alerting.replay import replay
+from vain.alerting.replay_tasks import replay_tasks
 from vain.alerting.rule import Rule
 from vain.bands import MetricQuery
 from vain.errors import Flaw, Invalid
 from vain.past import Past
 from vain.store.database import Store
 from vain.store.metrics.store import MetricStore
-from vain.store.ran import Ended, ended_between, ran_as
+from vain.store.ran import ran_as, runs_between, said_between
 
 LONGEST_SECONDS = 92 * 86_400.0
-FROM_ENDINGS = frozenset({"failed", "crashed", "timed-out"})
 
 
 class Rehearsal(NamedTuple):
@@ -32,32 +32,14 @@ async def rehearse(store: Store, past: Past, rule: Rule, after: float, before: f
     if not after < before <= after + LONGEST_SECONDS:
         detail = f"A window of at most {LONGEST_SECONDS / 86_400:.0f} days is expected."
         raise Invalid(f"after: {detail}", [Flaw(detail, parameter="after")])
-    if rule.tasks:
-        ended = await store.read(lambda connection: ended_between(connection, after, before))
-        return Rehearsal(of_tasks(rule, ended, before), None)
     names = [name for name in (rule.while_task, rule.unless_task) if name is not None]
     stretches = {name: await store.read(partial(ran_as, name=name, after=after, before=before)) for name in names}
+    if rule.tasks:
+        runs = await store.read(partial(runs_between, after=after, before=before, job=rule.task))
+        said = await store.read(partial(said_between, after=after, before=before))
+        replayed = partial(replay_tasks, rule, runs, said, _running(stretches), after, before)
+        return Rehearsal(await past.run(replayed), None)
     return await past.run(lambda: _replayed(past.store, rule, after, before, _running(stretches)))
-
-
-def of_tasks(rule: Rule, ended: Sequence[Ended], before: float) -> list[Firing]:
-    """A rule about tasks, by attempts in the order in which they ended.
-
-    What fell silent, came late or was unusual is not told by how an attempt ended, so it is not among them.
-    """
-    fired: dict[str, Firing] = {}
-    over: list[Firing] = []
-    asked = FROM_ENDINGS & set(rule.tasks)
-    for each in ended:
-        if rule.task not in (None, each.name, each.key) or (rule.tag is not None and rule.tag not in each.tags):
-            continue
-        subject = each.key or each.name
-        if each.outcome in asked and subject not in fired:
-            fired[subject] = Firing(rule.name, subject, each.at, each.at, None, None)
-        elif each.outcome == "succeeded" and subject in fired:
-            first = fired.pop(subject)
-            over.append(Firing(rule.name, subject, first.since, first.fired_at, each.at, None))
-    return sorted([*over, *fired.values()], key=lambda each: (each.since, each.subject))
 
 
 def _replayed(

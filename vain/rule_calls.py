@@ -45,7 +45,8 @@ class RuleCalls:
         """When a rule (or the stored one of that name) would have fired over the stored history; without times, the
         last day.
 
-        Of rules about tasks the history knows how they ended: ``failed``, ``crashed`` and ``timed-out``.
+        Of rules about tasks the stored runs are judged; that one fell silent, came late or did not come is known as far
+        as notifications are kept.
         """
         asked = query_text({"after": written(after), "before": written(before)})
         if isinstance(rule, str):

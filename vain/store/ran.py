@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
 
 import apsw
 from msgspec import Struct, json
 
+from vain.alerting.replay_tasks import Run, Said
+from vain.clock import unix, utc
 from vain.codec import decode
 from vain.explaining.use import Ran
+from vain.pings import NOT_COME
 from vain.store import ran_queries
 from vain.types import STATUSES, Outcome, Resources, TaskSource
 
 MOST_RAN = 10_000
 """Of one answer: those that ran longest in the window."""
+
+
+MOST_RUNS = 100_000
+MOST_EARLIER = 20_000
 
 
 class _Told(Struct, frozen=True):
@@ -66,23 +72,38 @@ def _ran(
     )
 
 
-class Ended(NamedTuple):
-    """How an attempt of a task ended; ``at`` in Unix seconds."""
+def runs_between(connection: apsw.Connection, after: float, before: float, job: str | None = None) -> list[Run]:
+    """The attempts that began before the end of a window (Unix seconds) and were not over at its begin; before them
+    those that went well, which say what is usual: ``MOST_EARLIER`` of them at most. ``job``: of this name or key alone.
 
-    at: float
-    name: str
-    key: str | None
-    tags: list[str]
-    outcome: Outcome
+    Those of tasks that were deleted are among them, without their costs.
+    """
+    values = {"after": round(after * 1000), "before": round(before * 1000), "job": job}
+    known = connection.execute(ran_queries.RUNS_EARLIER, {**values, "most": MOST_EARLIER})
+    lived = connection.execute(ran_queries.RUNS_BETWEEN, {**values, "most": MOST_RUNS})
+    return [_run(*row) for rows in (known, lived) for row in rows]
 
 
-def ended_between(connection: apsw.Connection, after: float, before: float) -> list[Ended]:
-    """The attempts that ended in a window (Unix seconds), in that order, those of tasks deleted since as well."""
-    rows = connection.execute(ran_queries.ENDED_BETWEEN, (round(after * 1000), round(before * 1000)))
+def _run(
+    task_id: int, name: str, key: str | None, tags: str | None, started_ms: int | None, ended_ms: int | None,
+    removed_ms: int | None, outcome: Outcome | None, cpu_seconds: float | None, rss_peak_bytes: int | None,
+) -> Run:  # fmt: skip
+    started, ended, removed = (None if at is None else at / 1000 for at in (started_ms, ended_ms, removed_ms))
+    return Run(task_id, name, key, _tags(tags), started, ended, removed, outcome, cpu_seconds, rss_peak_bytes)
+
+
+def said_between(connection: apsw.Connection, after: float, before: float) -> list[Said]:
+    """That a job fell silent, came late, did not come or was heard again, in a window (Unix seconds), in that order."""
+    rows = connection.execute(ran_queries.SAID_BETWEEN, (utc(after), utc(before)))
+    # Of a job without a run only the title knows the name: "backup did not come".
     return [
-        Ended(at / 1000, name, key, decode(list[str], tags.encode()) if tags else [], outcome)
-        for at, name, key, tags, outcome in rows
+        Said(unix(at), kind, task_id, name or title.removesuffix(NOT_COME), key, _tags(tags))
+        for at, kind, task_id, title, name, key, tags in rows
     ]
+
+
+def _tags(text: str | None) -> list[str]:
+    return decode(list[str], text.encode()) if text else []
 
 
 def ran_as(connection: apsw.Connection, name: str, after: float, before: float) -> list[tuple[float, float]]:

@@ -28,9 +28,28 @@ SELECT ran.task_id, coalesce(tasks.name, ran.name), ran.started_ms, ran.ended_ms
 {_RAN}
 ORDER BY min(ran.ended_ms, :before) - max(ran.started_ms, :after) DESC, ran.task_id DESC LIMIT :most"""
 RAN_BETWEEN_COUNT = f"SELECT count(*) {_RAN}"
-ENDED_BETWEEN = """
-SELECT completed_ms, name, key, tags, outcome FROM attempts
-WHERE completed_ms >= ? AND completed_ms < ? AND outcome IS NOT NULL ORDER BY completed_ms, task_id"""
+_RUNS = """
+SELECT attempts.task_id, attempts.name, attempts.key, attempts.tags, started_ms, completed_ms, removed_ms,
+       attempts.outcome, CAST(body AS TEXT) ->> '$.resources.cpu_seconds',
+       CAST(body AS TEXT) ->> '$.resources.rss_peak_bytes'
+FROM attempts LEFT JOIN tasks ON tasks.task_id = attempts.task_id AND attempts.outcome IS NOT NULL
+    AND attempts.attempt = (SELECT max(attempt) FROM attempts AS newest WHERE newest.task_id = attempts.task_id)
+WHERE (:job IS NULL OR attempts.name = :job OR attempts.key = :job)"""
+# The newest of them, if there are too many.
+RUNS_BETWEEN = f"""{_RUNS} AND coalesce(started_ms, completed_ms, removed_ms) < :before
+AND coalesce(max(completed_ms, coalesce(removed_ms, 0)), removed_ms, 9007199254740991) >= :after
+ORDER BY coalesce(started_ms, completed_ms) DESC LIMIT :most"""
+RUNS_EARLIER = f"""{_RUNS} AND attempts.outcome = 'succeeded' AND completed_ms < :after
+AND coalesce(removed_ms, 0) < :after ORDER BY completed_ms DESC LIMIT :most"""
+SAID_BETWEEN = """
+SELECT timestamp, kind, said.task_id, title, name, key, tags
+FROM (SELECT notification_id, timestamp, kind, CAST(body AS TEXT) ->> 'task_id' AS task_id,
+             CAST(body AS TEXT) ->> 'title' AS title
+      FROM notifications WHERE kind IN ('task.stale', 'task.overdue', 'task.missed', 'task.recovered')
+      AND timestamp >= ? AND timestamp < ?) AS said
+LEFT JOIN attempts ON attempts.task_id = said.task_id
+    AND attempt = (SELECT max(attempt) FROM attempts AS newest WHERE newest.task_id = said.task_id)
+ORDER BY notification_id"""
 RAN_AS = """
 SELECT started_ms, coalesce(completed_ms, removed_ms) FROM attempts
 WHERE (name = ? OR key = ?) AND started_ms IS NOT NULL AND started_ms < ?

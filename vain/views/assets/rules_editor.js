@@ -62,7 +62,7 @@ function openRuleEditor({root, model, row, locked, save, closed}) {
     if (!isNamed) fields.name.control.value = nameFor(kind, metric)
     const {rule} = readRule(form, base, metricOf)
     chart.mark(OF_THRESHOLD.includes(kind) ? rule[kind] : null, rule.clear, Boolean(locked))
-    setText(note, metric && kind !== "tasks" ? metric.help : "Of tasks the history knows how they ended: failed, crashed, timed out.")
+    setText(note, metric && kind !== "tasks" ? metric.help : "Tried on the stored runs. That one fell silent, came late or did not come is known as far as notifications are kept.")
   }
 
   function nameFor(kind, metric) {
