@@ -114,6 +114,25 @@ def test_it_is_in_every_window_that_it_touches_and_no_other(tmp_path: Path, begi
     live(scene, work)
 
 
+def test_how_bad_it_was_outlives_the_server(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+
+    async def before() -> None:
+        await scene.see(cpu(95), 70)
+        await scene.see(cpu(99), 5)
+        await scene.see(cpu(96), 5)
+        await scene.passes(module.LOOK_SECONDS)
+
+    async def after() -> None:
+        [alert] = await scene.alarms.alerts()
+        assert (alert.value, alert.peak) == (95, 99)
+        await scene.see(cpu(50), 5)
+        assert "99" in (await scene.told())[-1].message
+
+    live(scene, before, kill=True)
+    live(scene, after)
+
+
 def test_a_store_that_refuses_delays_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.01)
     scene = Scene(tmp_path)

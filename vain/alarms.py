@@ -182,6 +182,10 @@ class Alarms:
                 await self._store.write(partial(self._drop, alert=alert, title=title))
             elif self._is_to_be_told(alert, rule):
                 await self._store.write(partial(self._remind, alert=alert, rule=rule))
+        peaks = self.judge.peaks()
+        worse = {alert.notification_id: peak for alert in known if (peak := _peak_of(alert, peaks)) != alert.peak}
+        if worse:
+            await self._store.write(partial(_keep_peaks, worse=worse))
 
     def _is_to_be_told(self, alert: Alert, rule: Rule) -> bool:
         now = self._wall()
@@ -283,3 +287,10 @@ def _peak_of(alert: Alert, peaks: Mapping[tuple[str, str], float | None]) -> flo
     # What a rule looks at may be no value of the metric (the seconds that a trend leaves); then none was stored.
     peak = peaks.get((alert.rule, alert.subject))
     return alert.peak if alert.peak is None or peak is None else peak
+
+
+def _keep_peaks(transaction: Transaction, worse: Mapping[int, float | None]) -> None:
+    """So that a server that is killed still knows how bad it was."""
+    for alert in firing.alerts(transaction):
+        if alert.notification_id in worse:
+            firing.keep(transaction, replace(alert, peak=worse[alert.notification_id]))
