@@ -31,6 +31,15 @@ LIVE_SECONDS = 110
 """So long the jobs run before the pictures are taken: the spike lies 35 to 60 seconds after they began."""
 SPIKE_SECONDS = (36, 56)
 WINDOW_SECONDS = 480
+RULE = {
+    "name": "cpu-nearly-full",
+    "title": "CPU is nearly full",
+    "metric": "cpu.percent",
+    "above": 75,
+    "clear": 60,
+    "for": 5,
+}
+"""It fires at the spike."""
 SETTLE_MS = 4_000
 COLOURS = 256
 """Of a picture: what a page draws has few, and the file is half of what it would be."""
@@ -41,6 +50,8 @@ class Shot(NamedTuple):
 
     name: str
     address: str
+    edits: str = ""
+    """The rule whose form is open."""
 
 
 @contextmanager
@@ -81,6 +92,18 @@ def working(url: str, folder: str) -> Iterator[None]:
             job.wait()
 
 
+def watch(url: str) -> None:
+    """Makes the rule of the pictures."""
+    sys.path.insert(0, str(ROOT))
+    from msgspec import convert
+
+    from vain.alerting.rule import Rule
+    from vain.client import Client
+
+    with Client(url) as client:
+        client.put_rule(convert(RULE, Rule))
+
+
 def busy_shots(url: str, began: float) -> list[Shot]:
     """Every page, while the jobs run; ``began`` is when they did (Unix seconds)."""
     sys.path.insert(0, str(ROOT))
@@ -98,6 +121,7 @@ def busy_shots(url: str, began: float) -> list[Shot]:
         Shot("flow", "/flow"),
         Shot("machine", "/machine"),
         Shot("alerts", "/alerts"),
+        Shot("rules", "/alerts", edits=RULE["name"]),
         Shot("settings", "/settings"),
         Shot("task", f"/task?id={running['train resnet50 on imagenet']}"),
     ]
@@ -113,6 +137,8 @@ def take(browser: Browser, url: str, shots: Sequence[Shot]) -> None:
                 tab = context.new_page()
                 tab.goto(url + shot.address)
                 tab.wait_for_selector("#live[data-state=live]")
+                if shot.edits:
+                    tab.locator(f"tr[data-rule='{shot.edits}']").get_by_role("button", name="Edit").click()
                 tab.wait_for_timeout(SETTLE_MS)
                 save(tab.screenshot(), IMAGES / f"{shot.name}-{scheme}{suffix}.png")
                 context.close()
@@ -143,6 +169,7 @@ def main() -> None:
         busy.mkdir()
         example_machine.fill(busy, time.time())
         with served(busy) as url:
+            watch(url)
             began = time.time()
             with working(url, folder), chromium() as browser:
                 time.sleep(LIVE_SECONDS)
