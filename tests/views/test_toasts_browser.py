@@ -67,7 +67,7 @@ def test_what_comes_is_told_as_text_with_its_task_and_what_was_before_is_not(pag
     expect(toast.locator(".title")).to_have_text(f"{NASTY} failed")
     expect(toast.locator(".title")).to_have_attribute("href", f"./task?id={task_id}")
     expect(toast.locator(".message")).to_contain_text("exit code 3")
-    server.make(name="went well", status="completed")
+    server.make(name="went well, and somebody waits", status="completed", priority="high")
     toast.get_by_role("button", name="Close").click()
     expect(toasts(page)).to_have_count(0)
 

@@ -75,6 +75,7 @@ class Live(param.Parameterized):
         self._fetches: set[asyncio.Task[None]] = set()
         self._tick_waits = False
         self._attended = True
+        self._unseen: Callable[[], None] | None = None
         self._stands = False
         self._postponed: list[Callable[[], None]] = []
         self._declared: set[str] = set()
@@ -114,15 +115,26 @@ class Live(param.Parameterized):
         if is_watched == self._attended or (self._document is None and self._loop is None):
             return
         self._attended = is_watched
+        self._join()
         if is_watched:
-            pusher.join(self)
             self.wake()
+
+    def heed(self, unseen: Callable[[], None] | None) -> None:
+        """Has ``unseen`` called at news while nobody looks at the page, in place of a tick; None ends that."""
+        if self._document is not None or self._loop is not None:
+            self._unseen = unseen
+            self._join()
+
+    def _join(self) -> None:
+        if self._attended or self._unseen is not None:
+            pusher.join(self)
         else:
             pusher.leave(self)
 
     def stop(self) -> None:
         """Follows the source no more. Twice is once."""
         pusher.leave(self)
+        self._unseen = None
         for task in tuple(self._fetches):
             task.cancel()
         self._document, self._loop = None, None
@@ -185,6 +197,10 @@ class Live(param.Parameterized):
     def wake(self) -> None:
         """Asks for a tick; while one is asked for and has not run, a second is not."""
         if self._tick_waits:
+            return
+        if not self._attended:
+            if self._unseen is not None:
+                self._unseen()
             return
         if self._document is not None:
             self._tick_waits = True

@@ -57,9 +57,9 @@ class Commands(JSComponent):
 
 
 class Personal(JSComponent):
-    """The browser's side: the theme, kept by the browser, and the time zone that it shows times in."""
+    """The browser's side, kept by the browser: the theme, whether it notifies, and the zone that it shows times in."""
 
-    _esm = asset("settings_personal.js")
+    _esm = "\n".join(map(asset, ("notify.js", "settings_personal.js")))
     _stylesheets: ClassVar[list[str]] = [asset("settings.css")]
 
 

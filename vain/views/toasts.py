@@ -1,16 +1,17 @@
-"""Toasts: what a person should know now, told on whatever page they look at.
+"""Toasts and notifications of the browser: what a person should know now, wherever they look.
 
 A warning or an error that comes while a page is open appears at its edge; what is older than the page does not. The
-browser keeps the number of the newest that it was told, so that a page which heals after a restart goes on there.
+browser keeps the number of the newest that it was told, so that a page which heals after a restart goes on there. One
+that was allowed to notify (``assets/notify.js``) has one of its pages told also while nobody looks at it.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 import panel as pn
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from panel.custom import JSComponent
 
 from vain.codec import decode, encode
@@ -24,19 +25,19 @@ from vain.views.text import asset
 
 logger = logging.getLogger(__name__)
 
-LEVELS: Final = frozenset({"warning", "error"})
+class Said(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a page says: one of both."""
 
-
-class Known(Struct, frozen=True, forbid_unknown_fields=True):
-    """The page stands. ``newest`` is the number of the newest that it was told before this session, if it was."""
-
-    newest: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None
+    newest: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | UnsetType | None = UNSET
+    """It stands; the number of the newest that it was told before this session, if it was."""
+    awake: bool | UnsetType = UNSET
+    """Whether it is to be told also while nobody looks at it."""
 
 
 class ToastList(JSComponent):
-    """The browser's side: it fills the container of the page, and shows nothing where it stands. Sends ``Known``."""
+    """The browser's side: it fills the container of the page, and shows nothing where it stands. Sends ``Said``."""
 
-    _esm = asset("toasts.js")
+    _esm = "\n".join(map(asset, ("notify.js", "toasts.js")))
     _stylesheets: ClassVar[list[str]] = [":host { display: none; }"]
 
     def tell(self, message: dict[str, Any]) -> None:
@@ -67,11 +68,14 @@ class Toasts(pn.viewable.Viewer):
     def receive(self, message: Any) -> None:
         """Takes a message from the browser, which may have sent anything: what has no meaning is dropped."""
         try:
-            known = decode(Known, encode(message))
+            said = decode(Said, encode(message))
         except (VainError, TypeError, ValueError) as error:
             logger.warning("A page said something that has no meaning: %s", error)
-        else:
-            self._stands, self._newest = True, known.newest
+            return
+        if said.awake is not UNSET:
+            self._live.heed(self._follow if said.awake else None)
+        if said.newest is not UNSET:
+            self._stands, self._newest = True, said.newest
             self._tell()
 
     def _follow(self) -> None:
@@ -90,13 +94,8 @@ class Toasts(pn.viewable.Viewer):
         known, self._newest = self._newest, max(newest, self._newest or 0)
         if known == self._newest:
             return
-        told = [] if known is None else [toast(each) for each in self._waiting if is_new(each, known)]
+        told = [] if known is None else [toast(each) for each in self._waiting if each.notification_id > known]
         self._list.tell({"newest": self._newest, "told": told})
-
-
-def is_new(notification: Notification, known: int) -> bool:
-    """Whether somebody is to be told who knows all up to a number."""
-    return notification.notification_id > known and notification.level in LEVELS
 
 
 def toast(notification: Notification) -> dict[str, Any]:

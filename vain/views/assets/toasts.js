@@ -11,6 +11,7 @@ function make(name, className, text) {
 export function render({model}) {
   const box = document.getElementById("toasts");
   if (!box) return make("span");
+  const notifier = pageNotifier();
 
   function close(toast) {
     const next = toast.nextElementSibling ?? toast.previousElementSibling;
@@ -34,7 +35,7 @@ export function render({model}) {
     const begin = () => { timer = setTimeout(() => close(toast), SHOWN_MILLISECONDS); }, stop = () => clearTimeout(timer);
     for (const name of ["pointerenter", "focusin"]) toast.addEventListener(name, stop);
     for (const name of ["pointerleave", "focusout"]) toast.addEventListener(name, () => { stop(); begin(); });
-    begin();
+    if (document.hidden) document.addEventListener("visibilitychange", begin, {once: true}); else begin();
   }
 
   function show({id, level, title, message, address}) {
@@ -54,7 +55,8 @@ export function render({model}) {
   function receive(event) {
     const {newest, told} = event.data ?? event;
     box.dataset.newest = newest;
-    for (const each of [...told].reverse()) if (!box.querySelector(`[data-notification="${each.id}"]`)) show(each);
+    notifier.take(newest, told);
+    for (const each of [...told].reverse()) if (each.level in WORDS && !box.querySelector(`[data-notification="${each.id}"]`)) show(each);
     // The newest are seen; how many gave way to them is said below.
     for (const old of [...box.querySelectorAll(".toast")].slice(MOST)) {
       old.remove();
@@ -64,6 +66,7 @@ export function render({model}) {
   }
 
   model.on("msg:custom", receive);
+  notifier.follow((awake) => model.send_msg({awake}));
   model.send_msg({newest: box.dataset.newest ? Number(box.dataset.newest) : null});
   return make("span");
 }
