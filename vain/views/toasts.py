@@ -25,6 +25,7 @@ from vain.views.text import asset
 
 logger = logging.getLogger(__name__)
 
+
 class Said(Struct, frozen=True, forbid_unknown_fields=True):
     """What a page says: one of both."""
 
