@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ let isHidden = false;
 Object.defineProperty(document, "hidden", {get: () => isHidden});
 window.hide = (is) => { isHidden = is; document.dispatchEvent(new Event("visibilitychange")); };
 """
+HOLDERS = "navigator.locks.query().then(({held}) => held.filter(({name}) => name === 'vain-notify').length)"
 BOX = "Notify me, also while vAIn is in a tab that nobody looks at"
 
 
@@ -107,12 +109,34 @@ def test_a_browser_that_was_told_not_to_says_so(browser: Browser, server: Runnin
         assert notified(page) == []
 
 
-def test_where_browsers_do_not_notify_the_reason_stands(browser: Browser, server: Running) -> None:
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("Object.defineProperty(window, 'isSecureContext', {get: () => false})", "only over https or at localhost"),
+        ("delete window.Notification", "This browser has no notifications."),
+    ],
+)
+def test_where_browsers_do_not_notify_the_reason_stands(
+    browser: Browser, server: Running, script: str, reason: str
+) -> None:
     with browser.new_context() as context:
-        context.add_init_script("delete window.Notification")
+        context.add_init_script(script)
         page = opened(context, server, "/settings")
         expect(page.get_by_label(BOX)).to_be_disabled()
-        expect(page.get_by_text("This browser has no notifications.")).to_be_visible()
+        expect(page.get_by_text(reason)).to_be_visible()
+
+
+def test_a_browser_whose_pages_cannot_notify_turns_it_off_and_says_so(browser: Browser, server: Running) -> None:
+    """As Chrome on Android, which asks for the permission and then throws."""
+    with browser.new_context() as context:
+        context.add_init_script(
+            RECORDED.replace("ANSWER", '"granted"').replace("window.recorded.push(", "throw new TypeError(")
+        )
+        page = opened(context, server, "/settings")
+        page.get_by_label(BOX).click()
+        expect(page.get_by_text("This browser does not let a page notify.")).to_be_visible()
+        expect(page.get_by_label(BOX)).not_to_be_checked()
+        assert page.evaluate("localStorage.getItem('vain-notify')") is None
 
 
 def test_a_page_that_nobody_looks_at_notifies_of_all_that_is_loud_as_text(
@@ -155,10 +179,67 @@ def test_one_of_two_pages_notifies_and_the_other_takes_over(context: BrowserCont
     fail(server, "told by the first")
     assert eventually(lambda: len(notified(first)) == 2)
     first.close()
-    holders = "navigator.locks.query().then(({held}) => held.filter(({name}) => name === 'vain-notify').length)"
-    assert eventually(lambda: second.evaluate(holders) == 1)
+    assert eventually(lambda: second.evaluate(HOLDERS) == 1)
     fail(server, "told by the second")
     assert eventually(lambda: [each["title"] for each in notified(second)] == ["told by the second failed"])
+
+
+def test_what_somebody_read_is_no_reason_to_repeat_the_rest(context: BrowserContext, server: Running) -> None:
+    first, second = allowed(context, server), opened(context, server, "/board")
+    for page in (first, second):
+        hide(page)
+    looked_at(second, 0)
+    known = str(newest(server))
+    fail(server, "told")
+    assert eventually(lambda: len(notified(first)) == 2)
+    fail(server, "told, and read")
+    assert eventually(lambda: len(notified(first)) == 3)
+    assert server.call("PATCH", f"/notifications/{newest(server)}", {"read": True}).status == 200
+    first.close()
+    expect(second.locator("#toasts")).not_to_have_attribute("data-newest", known, timeout=15_000)
+    fail(server, "new")
+    assert eventually(lambda: "new failed" in [each["title"] for each in notified(second)])
+    assert [each["title"] for each in notified(second)] == ["new failed"]
+
+
+def test_a_page_that_neither_hears_nor_is_looked_at_takes_nothing_away(
+    context: BrowserContext, server: Running
+) -> None:
+    """What was on its way to a page when somebody left it, or when it was opened in the background."""
+    first, second = allowed(context, server), opened(context, server, "/board")
+    for page in (first, second):
+        hide(page)
+    looked_at(second, 0)
+    coming = newest(server) + 1
+    second.evaluate(f"vainNotifier.take({coming}, [{{id: {coming}, level: 'error', title: 'x', address: './alerts'}}])")
+    fail(server, "to be told")
+    assert eventually(lambda: [each["title"] for each in notified(first)[1:]] == ["to be told failed"])
+
+
+def test_what_was_seen_before_it_was_allowed_is_not_told_later(context: BrowserContext, server: Running) -> None:
+    page = opened(context, server, "/board")
+    fail(server, "seen while nothing is allowed")
+    expect(page.locator("#toasts .toast")).to_have_count(1, timeout=15_000)
+    assert eventually(lambda: page.evaluate("localStorage.getItem('vain-notified')") == str(newest(server)))
+
+
+def test_another_page_hears_that_it_was_turned_off(context: BrowserContext, server: Running) -> None:
+    page, other = allowed(context, server), opened(context, server, "/settings")
+    expect(other.get_by_label(BOX)).to_be_checked()
+    page.get_by_label(BOX).uncheck()
+    expect(other.get_by_label(BOX)).not_to_be_checked()
+    locks = "navigator.locks.query().then(({held, pending}) => held.length + pending.length)"
+    assert eventually(lambda: other.evaluate(locks) == 0)
+
+
+def test_one_more_than_three_is_said_in_the_singular(context: BrowserContext, server: Running) -> None:
+    page = allowed(context, server)
+    hide(page)
+    looked_at(page, 0)
+    for number in range(4):
+        fail(server, f"slow flood {number}")
+        assert eventually(lambda many=number + 2: len(notified(page)) == many)
+    assert (notified(page)[-1]["tag"], notified(page)[-1]["title"]) == ("vain-more", "1 notification")
 
 
 def test_many_at_once_are_one_that_counts(context: BrowserContext, server: Running) -> None:
@@ -171,3 +252,24 @@ def test_many_at_once_are_one_that_counts(context: BrowserContext, server: Runni
     singles = "recorded.filter(({tag}) => /^vain-[0-9]+$/.test(tag)).length"
     assert eventually(lambda: page.evaluate(counted) == f"{9 - page.evaluate(singles)} notifications")
     assert page.evaluate(singles) <= 3
+
+
+def test_a_hidden_page_that_heals_notifies_of_what_came_meanwhile_once(context: BrowserContext, tmp_path: Path) -> None:
+    """Stands last: in one process the newest server is the dashboard's, and the one of this module ends here."""
+    with running(tmp_path, _load_dashboard) as first:
+        fail(first, "old")
+        port = first.port
+        page = allowed(context, first)
+        hide(page)
+        looked_at(page, 0)
+        fail(first, "before the restart")
+        assert eventually(lambda: len(notified(page)) == 2)
+    with running(tmp_path, _load_dashboard, port=port) as second:
+        fail(second, "meanwhile")
+        assert eventually(lambda: len(notified(page)) == 3, 40)
+        fail(second, "after")
+        assert eventually(lambda: len(notified(page)) == 4)
+        titles = [each["title"] for each in notified(page)[1:]]
+        assert titles == [f"{name} failed" for name in ("before the restart", "meanwhile", "after")]
+        assert page.evaluate(HOLDERS) == 1
+        page.close()

@@ -8,7 +8,7 @@ that was allowed to notify (``assets/notify.js``) has one of its pages told also
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 import panel as pn
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -17,6 +17,7 @@ from panel.custom import JSComponent
 from vain.codec import decode, encode
 from vain.errors import VainError
 from vain.notification import Notification
+from vain.told import NotificationQuery
 from vain.types import LARGEST_INTEGER
 from vain.views.bell import WAITING
 from vain.views.live import Live
@@ -24,6 +25,9 @@ from vain.views.notice_words import moment_address
 from vain.views.text import asset
 
 logger = logging.getLogger(__name__)
+
+LAST: Final = NotificationQuery(limit=1, quiet=False)
+"""Also one that was read: if what waits alone gave the newest, reading it would look like a server that began anew."""
 
 
 class Said(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +51,7 @@ class ToastList(JSComponent):
 
 
 class Toasts(pn.viewable.Viewer):
-    """What comes, over a ``Live``: the question is that of the bell, so one answer is for both. Loop only."""
+    """What comes, over a ``Live``; what waits is asked for as the bell does, so one answer is for both. Loop only."""
 
     def __init__(self, live: Live) -> None:
         super().__init__()
@@ -58,6 +62,7 @@ class Toasts(pn.viewable.Viewer):
         """Before the page says so, what is sent to it is lost."""
         self._newest: int | None = None
         """The number of the newest that was told, or that there was when the page stood; None before that."""
+        self._last = 0
         self._waiting: list[Notification] = []
         self._is_read = False
         live.param.watch(lambda _event: self._follow(), "tick")
@@ -82,17 +87,22 @@ class Toasts(pn.viewable.Viewer):
     def _follow(self) -> None:
         if self._seen_seq != self._live.source.seq:
             self._seen_seq = self._live.source.seq
-            self._live.fetch(lambda: self._live.source.notifications(WAITING), self._show)
+            self._live.fetch(self._read, self._show)
 
-    def _show(self, waiting: list[Notification]) -> None:
-        self._waiting, self._is_read = waiting, True
+    async def _read(self) -> tuple[list[Notification], list[Notification]]:
+        source = self._live.source
+        return await source.notifications(LAST), await source.notifications(WAITING)
+
+    def _show(self, found: tuple[list[Notification], list[Notification]]) -> None:
+        last, self._waiting = found
+        self._last = max((each.notification_id for each in (*last, *self._waiting)), default=0)
+        self._is_read = True
         self._tell()
 
     def _tell(self) -> None:
         if not (self._stands and self._is_read):
             return
-        newest = max((each.notification_id for each in self._waiting), default=0)
-        known, self._newest = self._newest, max(newest, self._newest or 0)
+        known, self._newest = self._newest, max(self._last, self._newest or 0)
         if known == self._newest:
             return
         told = [] if known is None else [toast(each) for each in self._waiting if each.notification_id > known]

@@ -71,7 +71,7 @@ function makeNotifier() {
       for (const {id, title, message, address} of [...found].reverse()) showNotification(title, message, `vain-${id}`, address);
     } else {
       unshown += found.length;
-      showNotification(`${unshown} notifications`, found[0].title, "vain-more", "./alerts");
+      showNotification(`${unshown} notification${unshown === 1 ? "" : "s"}`, found[0].title, "vain-more", "./alerts");
     }
     times.push(...found.map(() => now));
   }
@@ -84,9 +84,10 @@ function makeNotifier() {
     // `say(is)`: whether the session is to tell what comes while nobody looks at this page.
     follow(say) { tell = say; if (hears) tell(true); },
     async take(newest, told) {
-      if (!isNotifyOn()) return;
+      // Nobody sees it here, and another page may be about to tell it: what was on its way when this page was left.
+      if (document.hidden && !hears) return;
       const found = fresh(newest, told);
-      if (!hears || !found.length) return;
+      if (!hears || !isNotifyOn() || !found.length) return;
       const {held} = await navigator.locks.query();
       // Who looks at a page sees it there.
       if (!held.some(({name}) => name === LOOKED_AT)) show(found);

@@ -36,7 +36,8 @@ function notifications(root) {
   const renew = () => { input.checked = isNotifyOn(); };
 
   async function turnOn() {
-    if (await Notification.requestPermission() !== "granted") return DENIED;
+    const answer = await Notification.requestPermission();
+    if (answer !== "granted") return answer === "denied" ? DENIED : "The browser's question was left without an answer.";
     try {
       showNotification("vAIn will tell you here", "What the bell counts, wherever you look.", "vain-hello", "./alerts");
     } catch {
