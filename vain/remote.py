@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import ParamSpec, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -26,8 +25,6 @@ from websockets.sync.client import ClientConnection, connect
 
 from vain import tables, told
 from vain.about import About
-from vain.alerting.alert import PastFiring, ShownRule, Silence, SilenceDraft
-from vain.alerting.rule import Rule
 from vain.answers import MetricHistory, Moment
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
@@ -43,15 +40,13 @@ from vain.history import Columns, History
 from vain.lanes import LaneQuery, Lanes, checked
 from vain.notification import Notification
 from vain.patterns import matching
-from vain.rehearsal import Rehearsal
+from vain.remote_changes import RemoteChanges
 from vain.samples import Sample, series
 from vain.steps import bucket_count
 from vain.subscribers import Subscribers
 from vain.told import NEWEST, NotificationQuery
-from vain.types import Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
+from vain.types import Task, TaskPage, TaskQuery
 
-P = ParamSpec("P")
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
 socket_logger = logger.getChild("socket")
 # On its lowest level the library logs every header, and with it the API key.
@@ -76,7 +71,7 @@ class Message(Struct, frozen=True):
     seq: int | None = None
 
 
-class RemoteSource:
+class RemoteSource(RemoteChanges):
     """The Source of ``vain.source`` over a Client. To make one blocks until the server was read once, and raises what
     the Client raises; ``close`` ends its thread.
 
@@ -226,55 +221,6 @@ class RemoteSource:
         body = self.client.history_table("arrow", query.after, query.before, metrics, points, task_id)
         return tables.decoded(body)
 
-    async def create(self, draft: TaskDraft) -> Task:
-        """A new task."""
-        return await self._change(partial(self.client.create, **msgspec.to_builtins(draft)))
-
-    async def update(self, task_id: int, patch: TaskPatch) -> Task:
-        """Sets what the patch gives; the whole task, as it now is."""
-        return await self._change(partial(self.client.update, task_id, **msgspec.to_builtins(patch)))
-
-    async def delete(self, task_id: int) -> None:
-        """Removes a task."""
-        await self._change(self.client.delete, task_id)
-
-    async def rules(self) -> list[ShownRule]:
-        """All rules by name, each with who made it and for what it fires now, from the server."""
-        return await asyncio.to_thread(self.client.rules)
-
-    async def put_rule(self, rule: Rule) -> None:
-        """Makes a rule, or replaces the one of its name."""
-        await self._change(self.client.put_rule, rule)
-
-    async def drop_rule(self, name: str) -> None:
-        """Forgets a rule that somebody made."""
-        await self._change(self.client.delete_rule, name)
-
-    async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
-        """When a rule would have fired over the server's history (Unix seconds)."""
-        found = await asyncio.to_thread(self.client.test_rule, rule, after, before)
-        return Rehearsal(found.firings, found.step_seconds)
-
-    async def firings(self, after: float, before: float) -> list[PastFiring]:
-        """When rules fired in a window (Unix seconds), newest first, from the server."""
-        return await asyncio.to_thread(self.client.firings, after, before)
-
-    async def silences(self) -> list[Silence]:
-        """Those that hold now or later."""
-        return await asyncio.to_thread(self.client.silences)
-
-    async def silence(self, draft: SilenceDraft) -> Silence:
-        """Tells nobody, for a time."""
-        return await self._change(partial(self.client.silence, **structs.asdict(draft)))
-
-    async def end_silence(self, silence_id: int) -> None:
-        """Ends a silence before its time."""
-        await self._change(self.client.end_silence, silence_id)
-
-    async def acknowledge(self, notification_id: int) -> None:
-        """Somebody takes care of what a rule tells: it is not told again."""
-        await self._change(self.client.acknowledge, notification_id)
-
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Has ``callback`` called on the running loop after each sample and each change; the result ends that."""
         return self._subscribers.add(callback)
@@ -372,11 +318,6 @@ class RemoteSource:
                 return
             self._notifications.appendleft(notification)
         self._changed()
-
-    async def _change(self, call: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
-        result = await asyncio.to_thread(call, *args, **given)
-        self._changed()
-        return result
 
     def _changed(self) -> None:
         with self._lock:
