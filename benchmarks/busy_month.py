@@ -14,6 +14,7 @@ from vain.clock import utc
 from vain.store.database import Store
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
+from vain.store.sqlite_engine import SqliteEngine
 from vain.store.transaction import Transaction
 from vain.types import Outcome, Priority, Resources, Task
 
@@ -56,7 +57,7 @@ def make(folder: Path, days: int = DAYS, tasks: int = TASKS) -> float:
 
 
 async def _save(folder: Path, tasks: list[Task]) -> None:
-    store = Store(folder, lambda _events: None)
+    store = Store(SqliteEngine(folder), lambda _events: None)
     try:
         await store.write(lambda transaction: _save_all(transaction, tasks))
     finally:

@@ -15,6 +15,7 @@ from benchmarks import history_data
 from vain.clock import utc
 from vain.store.database import Store
 from vain.store.metrics.store import MetricStore
+from vain.store.sqlite_engine import SqliteEngine
 from vain.store.transaction import Transaction
 from vain.types import Outcome, Priority, Resources, Task, TaskError
 
@@ -73,7 +74,7 @@ def _calm(columns: dict[str, history_data.Floats], ages: np.ndarray) -> None:
 
 
 async def _save(folder: Path, tasks: list[Task]) -> None:
-    store = Store(folder, lambda _events: None)
+    store = Store(SqliteEngine(folder), lambda _events: None)
     try:
         await store.write(lambda transaction: _save_all(transaction, tasks))
     finally:

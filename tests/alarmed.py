@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from tests.store.engines import engine
 from vain.alarms import Alarms, Resume, See
 from vain.alerting.alert import Alert, SilenceDraft
 from vain.alerting.rule import Rule
@@ -53,7 +54,7 @@ class Fickle(Store):
     refused = 0
 
     def __init__(self, folder: Path, publish: Callable[[list[Event]], None]) -> None:
-        super().__init__(folder, publish)
+        super().__init__(engine(folder), publish)
         self.has_refused = asyncio.Event()
         """Three times."""
 

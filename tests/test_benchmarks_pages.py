@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import browsing, busy_month, opening, page, processes, viewers
 from benchmarks.peers import dashboards
-from vain.store.database import DATABASE_NAME
+from vain.store.sqlite_engine import DATABASE_NAME
 from vain.types import STATUSES
 
 NOTED: dict[str, Any] = {

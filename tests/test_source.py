@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tests.store.engines import engine
 from vain import source
 from vain.about import About
 from vain.alarms import Alarms
@@ -56,7 +57,7 @@ class Parts:
     """A source and what it is made of."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder, self._publish)
+        self.store = Store(engine(folder), self._publish)
         self.hub = Hub(self.store.epoch, self.store.seq)
         self.notifier = Notifier(self.store, self.hub)
         self.metrics = MetricStore(folder)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tests.store.engines import engine
 from vain.busiest import Process
 from vain.clock import utc
 from vain.errors import Malformed
@@ -33,7 +34,7 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         self.now = T0
-        self.store = Store(folder, lambda events: None)
+        self.store = Store(engine(folder), lambda events: None)
         self.metrics = MetricStore(folder, keep=Keep(None, None, None), now=lambda: self.now)
         self.past = Past(self.metrics)
         self.tracker = Tracker(self.store, lambda: utc(self.now))

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from vain.past import Past
 from vain.setting_types import Settings
-from vain.store.database import DATABASE_NAME as TASKS_DATABASE
 from vain.store.keys import KeyInfo, KeyRing
 from vain.store.metrics.store import DATABASE_NAME as METRICS_DATABASE
+from vain.store.sqlite_engine import DATABASE_NAME as TASKS_DATABASE
 from vain.types import Role
 
 COMPANIONS = ("", "-wal", "-shm")

@@ -15,6 +15,7 @@ from benchmarks.stamps import publish, stamped
 from vain.hub import Hub
 from vain.store.database import Store
 from vain.store.keys import KeyRing
+from vain.store.sqlite_engine import SqliteEngine
 from vain.types import Event
 from vain.web.event_socket import socket_application
 from vain.web.events import Fanout
@@ -28,7 +29,7 @@ KNOWN_BY = "Host"
 async def main() -> None:
     """Serve until a signal comes."""
     port, folder, per_second, size_bytes = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    with closing(Store(folder, lambda events: None)) as store, closing(KeyRing.open(folder)) as keys:
+    with closing(Store(SqliteEngine(folder), lambda events: None)) as store, closing(KeyRing.open(folder)) as keys:
         hub = Hub(store.epoch, store.seq)
         fanout = Fanout(hub, store, Gate(("127.0.0.1",), port, keys))
         socket_application(fanout, KNOWN_BY, KNOWN_BY).listen(port, "127.0.0.1")

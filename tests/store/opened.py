@@ -11,7 +11,9 @@ from typing import Any
 
 import apsw
 
+from tests.store.engines import engine
 from vain.store.database import Store
+from vain.store.sqlite_engine import SqliteEngine
 from vain.types import Event
 
 
@@ -21,7 +23,7 @@ class Opened:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.published: list[Event] = []
-        self.store = Store(folder, self.published.extend)
+        self.store = Store(engine(folder), self.published.extend)
 
 
 @contextmanager
@@ -63,3 +65,9 @@ def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
         return list(connection.execute(query))
     finally:
         connection.close()
+
+
+def sqlite(store: Store) -> SqliteEngine:
+    """The engine of a store, which has to be SQLite."""
+    assert isinstance(store._engine, SqliteEngine)
+    return store._engine

@@ -11,10 +11,10 @@ from typing import Any
 import apsw
 import pytest
 
-from tests.store.opened import Opened, in_one_commit, rows, with_store
+from tests.store.opened import Opened, in_one_commit, rows, sqlite, with_store
 from vain.clock import unix
 from vain.flow.attempts import AttemptColumns, AttemptQuery
-from vain.store.database import MIGRATIONS
+from vain.store.sqlite_engine import MIGRATIONS
 from vain.tracker import Tracker
 from vain.types import TaskDraft, TaskPatch
 
@@ -86,7 +86,7 @@ def test_nothing_is_written_for_a_change_that_no_column_tells(tmp_path: Path) ->
         tracker = Tracker(made.store)
         await tracker.create(TaskDraft(name="x", status="in-progress"))
         written: list[Any] = []
-        made.store._connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: written.append(event["sql"]))
+        sqlite(made.store).connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: written.append(event["sql"]))
         await tracker.update(1, TaskPatch(progress=50, message="half"))
         assert written and not any("attempts" in sql for sql in written)
         await tracker.update(1, TaskPatch(name="y"))

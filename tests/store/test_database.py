@@ -12,7 +12,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.store.opened import Opened, in_one_commit, rows, with_store
+from tests.store.engines import engine
+from tests.store.opened import Opened, in_one_commit, rows, sqlite, with_store
 from vain.errors import Conflict, NotFound
 from vain.notification import Notice
 from vain.store import reading
@@ -65,7 +66,7 @@ def test_many_writers_share_a_commit(tmp_path: Path) -> None:
     groups: list[int] = []
 
     async def main() -> None:
-        store = Store(tmp_path, lambda events: groups.append(len(events)))
+        store = Store(engine(tmp_path), lambda events: groups.append(len(events)))
         tracker = Tracker(store)
         await in_one_commit(store, *(tracker.create(TaskDraft(name="x")) for _ in range(LARGEST_GROUP + 9)))
         store.close()
@@ -120,7 +121,7 @@ def test_writers_are_answered_even_if_publishing_fails(tmp_path: Path) -> None:
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        store = Store(tmp_path, fail)
+        store = Store(engine(tmp_path), fail)
         try:
             made = await asyncio.wait_for(Tracker(store).create(TaskDraft(name="x")), 2)
             assert made.task_id == 1
@@ -207,8 +208,8 @@ def test_a_read_sees_every_answered_write(tmp_path: Path) -> None:
 def test_the_file_is_sound_and_durable_by_setting(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         await make(made)
-        assert made.store._connection.pragma("synchronous") == 2
-        assert made.store._connection.pragma("journal_mode") == "wal"
+        assert sqlite(made.store).connection.pragma("synchronous") == 2
+        assert sqlite(made.store).connection.pragma("journal_mode") == "wal"
 
     with_store(tmp_path, work)
     assert rows(tmp_path, "PRAGMA integrity_check") == [("ok",)]
@@ -263,11 +264,11 @@ class _SyncCountingFile(apsw.VFSFile):
 
 def test_a_reader_from_outside_holds_up_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backup, a check, somebody's SQL: they pass no gate, and may read for long."""
-    monkeypatch.setattr("vain.store.database.LOG_PAGES", 20)
+    monkeypatch.setattr("vain.store.sqlite_engine.LOG_PAGES", 20)
 
     async def work(made: Opened) -> float:
         await make(made)
-        made.store._restart_at = 20
+        sqlite(made.store)._restart_at = 20
         with closing(open_for_reading(tmp_path / "vain.db")) as outside:
             outside.execute("BEGIN")
             assert outside.execute("SELECT count(*) FROM tasks").get == 1

@@ -25,13 +25,14 @@ import asyncio, logging, resource, signal, sys
 from pathlib import Path
 from vain.errors import StoreFull, Unavailable
 from vain.store.database import Store
+from vain.store.sqlite_engine import SqliteEngine
 from vain.tracker import Tracker
 from vain.types import TaskDraft, TaskPatch
 
 async def main():
     logging.disable()
     published = []
-    store = Store(Path(sys.argv[1]), published.extend)
+    store = Store(SqliteEngine(Path(sys.argv[1])), published.extend)
     tracker = Tracker(store)
     made = []
     refused = 0

@@ -17,9 +17,9 @@ from tests.selected import ordered
 from vain.codec import decode, encode
 from vain.listing import Listing, Order, TaskFilter, cursor_of, parse_orders, place_of
 from vain.store import list_queries, queries
-from vain.store.database import MIGRATIONS
 from vain.store.ledger import _row
 from vain.store.lists import Found, begun, bodies_of
+from vain.store.sqlite_engine import MIGRATIONS
 from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task
 
 DAYS = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 5)]

@@ -14,6 +14,7 @@ import pytest
 from tests.store.opened import Opened, with_store
 from vain.errors import Misconfigured, StoreDamaged, StoreLocked, VainError
 from vain.store.database import Store
+from vain.store.sqlite_engine import SqliteEngine
 from vain.tracker import Tracker
 from vain.types import TaskDraft
 
@@ -43,7 +44,9 @@ def open_elsewhere(folder: Path) -> subprocess.CompletedProcess[str]:
     """Another process that opens the folder and ends."""
     script = (
         "import asyncio, sys\nfrom pathlib import Path\nfrom vain.store.database import Store\n"
-        "async def main():\n    Store(Path(sys.argv[1]), lambda events: None).close()\nasyncio.run(main())"
+        "from vain.store.sqlite_engine import SqliteEngine\n"
+        "async def main():\n    Store(SqliteEngine(Path(sys.argv[1])), lambda events: None).close()\n"
+        "asyncio.run(main())"
     )
     command = [sys.executable, "-c", script, str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
@@ -52,7 +55,7 @@ def open_elsewhere(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_folder_has_one_store_at_a_time(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         with pytest.raises(StoreLocked, match="--data"):
-            Store(tmp_path, made.published.extend)
+            Store(SqliteEngine(tmp_path), made.published.extend)
         assert await make(made) == 1
 
     with_store(tmp_path, work)
@@ -64,7 +67,7 @@ def test_a_refused_second_opening_leaves_the_lock_in_place(tmp_path: Path) -> No
 
     async def work(made: Opened) -> None:
         with pytest.raises(StoreLocked):
-            Store(tmp_path, made.published.extend)
+            Store(SqliteEngine(tmp_path), made.published.extend)
         assert "StoreLocked" in open_elsewhere(tmp_path).stderr
 
     with_store(tmp_path, work)

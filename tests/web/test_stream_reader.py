@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.store.engines import engine
 from tests.store.opened import rows
 from tests.web.sockets import run
 from vain.errors import Unavailable
@@ -28,7 +29,7 @@ class World:
 
     def __init__(self, folder: Path, frames: int = 8) -> None:
         self.folder = folder
-        self.store = Store(folder, self.publish)
+        self.store = Store(engine(folder), self.publish)
         self.hub = Hub(self.store.epoch, self.store.seq, frames)
         self.tracker, self.feed = Tracker(self.store), Feed(self.hub, self.store)
         self.reader = Reader(self.feed, lambda type_, seq, body: body + b"\n")

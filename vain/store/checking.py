@@ -13,12 +13,12 @@ import msgspec
 
 from vain.errors import Misconfigured
 from vain.lifecycle import violations
-from vain.store.database import DATABASE_NAME as TASKS_NAME
-from vain.store.database import MIGRATIONS as TASKS_MIGRATIONS
 from vain.store.key_file import FILE_NAME as KEYS_NAME
 from vain.store.metrics.check import damaged_chunks
 from vain.store.metrics.store import DATABASE_NAME as METRICS_NAME
 from vain.store.metrics.writer import MIGRATIONS as METRICS_MIGRATIONS
+from vain.store.sqlite_engine import DATABASE_NAME as TASKS_NAME
+from vain.store.sqlite_engine import MIGRATIONS as TASKS_MIGRATIONS
 from vain.types import Task
 
 NEWEST_VERSIONS = {

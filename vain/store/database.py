@@ -1,8 +1,7 @@
-"""The store on SQLite: one thread writes, in groups, each group synced to disk before any of it is answered.
+"""The store: one thread writes, in groups, each group synced to disk before any of it is answered.
 
-Exactly one connection ever writes and checkpoints; readers are read-only. ``synchronous=FULL`` syncs the write-ahead
-log at each commit, so an answered change survives a power cut; a group shares one sync, so many writers cost little
-more than one. Methods that are ``async`` belong to the event loop and never block it.
+A group shares one sync, so many writers cost little more than one. Which database it is, is the business of an engine
+(``sqlite_engine.py``, ``postgres/engine.py``). Methods that are ``async`` belong to the event loop and never block it.
 """
 
 from __future__ import annotations
@@ -10,25 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import apsw
-
 from vain.alerting.alert import Judging
-from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable, VainError
-from vain.store import queries
+from vain.errors import Unavailable, VainError
 from vain.store.collected import Collected, Stored
-from vain.store.folder import FolderLock, prepare, private_file
+from vain.store.connection import Connection, Engine
 from vain.store.ledger import Ledger
-from vain.store.read_gate import ReadGate
 from vain.store.recent import RecentTasks
-from vain.store.sqlite import LOG_PAGES, open_for_reading, open_for_writing, restart_log
 from vain.store.transaction import Transaction
 from vain.types import Event, TaskCounts
 
@@ -36,16 +28,11 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DATABASE_NAME = "vain.db"
-MIGRATIONS = tuple(f"schema_{version}.sql" for version in range(1, 9))
-"""The file at position n brings a database from version n to n + 1."""
 LARGEST_GROUP = 256
 MOST_WAITING = 10_000
 READERS = 2
-READER_SECONDS = 1.0
-"""So long a reader may hold up that the log begins anew; then it is tried again when it has grown as much again."""
 IDLE_SECONDS = 1.0
-"""After this long without a change the log is taken into the database."""
+"""After this long without a change the engine may tidy up."""
 COMPLAINT_SECONDS = 10.0
 
 Publish = Callable[[list[Event]], None]
@@ -72,39 +59,21 @@ class _Outcome(NamedTuple):
 
 
 class Store:
-    """Tasks, their events, notifications and idempotency records, in one file of a data folder.
+    """Tasks, their events, notifications and idempotency records, in a database that is open.
 
     ``publish`` is called on the event loop after each commit, with its events in commit order, before the changes that
-    made them are answered. Raises StoreLocked, StoreDamaged or Misconfigured on opening.
+    made them are answered. The store closes the engine.
     """
 
-    def __init__(self, folder: Path, publish: Publish, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        prepare(folder)
-        self._lock = FolderLock(folder)
+    def __init__(self, engine: Engine, publish: Publish, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._engine = engine
         self._publish = publish
         self._loop = loop or asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._reading = 0
-        self._read_gate = ReadGate()
-        self._log_pages, self._restart_at = 0, LOG_PAGES
         self._complained_at = -COMPLAINT_SECONDS
-        self._local = threading.local()
-        try:
-            self._path = private_file(folder / DATABASE_NAME)
-            self._connection = open_for_writing(self._path, MIGRATIONS, on_first=_named)
-            # In place of SQLite's own checkpoints, which come within a commit that somebody waits for.
-            self._connection.set_wal_hook(self._note_log)
-            self._ledger = Ledger(self._connection)
-            self.epoch = str(self._connection.execute(queries.EPOCH).get)
-        except (apsw.NotADBError, apsw.CorruptError) as error:
-            self._lock.release()
-            raise StoreDamaged(f"{self._path} is damaged and was not touched: {error}.") from error
-        except apsw.Error as error:
-            self._lock.release()
-            raise Misconfigured(f"{self._path} cannot be opened: {error}; --data names another folder.") from error
-        except BaseException:
-            self._lock.release()
-            raise
+        self._ledger = Ledger(engine.connection)
+        self.epoch = engine.epoch
         self.counts = self._ledger.counts
         """How many tasks there are, as of the newest commit; belongs to the event loop."""
         self.recent = RecentTasks()
@@ -129,7 +98,7 @@ class Store:
         self._waiting.put(_Change(change, future))
         return await future
 
-    async def read(self, query: Callable[[apsw.Connection], T]) -> T:
+    async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query on a reading thread, in one snapshot of the database, and return its result."""
         if self._reading >= MOST_WAITING:
             raise Unavailable("Too many queries wait; try again in a moment.")
@@ -148,19 +117,11 @@ class Store:
         self._waiting.put(None)
         self._writer.join()
         self._readers.shutdown(wait=True)
-        self._connection.close(True)
-        self._lock.release()
+        self._engine.close()
 
-    def _run_query(self, query: Callable[[apsw.Connection], T]) -> T:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = open_for_reading(self._path)
-        with self._read_gate.reading():
-            connection.execute("BEGIN")
-            try:
-                return query(connection)
-            finally:
-                connection.execute("COMMIT")
+    def _run_query(self, query: Callable[[Connection], T]) -> T:
+        with self._engine.reading() as connection:
+            return query(connection)
 
     def _write_groups(self) -> None:
         """The writing thread: take what waits, commit it, answer it."""
@@ -170,7 +131,7 @@ class Store:
             try:
                 change = self._waiting.get(timeout=IDLE_SECONDS if is_logged else None)
             except queue.Empty:
-                self._checkpoint()
+                self._engine.rest(self._complain)
                 is_logged = False
                 continue
             while change is not None:
@@ -182,37 +143,20 @@ class Store:
             if group:
                 self._loop.call_soon_threadsafe(self._answer, self._commit(group))
                 is_logged = True
-                if self._log_pages >= self._restart_at:
-                    self._checkpoint(restart=True)
-
-    def _checkpoint(self, restart: bool = False) -> None:
-        """Take the log into the database; with ``restart`` also see to it that the log begins anew."""
-        try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            if restart:
-                # What is left to copy by now is little, so readers wait for a moment only.
-                with self._read_gate.closed(READER_SECONDS) as is_empty:
-                    began_anew = is_empty and restart_log(self._connection)
-                self._restart_at = LOG_PAGES if began_anew else self._log_pages + LOG_PAGES
-        except apsw.Error as error:
-            self._complain(error)
-
-    def _note_log(self, connection: apsw.Connection, name: str, pages: int) -> int:
-        self._log_pages = pages
-        return apsw.SQLITE_OK
+                self._engine.has_committed(self._complain)
 
     def _commit(self, group: list[_Change]) -> _Outcome:
         ledger = self._ledger
         settled: list[_Settled] = []
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._engine.begin()
             settled.extend(self._run_change(change) for change in group)
             ledger.flush()
-            self._connection.execute("COMMIT")
-        except apsw.Error as error:
+            self._engine.commit()
+        except self._engine.failures as error:
             self._complain(error)
             self._roll_back()
-            refusal = _refusal(error)
+            refusal = self._engine.refusal(error)
             return _Outcome([], ledger.counts, [], [_Settled(change.future, None, refusal) for change in group])
         events = ledger.waiting.events
         stored = ledger.settle()
@@ -222,7 +166,7 @@ class Store:
         transaction = Transaction(self._ledger)
         try:
             result = change.run(transaction)
-        except apsw.Error:
+        except self._engine.failures:
             raise
         except VainError as refusal:
             return _Settled(change.future, None, refusal)
@@ -232,7 +176,7 @@ class Store:
         self._ledger.absorb(transaction, transaction.seq, transaction.task_id, transaction.notification_id)
         return _Settled(change.future, result, None)
 
-    def _complain(self, error: apsw.Error) -> None:
+    def _complain(self, error: Exception) -> None:
         """At most once in a while: a full disk must not be filled by its own log."""
         now = time.monotonic()
         if now - self._complained_at >= COMPLAINT_SECONDS:
@@ -241,10 +185,9 @@ class Store:
 
     def _roll_back(self) -> None:
         try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._engine.roll_back()
             self._ledger.reload()
-        except apsw.Error:
+        except self._engine.failures:
             logger.exception("The numbers could not be read again")
             self._ledger.waiting = Collected()
 
@@ -266,14 +209,3 @@ class Store:
                 future.set_result(result)
             else:
                 future.set_exception(error)
-
-
-def _named(connection: apsw.Connection) -> None:
-    """A new database's log gets its name."""
-    connection.execute(queries.SET_EPOCH, (secrets.token_hex(8),))
-
-
-def _refusal(error: apsw.Error) -> VainError:
-    if isinstance(error, apsw.FullError):
-        return StoreFull("The disk is full: nothing can be changed until there is space; reading goes on.")
-    return Unavailable("The change could not be written to disk and was not made.")

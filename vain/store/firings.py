@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import apsw
-
 from vain.alerting.alert import Alert, PastFiring
 from vain.clock import unix, utc
 from vain.codec import decode
 from vain.notification import Notification
 from vain.store import queries, reading
+from vain.store.connection import Connection
 from vain.types import Time
 
 
-def firings(connection: apsw.Connection, after: Time, before: Time, limit: int) -> list[PastFiring]:
+def firings(connection: Connection, after: Time, before: Time, limit: int) -> list[PastFiring]:
     """What fired in a window, the newest ``limit``, newest first; of what is over as far as notifications are kept."""
     alerts = (decode(Alert, body) for body in reading.kept(connection, "alert").values())
     found = [_of_alert(connection, alert) for alert in alerts if alert.since <= before]
@@ -22,7 +21,7 @@ def firings(connection: apsw.Connection, after: Time, before: Time, limit: int) 
     return sorted(found, key=lambda each: (each.since, each.notification_id), reverse=True)[:limit]
 
 
-def _of_alert(connection: apsw.Connection, alert: Alert) -> PastFiring:
+def _of_alert(connection: Connection, alert: Alert) -> PastFiring:
     told = reading.notification(connection, alert.notification_id)
     return PastFiring(
         rule=alert.rule,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import apsw
 import msgspec
 
 from vain.alerting.alert import Judging
 from vain.codec import encode
 from vain.store import list_queries, queries
 from vain.store.collected import Collected, Stored
+from vain.store.connection import Connection
 from vain.types import LARGEST_LOG_BYTES, STATUSES, Task, TaskCounts
 
 Value = str | int | float | bytes | None
@@ -22,7 +22,7 @@ RECENT_TASKS = 4_096
 class Ledger:
     """The state that the writing thread carries from commit to commit, and in ``waiting`` what the next one writes."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.judging = Judging()
         """Replaced as a whole, from whatever thread."""

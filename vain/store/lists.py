@@ -5,10 +5,9 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
-import apsw
-
 from vain.listing import Listing, Place, TaskFilter
 from vain.store import list_queries, queries
+from vain.store.connection import Connection
 
 NUMBER = "q"
 """The numbers of a list stand in an array of these: 8 bytes each, so that a long list costs little."""
@@ -28,7 +27,7 @@ class Found(NamedTuple):
     """Where the next page begins; None: there is none."""
 
 
-def begun(connection: apsw.Connection, listing: Listing, size_bytes: int) -> Found:
+def begun(connection: Connection, listing: Listing, size_bytes: int) -> Found:
     """The first tasks of a list, until their JSON has about this many bytes, and the numbers of the others."""
     total, numbers = (_searched if listing.filter.text else _looked_up)(connection, listing)
     follow = None
@@ -41,7 +40,7 @@ def begun(connection: apsw.Connection, listing: Listing, size_bytes: int) -> Fou
 
 
 def bodies_of(
-    connection: apsw.Connection, wanted: TaskFilter, numbers: array[int], size_bytes: int, begin: int = 0
+    connection: Connection, wanted: TaskFilter, numbers: array[int], size_bytes: int, begin: int = 0
 ) -> tuple[int, list[bytes]]:
     """Where reading ended, and the JSON of the tasks from position ``begin`` to there: about so many bytes of it.
 
@@ -60,7 +59,7 @@ def bodies_of(
     return len(numbers), bodies
 
 
-def _looked_up(connection: apsw.Connection, listing: Listing) -> tuple[int, array[int]]:
+def _looked_up(connection: Connection, listing: Listing) -> tuple[int, array[int]]:
     """How many match, and the numbers of those asked for: of one more than the limit, if there are so many."""
     limit = -1 if listing.limit is None else listing.limit + 1
     numbers = array(NUMBER, (row[0] for row in connection.execute(*list_queries.numbers(listing, limit))))
@@ -69,7 +68,7 @@ def _looked_up(connection: apsw.Connection, listing: Listing) -> tuple[int, arra
     return total, numbers
 
 
-def _searched(connection: apsw.Connection, listing: Listing) -> tuple[int, array[int]]:
+def _searched(connection: Connection, listing: Listing) -> tuple[int, array[int]]:
     """The same where every row has to be read: once, not once more to count."""
     total, numbers = 0, array(NUMBER)
     most = None if listing.limit is None else listing.limit + 1

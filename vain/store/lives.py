@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import apsw
 from msgspec import json
 
 from vain.bars import Told, lanes
@@ -17,6 +16,7 @@ from vain.packing.frame import frame_of
 from vain.packing.hall import Kin
 from vain.packing.tasks import Lives
 from vain.store import life_queries, queries
+from vain.store.connection import Connection
 
 MOST_WAITING = 200
 """Of the tasks that wait, the newest are looked at: more can hardly be shown, and there may be any number."""
@@ -25,7 +25,7 @@ _lives = json.Decoder(Lives)
 _told = json.Decoder(Told)
 
 
-def lanes_of(connection: apsw.Connection, query: LaneQuery, now: float) -> Lanes:
+def lanes_of(connection: Connection, query: LaneQuery, now: float) -> Lanes:
     """The lanes of a window; ``now`` in Unix seconds."""
     frame = frame_of(query)
     lived, newest_waiting, waiting, values = life_queries.lives(query)
@@ -43,7 +43,7 @@ def lanes_of(connection: apsw.Connection, query: LaneQuery, now: float) -> Lanes
 class _Book:
     """``vain.bars.Book`` over the tables."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def kin(self, task_ids: Collection[int]) -> dict[int, Kin]:

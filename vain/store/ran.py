@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import inf
 
-import apsw
 from msgspec import Struct, json
 
 from vain.alerting.replay_tasks import Run, Said
@@ -13,6 +12,7 @@ from vain.codec import decode
 from vain.explaining.use import Ran
 from vain.pings import NOT_COME
 from vain.store import ran_queries
+from vain.store.connection import Connection
 from vain.types import STATUSES, Outcome, Resources, TaskSource
 
 MOST_RAN = 10_000
@@ -34,7 +34,7 @@ class _Told(Struct, frozen=True):
 _told = json.Decoder(_Told)
 
 
-def ran_between(connection: apsw.Connection, after: float, before: float, now: float) -> tuple[list[Ran], int]:
+def ran_between(connection: Connection, after: float, before: float, now: float) -> tuple[list[Ran], int]:
     """The tasks that ran in a window (Unix seconds), those deleted since as well, and how many are left out."""
     bounds = {"after": round(after * 1000), "before": round(before * 1000), "now": round(now * 1000)}
     rows = list(connection.execute(ran_queries.RAN_BETWEEN, {**bounds, "most": MOST_RAN}))
@@ -72,7 +72,7 @@ def _ran(
     )
 
 
-def runs_between(connection: apsw.Connection, after: float, before: float, job: str | None = None) -> list[Run]:
+def runs_between(connection: Connection, after: float, before: float, job: str | None = None) -> list[Run]:
     """The attempts that began before the end of a window (Unix seconds) and were not over at its begin; before them
     those that went well, which say what is usual: ``MOST_EARLIER`` of them at most. ``job``: of this name or key alone.
 
@@ -92,7 +92,7 @@ def _run(
     return Run(task_id, name, key, _tags(tags), started, ended, removed, outcome, cpu_seconds, rss_peak_bytes)
 
 
-def said_between(connection: apsw.Connection, after: float, before: float) -> list[Said]:
+def said_between(connection: Connection, after: float, before: float) -> list[Said]:
     """That a job fell silent, came late, did not come or was heard again, in a window (Unix seconds), in that order."""
     rows = connection.execute(ran_queries.SAID_BETWEEN, (utc(after), utc(before)))
     # Of a job without a run only the title knows the name: "backup did not come".
@@ -106,7 +106,7 @@ def _tags(text: str | None) -> list[str]:
     return decode(list[str], text.encode()) if text else []
 
 
-def ran_as(connection: apsw.Connection, name: str, after: float, before: float) -> list[tuple[float, float]]:
+def ran_as(connection: Connection, name: str, after: float, before: float) -> list[tuple[float, float]]:
     """When tasks of this name or key were in progress in a window (Unix seconds); infinite: still."""
     rows = connection.execute(ran_queries.RAN_AS, (name, name, round(before * 1000), round(after * 1000)))
     return [(begin / 1000, inf if end is None else end / 1000) for begin, end in rows]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
-
 from vain.store import queries
+from vain.store.connection import Connection
 from vain.store.reading import task_body, tasks_between
 from vain.subscription import Log, TaskFilter, told
 from vain.types import LARGEST_INTEGER
@@ -35,13 +34,13 @@ class Part(NamedTuple):
     is_last: bool
 
 
-def log_bounds(connection: apsw.Connection, epoch: str) -> Log:
+def log_bounds(connection: Connection, epoch: str) -> Log:
     """Which events there are."""
     oldest, newest = connection.execute(queries.LOG_BOUNDS).fetchone() or (1, 0)
     return Log(epoch, oldest, newest)
 
 
-def part_after(connection: apsw.Connection, cursor: Cursor | None, filter_: TaskFilter | None, size_bytes: int) -> Part:
+def part_after(connection: Connection, cursor: Cursor | None, filter_: TaskFilter | None, size_bytes: int) -> Part:
     """The part that follows; None: the first. Of the tasks those that a filter holds for."""
     head = int(connection.execute(queries.HEAD).get)
     part = _changed(connection, cursor or Cursor(0, head), head, filter_, size_bytes)
@@ -53,9 +52,7 @@ def part_after(connection: apsw.Connection, cursor: Cursor | None, filter_: Task
     return part._replace(after=after, is_last=following.follow_after is None)
 
 
-def _changed(
-    connection: apsw.Connection, cursor: Cursor, head: int, filter_: TaskFilter | None, size_bytes: int
-) -> Part:
+def _changed(connection: Connection, cursor: Cursor, head: int, filter_: TaskFilter | None, size_bytes: int) -> Part:
     """Of the tasks that the reader has, those that changed, as they are now, and those that are gone."""
     until, size = min(head, cursor.seq + CHANGES), 0
     part, seen = Part([], [], cursor._replace(seq=until), False), set[int]()

@@ -17,8 +17,8 @@ import apsw
 
 from vain.errors import Conflict, Misconfigured, StoreDamaged, StoreFull, StoreLocked, Unavailable
 from vain.store.checking import Report, check_file, databases_in, opened
-from vain.store.database import DATABASE_NAME as TASKS_NAME
 from vain.store.folder import FolderLock, prepare, private_file
+from vain.store.sqlite_engine import DATABASE_NAME as TASKS_NAME
 
 STAGED, ASIDE = "restore.new", "restore.old"
 """Folders in the data folder, there while a restore is under way; the second keeps what was there before."""
