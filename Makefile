@@ -26,6 +26,7 @@ serve: $(VENV)/.installed
 test: $(VENV)/.installed-dev check
 	@sh .ci/chromium
 	@sh .ci/nginx $(VENV)/nginx
+	@sh .ci/postgres $(VENV)/postgres
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
 	$(BIN)/python -m pytest -m slow $(ARGS)
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from tests.store.engines import store_option
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -37,6 +39,7 @@ class ServerProcess:
             "--no-browser",
             "--spool",
             str(folder.parent / "spool"),
+            *(f"--{name}={value}" for name, value in store_option(folder).items()),
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

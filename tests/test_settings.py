@@ -42,6 +42,7 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         "VAIN_ALLOW_ORIGIN": "https://A.example:443", "VAIN_REQUEST_RATE": "2.5", "VAIN_MAX_CONNECTIONS": "30",
         "VAIN_MAX_CONNECTIONS_EACH": "20", "VAIN_MAX_SOCKETS_EACH": "10",
         "VAIN_RULES": str(rules), "VAIN_WEBHOOK": "https://ops.example.org/hooks",
+        "VAIN_STORE": "postgresql://vain@db/vain",
     }  # fmt: skip
     assert set(texts) == {row.variable for row in (*settings.SERVER_SETTINGS, *settings.CLIENT_SETTINGS)}
     known = settings.load({}, texts)
@@ -53,6 +54,7 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
     assert (known.oauth_provider, known.oauth_key, known.oauth_extra) == ("azure", "us", ("tenant=t", "prompt=login"))
     assert known.oauth_roles == ("ada@example.org=admin", "group:all staff=read")
     assert (known.rules_file, known.webhook) == (rules, "https://ops.example.org/hooks")
+    assert known.store_url == "postgresql://vain@db/vain"
     assert (known.log_level, known.url, known.timeout_seconds) == ("debug", "https://vain.example", 3.0)
     assert (known.keep_raw_seconds, known.keep_minutes_seconds) == (36 * 3_600, 2 * 365 * 86_400)
     assert (known.keep_hours_seconds, known.history_bytes) == (None, 512 << 20)
@@ -67,6 +69,8 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         ("VAIN_HOST", "http://x", "127.0.0.1"),
         ("VAIN_PAGES", "/no/such/folder", "a folder that exists"),
         ("VAIN_RULES", "/no/such/rules.toml", "a file that exists"),
+        ("VAIN_STORE", "mysql://db/vain", "postgresql://vain@db.example.org/vain"),
+        ("VAIN_STORE", "postgresql://db.example.org", "postgresql://vain@db.example.org/vain"),
         ("VAIN_LOG_LEVEL", "loud", "debug, info, warning, error"),
         ("VAIN_NO_BROWSER", "perhaps", "1 or 0"),
         ("VAIN_ALLOW_HOST", "*.example", "without patterns"),
@@ -81,13 +85,25 @@ def test_every_option_is_also_a_variable(tmp_path: Path) -> None:
         ("VAIN_KEEP_HOURS", "0d", "36h, 14d, 8w or 2y, or 'forever'"),
         ("VAIN_HISTORY_SIZE", "100k", "a size from 8MiB on"),
         ("VAIN_URL", "ftp://x", "http://127.0.0.1:5006"),
-        ("VAIN_URL", "http://user:word@x", "VAIN_API_KEY"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(variable: str, value: str, right: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         settings.load({}, {variable: value})
     assert variable in caught.value.detail and value in caught.value.detail and right in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "right"),
+    [
+        ("VAIN_URL", "http://user:sesame@x", "VAIN_API_KEY"),
+        ("VAIN_STORE", "postgres://user:sesame@x:0/vain", "~/.pgpass"),
+    ],
+)
+def test_a_password_in_a_wrong_address_is_not_repeated(variable: str, value: str, right: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        settings.load({}, {variable: value})
+    assert "sesame" not in caught.value.detail and variable in caught.value.detail and right in caught.value.detail
 
 
 def test_a_wrong_option_is_named_as_it_was_typed() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.store.engines import engine
+from tests.store.engines import engine, sqlite_only
 from vain.busiest import Process
 from vain.clock import utc
 from vain.errors import Malformed
@@ -129,6 +129,7 @@ def test_a_reopened_task_is_one(tmp_path: Path) -> None:
     assert with_parts(tmp_path, work) == [(1, 0.0, 100.0, "in-progress")]
 
 
+@sqlite_only
 def test_the_tasks_of_a_window_are_found_by_an_index(tmp_path: Path) -> None:
     async def work(parts: Parts) -> Any:
         values = {"after": 0, "before": 1, "now": 2, "most": 3}

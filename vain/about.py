@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from vain.forms import place_of
 from vain.past import Past
 from vain.setting_types import Settings
 from vain.store.keys import KeyInfo, KeyRing
@@ -39,7 +40,7 @@ class About(Struct, frozen=True):
     listens_on: str | None = None
     data_folder: str | None = None
     tasks_bytes: int | None = None
-    """The database of tasks and events on disk."""
+    """The database of tasks and events on this disk."""
     history_bytes: int | None = None
     """The database of metrics on disk."""
     history_since: float | None = None
@@ -47,6 +48,8 @@ class About(Struct, frozen=True):
     keeping: Keeping | None = None
     keys: Sequence[KeyInfo] | None = None
     """Every key that was ever made."""
+    database: str | None = None
+    """Where tasks and events are, if that is not the data folder."""
 
 
 class Teller:
@@ -66,7 +69,8 @@ class Teller:
             started_at=self._started_at,
             listens_on=f"{settings.host}, port {self._port}",
             data_folder=str(settings.data_dir),
-            tasks_bytes=sizes[0],
+            database=None if settings.store_url is None else place_of(settings.store_url),
+            tasks_bytes=None if settings.store_url is not None else sizes[0],
             history_bytes=sizes[1],
             history_since=extent[0] if extent else None,
             keeping=Keeping(
@@ -86,6 +90,7 @@ def shown_to(about: About, role: Role) -> About:
         started_at=about.started_at,
         listens_on=None if role == "read" else about.listens_on,
         data_folder=None if role == "read" else about.data_folder,
+        database=None if role == "read" else about.database,
         tasks_bytes=about.tasks_bytes,
         history_bytes=about.history_bytes,
         history_since=about.history_since,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from vain.forms import place_of
 from vain.setting_types import Settings
 from vain.store.checking import Report, check
 from vain.store.upkeep import backup, restore
@@ -24,6 +25,8 @@ def backup_(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain db backup``: what is in the copy, a line for each database."""
     destination = Path(args.destination)
     _print(screen, backup(settings.data_dir, destination.absolute()))
+    if settings.store_url is not None:
+        screen.note(f"Tasks and events are in {place_of(settings.store_url)}, which pg_dump copies.")
     screen.note(
         f"The backup is in {safe(str(destination))}. It holds the API keys as SHA-256: keep it as safe as they are."
     )

@@ -207,6 +207,25 @@ def url(text: str) -> str:
     return text.rstrip("/")
 
 
+def database(text: str) -> str:
+    """The address of a database of PostgreSQL. Raises ValueError, which never repeats a password."""
+    right = "an address such as postgresql://vain@db.example.org/vain (a password stands in ~/.pgpass)"
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        raise ValueError(right) from None
+    if not known or len(parts.path) < 2 or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError(right)
+    return text
+
+
+def place_of(url: str) -> str:
+    """Where a database is, without who and how: ``postgresql://db.example.org/vain``."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or 'localhost'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
 def key(text: str) -> str:
     """An API key as it may stand in a header. Raises ValueError, which never repeats the key."""
     key = text.strip()

@@ -44,6 +44,7 @@ class Settings:
     host: str
     port: int
     data_dir: Path
+    store_url: str | None
     interval_seconds: float
     no_browser: bool
     allow_hosts: tuple[str, ...]
@@ -100,7 +101,7 @@ class Reporting:
 
 
 def _shown_without_key(known: Settings | Reporting, api_key: str | None) -> str:
-    secret = ("api_key", "oauth_secret", "webhook", "webhook_secret")
+    secret = ("api_key", "store_url", "oauth_secret", "webhook", "webhook_secret")
     names = (field.name for field in fields(known) if field.name not in secret)
     shown = (f"{name}={getattr(known, name)!r}" for name in names)
     return f"{type(known).__name__}({', '.join(shown)}, api_key={'set' if api_key else None})"

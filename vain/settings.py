@@ -50,6 +50,10 @@ DATA = Setting(
     "data", "folder", "folder of the database and the keys", forms.folder,
     user_folder("data"), "the user's data folder",
 )  # fmt: skip
+STORE: Setting[str | None] = Setting(
+    "store", "address", "the PostgreSQL database of tasks and events, as postgresql://vain@db.example.org/vain",
+    forms.database, None, "a file in the data folder",
+)  # fmt: skip
 INTERVAL = Setting(
     "interval", "seconds", "time between two looks at the machine",
     forms.seconds(SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS), 1.0,
@@ -157,7 +161,7 @@ HISTORY_SETTINGS = (KEEP_RAW, KEEP_MINUTES, KEEP_HOURS, HISTORY_SIZE)
 OAUTH = (OAUTH_PROVIDER, OAUTH_KEY, OAUTH_EXTRA_PARAMS, OAUTH_ROLE)
 LIMITS = (REQUEST_RATE, MAX_CONNECTIONS, MAX_CONNECTIONS_EACH, MAX_SOCKETS_EACH)
 SERVER_SETTINGS = (
-    HOST, PORT, DATA, INTERVAL, NO_BROWSER, ALLOW_HOST, ALLOW_ORIGIN, PREFIX, TRUST_PROXY, *OAUTH, PAGES,
+    HOST, PORT, DATA, STORE, INTERVAL, NO_BROWSER, ALLOW_HOST, ALLOW_ORIGIN, PREFIX, TRUST_PROXY, *OAUTH, PAGES,
     RULES, WEBHOOK,
     *HISTORY_SETTINGS, *LIMITS, SPOOL, LOG_LEVEL,
 )  # fmt: skip
@@ -175,6 +179,7 @@ def load(options: Mapping[str, object] | None = None, environment: Mapping[str, 
         host=host,
         port=port,
         data_dir=reader.read(DATA),
+        store_url=reader.read(STORE),
         interval_seconds=reader.read(INTERVAL),
         no_browser=reader.read(NO_BROWSER),
         allow_hosts=reader.read(ALLOW_HOST),
@@ -284,7 +289,8 @@ class _Reader:
         try:
             return setting.parse(written)
         except ValueError as exc:
-            value = "not usable" if setting.secret else repr(written)
+            # A password may stand in an address.
+            value = "not usable" if setting.secret else repr(re.sub(r"//[^/@]*@", "//…@", str(written)))
             raise Misconfigured(f"{called} is {value}: {exc} would be right.") from None
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.store.engines import engine
 from vain.alerting.channel import ChannelForm
 from vain.clock import utc
 from vain.delivery import Deliveries
@@ -48,7 +49,7 @@ class House:
                     raise StoreFull("The disk is full.")
                 return await super().write(change)
 
-        self.store = Counting(self.folder, self._publish)
+        self.store = Counting(engine(self.folder), self._publish)
         self.hub = Hub(self.store.epoch, self.store.seq)
         try:
             yield

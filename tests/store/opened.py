@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import apsw
-
-from tests.store.engines import engine
+from tests.store.engines import engine, rows
 from vain.store.database import Store
 from vain.store.sqlite_engine import SqliteEngine
 from vain.types import Event
+
+__all__ = ["Opened", "in_one_commit", "opened", "rows", "sqlite", "with_store"]
 
 
 class Opened:
@@ -56,15 +56,6 @@ async def in_one_commit(store: Store, *changes: Awaitable[Any]) -> list[Any]:
     go_on.set()
     await first
     return await asyncio.gather(*waiting, return_exceptions=True)
-
-
-def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
-    """What the database holds, read beside vAIn."""
-    connection = apsw.Connection(str(folder / "vain.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        return list(connection.execute(query))
-    finally:
-        connection.close()
 
 
 def sqlite(store: Store) -> SqliteEngine:

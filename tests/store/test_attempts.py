@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
+from tests.store.engines import sqlite_only
 from tests.store.opened import Opened, in_one_commit, rows, sqlite, with_store
 from vain.clock import unix
 from vain.flow.attempts import AttemptColumns, AttemptQuery
@@ -81,6 +82,7 @@ def test_what_is_put_back_has_not_started(tmp_path: Path) -> None:
     assert changed(tmp_path, TaskDraft(name="x"), STARTED, REOPENED) == [(1, 1, 0, None, None, None, None)]
 
 
+@sqlite_only
 def test_nothing_is_written_for_a_change_that_no_column_tells(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         tracker = Tracker(made.store)
@@ -198,6 +200,7 @@ def taken_back(folder: Path, *statements: str) -> list[tuple[Any, ...]]:
     return known
 
 
+@sqlite_only
 def test_a_database_of_version_1_is_filled_from_its_log(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         tracker = Tracker(made.store)
@@ -217,6 +220,7 @@ def test_a_database_of_version_1_is_filled_from_its_log(tmp_path: Path) -> None:
     assert rows(tmp_path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
+@sqlite_only
 def test_tasks_that_the_log_does_not_know_are_taken_from_their_table(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         tracker = Tracker(made.store)
@@ -229,6 +233,7 @@ def test_tasks_that_the_log_does_not_know_are_taken_from_their_table(tmp_path: P
     assert rows(tmp_path, "SELECT * FROM attempts") == [(*row[:-1], 0) for row in known]
 
 
+@sqlite_only
 def test_a_task_that_goes_on_after_the_migration_keeps_its_arrival(tmp_path: Path) -> None:
     first = changed(tmp_path, TaskDraft(name="x"), COMPLETED, REOPENED)
     taken_back(tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.store.engines import engine
+from tests.store.engines import engine, sqlite_only
 from tests.store.opened import Opened, in_one_commit, rows, sqlite, with_store
 from vain.errors import Conflict, NotFound
 from vain.notification import Notice
@@ -187,6 +187,7 @@ def test_a_number_made_and_deleted_in_one_commit_is_not_given_again(tmp_path: Pa
     assert with_store(tmp_path, make) == 2
 
 
+@sqlite_only
 def test_reads_never_write(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         with pytest.raises(apsw.ReadOnlyError):
@@ -205,6 +206,7 @@ def test_a_read_sees_every_answered_write(tmp_path: Path) -> None:
     with_store(tmp_path, work)
 
 
+@sqlite_only
 def test_the_file_is_sound_and_durable_by_setting(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         await make(made)
@@ -262,6 +264,7 @@ class _SyncCountingFile(apsw.VFSFile):
         self._synced.append(self._name)
 
 
+@sqlite_only
 def test_a_reader_from_outside_holds_up_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backup, a check, somebody's SQL: they pass no gate, and may read for long."""
     monkeypatch.setattr("vain.store.sqlite_engine.LOG_PAGES", 20)
@@ -280,6 +283,7 @@ def test_a_reader_from_outside_holds_up_no_change(tmp_path: Path, monkeypatch: p
     assert with_store(tmp_path, work) < 4
 
 
+@sqlite_only
 def test_the_log_is_synced_before_a_write_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vfs = SyncCounting()
     real = apsw.Connection

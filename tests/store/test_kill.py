@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import signal
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.server_process import ServerProcess
+from tests.store.engines import POSTGRES
 from tests.store.opened import rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
@@ -86,7 +88,8 @@ def check(folder: Path, answers: Answers) -> None:
     """What was answered against what a restart finds (the log is read in by SQLite itself)."""
     tasks = dict(rows(folder, "SELECT task_id, body FROM tasks"))
     events = rows(folder, "SELECT seq, type, body FROM events ORDER BY seq")
-    assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
+    if POSTGRES not in os.environ:
+        assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
     assert [seq for seq, _, _ in events] == list(range(1, len(events) + 1))
     told: dict[int, dict[str, Any]] = {}
     versions: set[tuple[int, int]] = set()

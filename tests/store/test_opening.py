@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.engines import sqlite_only
 from tests.store.opened import Opened, with_store
 from vain.errors import Misconfigured, StoreDamaged, StoreLocked, VainError
 from vain.store.database import Store
@@ -21,6 +22,9 @@ from vain.types import TaskDraft
 
 async def make(made: Opened, name: str = "x") -> int:
     return (await Tracker(made.store).create(TaskDraft(name=name))).task_id
+
+
+pytestmark = sqlite_only
 
 
 def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:

@@ -111,6 +111,11 @@ def test_settings_say_for_how_long_what_is_kept() -> None:
 
 
 def test_a_reader_is_told_that_paths_are_not_shown() -> None:
+    elsewhere = About(database="postgresql://db/vain")
+    assert {meter.label: meter.value for meter in server(elsewhere, "kestrel", "admin")}["Tasks and events"] == (
+        "postgresql://db/vain"
+    )
+    assert "Tasks and events on disk" not in {meter.label for meter in history(elsewhere, 1.0)}
     values = {meter.label: meter.value for meter in server(About(version="0.1.0"), "kestrel", "read")}
     assert (values["Data folder"], values["You may"]) == ("not shown to readers", "look")
 

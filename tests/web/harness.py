@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from tests.store.engines import store_option
 from vain import settings
 from vain.web.loop import run as run_on_loop
 from vain.web.server import DashboardLoader, Server
@@ -106,9 +107,8 @@ class Running:
 @contextmanager
 def running(folder: Path, dashboard: DashboardLoader | None = None, **options: object) -> Iterator[Running]:
     """A server on a free port, until the block ends."""
-    known = settings.load(
-        {"data": folder, "port": 0, "interval": 0.2, "no-browser": True, "spool": folder / "spool", **options}, {}
-    )
+    given = {"data": folder, "port": 0, "interval": 0.2, "no-browser": True, "spool": folder / "spool"}
+    known = settings.load({**given, **store_option(folder), **options}, {})
     started: Future[tuple[Server, asyncio.AbstractEventLoop]] = Future()
     ended = threading.Event()
     thread = threading.Thread(target=lambda: run_on_loop(_serve(Server(known, dashboard), started, ended)))

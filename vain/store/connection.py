@@ -52,8 +52,8 @@ class Engine(Protocol):
     def connection(self) -> Connection:
         """The one that writes."""
 
-    def begin(self) -> None:
-        """Begin the transaction of a group of changes."""
+    def begin(self) -> bool:
+        """Begin the transaction of a group of changes. True: on a new connection, so what was known may be old."""
 
     def commit(self) -> None:
         """End it; from then on it outlives a crash."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from vain.alerting.alert import Judging
 from vain.errors import Unavailable, VainError
+from vain.store import reading
 from vain.store.collected import Collected, Stored
 from vain.store.connection import Connection, Engine
 from vain.store.ledger import Ledger
@@ -56,6 +57,8 @@ class _Outcome(NamedTuple):
     counts: TaskCounts
     stored: list[Stored]
     settled: list[_Settled]
+    is_more: bool = False
+    """More was stored than ``stored`` says: by commits whose answer was lost."""
 
 
 class Store:
@@ -72,7 +75,7 @@ class Store:
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._reading = 0
         self._complained_at = -COMPLAINT_SECONDS
-        self._ledger = Ledger(engine.connection)
+        self._ledger = Ledger(engine)
         self.epoch = engine.epoch
         self.counts = self._ledger.counts
         """How many tasks there are, as of the newest commit; belongs to the event loop."""
@@ -82,6 +85,8 @@ class Store:
         """The number of the newest event at the time of opening."""
         self.committed_seq = self.seq
         """That of the newest event which is committed; belongs to the event loop, as ``recent`` does."""
+        self._told_seq = self.seq
+        """Up to which events were told of; belongs to the writing thread."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="vain-reader")
         self._writer = threading.Thread(target=self._write_groups, name="vain-writer", daemon=True)
         self._writer.start()
@@ -149,18 +154,28 @@ class Store:
         ledger = self._ledger
         settled: list[_Settled] = []
         try:
-            self._engine.begin()
+            missed = self._reconnected() if self._engine.begin() else []
             settled.extend(self._run_change(change) for change in group)
             ledger.flush()
             self._engine.commit()
-        except self._engine.failures as error:
-            self._complain(error)
+        except Exception as error:
+            if isinstance(error, self._engine.failures):
+                self._complain(error)
+            else:
+                logger.exception("A group of changes failed")  # and the thread goes on
             self._roll_back()
             refusal = self._engine.refusal(error)
             return _Outcome([], ledger.counts, [], [_Settled(change.future, None, refusal) for change in group])
-        events = ledger.waiting.events
+        events = [*missed, *ledger.waiting.events]
         stored = ledger.settle()
-        return _Outcome(events, ledger.counts, stored, settled)
+        self._told_seq = ledger.seq
+        return _Outcome(events, ledger.counts, stored, settled, bool(missed))
+
+    def _reconnected(self) -> list[Event]:
+        """On a new connection: the numbers as they are, and the events of commits whose answer was lost."""
+        self._ledger.reload()
+        missed = self._ledger.seq - self._told_seq
+        return reading.events_after(self._ledger.connection, self._told_seq, missed) if missed > 0 else []
 
     def _run_change(self, change: _Change) -> _Settled:
         transaction = Transaction(self._ledger)
@@ -187,12 +202,14 @@ class Store:
         try:
             self._engine.roll_back()
             self._ledger.reload()
-        except self._engine.failures:
-            logger.exception("The numbers could not be read again")
+        except Exception as error:  # noqa: BLE001  (as above)
+            self._complain(error)
             self._ledger.waiting = Collected()
 
     def _answer(self, outcome: _Outcome) -> None:
         """On the loop: first what readers see, then the answers, so that whoever was answered finds what it wrote."""
+        if outcome.is_more:
+            self.recent.clear()
         self.recent.update(outcome.stored)
         if outcome.events:
             self.committed_seq = outcome.events[-1].seq

@@ -8,7 +8,7 @@ from vain.alerting.alert import Judging
 from vain.codec import encode
 from vain.store import list_queries, queries
 from vain.store.collected import Collected, Stored
-from vain.store.connection import Connection
+from vain.store.connection import Connection, Engine
 from vain.types import LARGEST_LOG_BYTES, STATUSES, Task, TaskCounts
 
 Value = str | int | float | bytes | None
@@ -22,12 +22,17 @@ RECENT_TASKS = 4_096
 class Ledger:
     """The state that the writing thread carries from commit to commit, and in ``waiting`` what the next one writes."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self.judging = Judging()
         """Replaced as a whole, from whatever thread."""
         self.recent: dict[int, Task] = {}
         self.reload()
+
+    @property
+    def connection(self) -> Connection:
+        """The one that writes."""
+        return self._engine.connection
 
     def reload(self) -> None:
         """Read the numbers from the database again, after opening and after a commit that failed."""

@@ -33,7 +33,8 @@ _HAS_TEXT = """EXISTS (
     SELECT 1 FROM tasks WHERE tasks.task_id = life.task_id AND instr(searched, :text) > 0)"""
 _IS_BELOW = """life.task_id IN (
     WITH RECURSIVE below (task_id) AS (
-        SELECT :root UNION SELECT tasks.task_id FROM below JOIN tasks ON tasks.parent_id = below.task_id)
+        SELECT CAST(:root AS bigint)
+        UNION SELECT tasks.task_id FROM below JOIN tasks ON tasks.parent_id = below.task_id)
     SELECT task_id FROM below)"""
 _LIVES_COLUMNS = """json_object(
     'task_id', json_group_array(task_id), 'attempt', json_group_array(attempt),
@@ -73,7 +74,7 @@ def lives(query: LaneQuery) -> tuple[str, str, str, dict[str, object]]:
     # Only constants are put into the text.
     waiting = f"({_OPEN} AND started_ms IS NULL) AS life WHERE {where}"
     lived = f"({_LIVES} UNION ALL {_OPEN} AND started_ms IS NOT NULL) AS life WHERE {where}"
-    newest = f"(SELECT * FROM {waiting} ORDER BY arrived_ms DESC, task_id DESC LIMIT :most)"  # noqa: S608
+    newest = f"(SELECT * FROM {waiting} ORDER BY arrived_ms DESC, task_id DESC LIMIT :most) AS newest"  # noqa: S608
     return (
         f"SELECT {_LIVES_COLUMNS} FROM {lived}",  # noqa: S608
         f"SELECT {_LIVES_COLUMNS} FROM {newest}",  # noqa: S608

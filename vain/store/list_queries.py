@@ -12,7 +12,7 @@ from vain.types import PRIORITIES, SORTS, STATUSES
 Value = str | int | float | bytes | None
 Values = tuple[Value, ...]
 
-EVERYTHING: Final = "1"
+EVERYTHING: Final = "true"
 NULLABLE: Final = frozenset({"completed_at", "due_at", "progress"})
 ROW_COLUMNS: Final = frozenset({"task_id"})
 FILTERED: Final = ROW_COLUMNS | {"status", "outcome", "priority", "created_at", "overdue", "stale", "tags"}

@@ -96,11 +96,11 @@ FROM tasks"""
 
 _FAILED = "outcome IN ('failed', 'timed-out', 'crashed')"
 _TROUBLES: dict[Trouble, str] = {
-    "stale": "stale",
-    "overdue": "overdue",
-    "late": "(overdue OR stale)",
+    "stale": "stale = 1",
+    "overdue": "overdue = 1",
+    "late": "(overdue = 1 OR stale = 1)",
     "failed": _FAILED,
-    "any": f"(overdue OR {_FAILED} OR stale)",
+    "any": f"(overdue = 1 OR {_FAILED} OR stale = 1)",
 }
 
 # --- writing -----------------------------------------------------------------------------------------------------
@@ -114,7 +114,9 @@ ADD_RUN = "INSERT INTO runs (run_id, task_id, parent_run) VALUES (?, ?, ?) ON CO
 FORGET_RUNS = "DELETE FROM runs WHERE task_id = ?"
 EXPECT = """
 INSERT INTO expectations (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"""
-KEEP = "INSERT INTO kept (kind, name, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+KEEP = (
+    "INSERT INTO kept (kind, name, body) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body"
+)
 KEEP_NO_MORE = "DELETE FROM kept WHERE kind = ? AND name = ?"
 EXPECT_NO_MORE = "DELETE FROM expectations WHERE key = ?"
 ADD_LOG = """

@@ -20,7 +20,7 @@ _OPEN = f"""
   AND started_ms < :before AND coalesce(removed_ms, :now) > :after"""
 _RAN = f"""
 FROM (SELECT task_id, name, min(started_ms) AS started_ms, max(ended_ms) AS ended_ms, outcome
-      FROM ({_ENDED} UNION ALL {_OPEN}) GROUP BY task_id) AS ran LEFT JOIN tasks USING (task_id)"""  # noqa: S608
+      FROM ({_ENDED} UNION ALL {_OPEN}) AS lived GROUP BY task_id) AS ran LEFT JOIN tasks USING (task_id)"""  # noqa: S608
 # One row for a task, whatever its attempts; those that ran longest in the window come first.
 RAN_BETWEEN = f"""
 SELECT ran.task_id, coalesce(tasks.name, ran.name), ran.started_ms, ran.ended_ms,
@@ -37,7 +37,7 @@ FROM attempts LEFT JOIN tasks ON tasks.task_id = attempts.task_id AND attempts.o
 WHERE (:job IS NULL OR attempts.name = :job OR attempts.key = :job)"""
 # The newest of them, if there are too many.
 RUNS_BETWEEN = f"""{_RUNS} AND coalesce(started_ms, completed_ms, removed_ms) < :before
-AND coalesce(max(completed_ms, coalesce(removed_ms, 0)), removed_ms, 9007199254740991) >= :after
+AND (completed_ms >= :after OR removed_ms >= :after OR (completed_ms IS NULL AND removed_ms IS NULL))
 ORDER BY coalesce(started_ms, completed_ms) DESC LIMIT :most"""
 RUNS_EARLIER = f"""{_RUNS} AND attempts.outcome = 'succeeded' AND completed_ms < :after
 AND coalesce(removed_ms, 0) < :after ORDER BY completed_ms DESC LIMIT :most"""

@@ -23,6 +23,11 @@ class RecentTasks:
         """The task, also if its deletion was what was committed last; None if it is not at hand."""
         return self._tasks.get(task_id)
 
+    def clear(self) -> None:
+        """Forget all: it may be no longer so."""
+        self._tasks.clear()
+        self._bytes = 0
+
     def update(self, stored: Iterable[Stored]) -> None:
         """Take in what a commit has stored; the tasks that have not changed for longest make room."""
         for task in stored:

@@ -54,9 +54,10 @@ class SqliteEngine:
             self._lock.release()
             raise
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         """See ``Engine``."""
         self.connection.execute("BEGIN IMMEDIATE")
+        return False
 
     def commit(self) -> None:
         """See ``Engine``."""

@@ -115,6 +115,7 @@ def server(about: About, host: str, role: Role) -> list[Meter]:
         Meter("Running since", words.UNKNOWN, moment=about.started_at),
         Meter("Listens on", about.listens_on or unknown),
         Meter("Data folder", about.data_folder or unknown),
+        *([Meter("Tasks and events", about.database, "--store")] if about.database else []),
         Meter("You may", {"read": "look", "write": "look and change tasks", "admin": "everything"}[role]),
     ]
 
@@ -126,7 +127,7 @@ def history(about: About, period_seconds: float) -> list[Meter]:
         Meter("A sample every", words.duration(period_seconds), "--interval"),
         Meter("History since", words.UNKNOWN, moment=about.history_since),
         Meter("History on disk", words.size(about.history_bytes)),
-        Meter("Tasks and events on disk", words.size(about.tasks_bytes)),
+        *([Meter("Tasks and events on disk", words.size(about.tasks_bytes))] if about.database is None else []),
     ]
     if keeping is None:
         return rows

@@ -46,7 +46,7 @@ from vain.store.folder import private_file
 from vain.store.keys import KeyRing
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
-from vain.store.sqlite_engine import SqliteEngine
+from vain.store.opening import opened
 from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.types import Event
@@ -239,7 +239,7 @@ class Server:
         self._ends.append(lambda: source.use(None))
 
     def _open_store(self) -> Store:
-        store = Store(SqliteEngine(self._settings.data_dir), self._publish)
+        store = Store(opened(self._settings.data_dir, self._settings.store_url), self._publish)
         self._ends.append(lambda: asyncio.to_thread(store.close))
         self._hub = Hub(store.epoch, store.seq)
         self._notifier = Notifier(store, self._hub)

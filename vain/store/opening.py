@@ -1,0 +1,17 @@
+"""Opens the store's database: a file in the data folder, or PostgreSQL where its address is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vain.store.connection import Engine
+from vain.store.sqlite_engine import SqliteEngine
+
+
+def opened(folder: Path, url: str | None = None) -> Engine:
+    """The engine. Blocks. Raises StoreLocked, StoreDamaged or Misconfigured."""
+    if url is None:
+        return SqliteEngine(folder)
+    from vain.store.postgres.engine import PostgresEngine  # noqa: PLC0415  (asyncpg is loaded only where it is used)
+
+    return PostgresEngine(url, folder)

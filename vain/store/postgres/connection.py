@@ -1,0 +1,165 @@
+"""Connections to PostgreSQL for threads that wait: asyncpg on a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+
+from vain.store.connection import Bindings
+from vain.store.postgres.dialect import statement
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10.0
+COMMAND_SECONDS = 60.0
+"""A statement that takes longer is given up."""
+_KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""So that the database finds out soon that this server is gone, and lets another take over."""
+BATCH_ROWS = 500
+"""So many rows are fetched at once where rarely all are read."""
+
+
+class LoopThread:
+    """An event loop in a thread; other threads wait for what runs on it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="vain-postgres", daemon=True)
+        self._thread.start()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """What it gives. Blocks; raises what it raises."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def close(self) -> None:
+        """End the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class PostgresRows:
+    """``vain.store.connection.Rows``; ``more`` gives the next of them, none at the end."""
+
+    def __init__(self, found: list[asyncpg.Record], more: Callable[[], list[asyncpg.Record]] | None = None) -> None:
+        self._found, self._more = found, more
+        self._at = 0
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        while (row := self.fetchone()) is not None:
+            yield row
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The next row; None: there is none."""
+        if self._at == len(self._found) and self._more is not None:
+            self._found, self._at = self._more(), 0
+        if self._at >= len(self._found):
+            return None
+        self._at += 1
+        return tuple(self._found[self._at - 1])
+
+    @property
+    def get(self) -> Any:
+        """The first row, or its only value; None: there is none."""
+        row = self.fetchone()
+        return row[0] if row is not None and len(row) == 1 else row
+
+    def close(self, force: bool = False, /) -> None:
+        """The rest is not read."""
+        self._found, self._more = [], None
+
+
+class PostgresConnection:
+    """``vain.store.connection.Connection`` over one of asyncpg's."""
+
+    def __init__(self, loop: LoopThread, raw: asyncpg.Connection) -> None:
+        self._loop, self.raw = loop, raw
+        self._transaction: Any = None
+
+    def execute(self, text: str, values: Bindings | None = None, /) -> PostgresRows:
+        """Run a statement."""
+        told = statement(text)
+        bound = told.values(values)
+        if not told.is_streamed or self._transaction is None:
+            return PostgresRows(self._loop.wait(_fetched(self.raw, told.text, bound)))
+        cursor = self._loop.wait(_cursor(self.raw, told.text, bound))
+        return PostgresRows([], lambda: self._loop.wait(cursor.fetch(BATCH_ROWS)))
+
+    def executemany(self, text: str, values: Iterable[Sequence[Any]], /) -> None:
+        """Run a statement once for each row of values."""
+        told = statement(text)
+        rows = [told.values(row) for row in values]
+        if rows:
+            self._loop.wait(self.raw.executemany(told.text, rows))
+
+    def begin_reading(self) -> None:
+        """One snapshot for all that is read until ``end_reading``."""
+        self._transaction = self.raw.transaction(isolation="repeatable_read", readonly=True)
+        self._loop.wait(self._transaction.start())
+
+    def end_reading(self) -> None:
+        """The end of ``begin_reading``."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None and not self.raw.is_closed():
+            self._loop.wait(transaction.rollback())
+
+    def command(self, text: str) -> None:
+        """Run what is no statement of the store, as it is."""
+        self._loop.wait(self.raw.execute(text))
+
+    def value(self, text: str, *values: Any) -> Any:
+        """The first value of what is no statement of the store."""
+        return self._loop.wait(self.raw.fetchval(text, *values))
+
+    def abandon(self) -> None:
+        """End it at once, whatever it does."""
+        self._loop.wait(_abandoned(self.raw))
+
+    def close(self) -> None:
+        """End it; one that is broken already is fine."""
+        if not self.raw.is_closed():
+            self._loop.wait(_closed(self.raw))
+
+
+def connected(loop: LoopThread, url: str, name: str) -> PostgresConnection:
+    """A new connection, which the server lists under this name. Blocks; raises what asyncpg and the system raise."""
+    return PostgresConnection(loop, loop.wait(_connect(url, name)))
+
+
+async def _connect(url: str, name: str) -> asyncpg.Connection:
+    settings = {"application_name": name, "timezone": "UTC", **_KEEPALIVE}
+    raw = await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS, server_settings=settings)
+    # The bytes as they are, there and back: nobody looks into them on the way.
+    await raw.set_type_codec("json", schema="pg_catalog", encoder=_same, decoder=_same, format="binary")
+    return raw
+
+
+async def _abandoned(raw: asyncpg.Connection) -> None:
+    raw.terminate()
+
+
+async def _closed(raw: asyncpg.Connection) -> None:
+    try:
+        await raw.close(timeout=CONNECT_SECONDS)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        raw.terminate()
+
+
+async def _fetched(raw: asyncpg.Connection, text: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+    try:
+        return list(await raw.fetch(text, *values))
+    except asyncpg.DataError as error:
+        # The fault of who asks: a name that no text has, say.
+        raise ValueError(str(error)) from error
+
+
+async def _cursor(raw: asyncpg.Connection, text: str, values: Sequence[Any]) -> Any:
+    return await raw.cursor(text, *values)
+
+
+def _same(value: bytes) -> bytes:
+    return value
