@@ -81,7 +81,8 @@ def db(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     """``vain db``, for the same reason."""
     from vain import db_commands as run
 
-    return {"check": run.check_, "backup": run.backup_, "restore": run.restore_}[args.action](args, known, screen)
+    actions = {"check": run.check_, "backup": run.backup_, "restore": run.restore_, "copy": run.copy_}
+    return actions[args.action](args, known, screen)
 
 
 def rules(args: argparse.Namespace, known: Settings, screen: Screen) -> int:

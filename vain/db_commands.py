@@ -1,13 +1,19 @@
-"""What ``vain db`` does: are the databases whole, a copy of them, and the way back."""
+"""What ``vain db`` does: are the databases whole, a copy of them, the way back, and from one engine to the other."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import closing
 from pathlib import Path
 
-from vain.forms import place_of
+from vain.errors import Misconfigured
+from vain.forms import database, place_of
 from vain.setting_types import Settings
 from vain.store.checking import Report, check
+from vain.store.connection import Engine
+from vain.store.copying import copy
+from vain.store.opening import opened
+from vain.store.sqlite_engine import DATABASE_NAME
 from vain.store.upkeep import backup, restore
 from vain.terminal import Screen, safe
 
@@ -38,6 +44,27 @@ def restore_(args: Namespace, settings: Settings, screen: Screen) -> int:
     _print(screen, restore(Path(args.source).absolute(), settings.data_dir))
     screen.note("API keys are as they were when the backup was made: revoke again what was revoked since.")
     return SUCCESS
+
+
+def copy_(args: Namespace, settings: Settings, screen: Screen) -> int:
+    """``vain db copy``: how many rows of each table are in the other database now."""
+    with closing(_engine(args.source, must_be_there=True)) as source, closing(_engine(args.target)) as target:
+        for name, rows in copy(source, target).items():
+            screen.print(f"{name}: {rows:,}")
+    screen.note("Clients start from a snapshot. The history of metrics and the keys stay in the data folder.")
+    return SUCCESS
+
+
+def _engine(place: str, must_be_there: bool = False) -> Engine:
+    if "://" in place:
+        try:
+            return opened(None, database(place))
+        except ValueError as error:
+            raise Misconfigured(f"{error} is expected, or a data folder.") from None
+    folder = Path(place).absolute()
+    if must_be_there and not (folder / DATABASE_NAME).is_file():
+        raise Misconfigured(f"There are no tasks and events in {safe(place)}.")
+    return opened(folder)
 
 
 def _print(screen: Screen, reports: list[Report]) -> None:

@@ -77,3 +77,13 @@ def add_db(commands: Commands, run: Command) -> None:
     )  # fmt: skip
     parser.add_argument("source", metavar="FOLDER", help="what `vain db backup` made")
     add_settings(parser, [settings.DATA])
+
+    parser = command(
+        actions, "copy", run, "copy tasks and events between a data folder and PostgreSQL",
+        ("vain db copy /srv/vain postgresql://vain@db.example.org/vain", "while no server uses either of them"),
+        ("vain db copy postgresql://vain@db.example.org/vain /srv/vain", "and back"),
+    )  # fmt: skip
+    for name, what in (("source", "where they are"), ("target", "where to; nothing may be there yet")):
+        parser.add_argument(
+            name, metavar=name.upper(), help=f"{what}: a data folder, or postgresql://USER@HOST/DATABASE"
+        )

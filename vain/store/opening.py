@@ -8,9 +8,14 @@ from vain.store.connection import Engine
 from vain.store.sqlite_engine import SqliteEngine
 
 
-def opened(folder: Path, url: str | None = None) -> Engine:
-    """The engine. Blocks. Raises StoreLocked, StoreDamaged or Misconfigured."""
+def opened(folder: Path | None, url: str | None = None) -> Engine:
+    """The engine, of a folder, an address, or for a server with an address both. Blocks.
+
+    Raises StoreLocked, StoreDamaged or Misconfigured.
+    """
     if url is None:
+        if folder is None:
+            raise ValueError("neither a folder nor an address")
         return SqliteEngine(folder)
     from vain.store.postgres.engine import PostgresEngine  # noqa: PLC0415  (asyncpg is loaded only where it is used)
 

@@ -108,6 +108,7 @@ _TROUBLES: dict[Trouble, str] = {
 TOUCH = """
 INSERT INTO meta (key, value) VALUES ('touched_at', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 SET_EPOCH = "INSERT INTO meta (key, value) VALUES ('epoch', ?)"
+RENEW_EPOCH = "UPDATE meta SET value = ? WHERE key = 'epoch'"
 SET_LAST_TASK_ID = """
 INSERT INTO meta (key, value) VALUES ('last_task_id', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 ADD_RUN = "INSERT INTO runs (run_id, task_id, parent_run) VALUES (?, ?, ?) ON CONFLICT (run_id) DO NOTHING"

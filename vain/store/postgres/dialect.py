@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from vain.store import queries, ran_queries
 from vain.store.connection import Bindings
+from vain.store.copying import TABLES
 
 _PLACE: Final = re.compile(r"(?<![:\w]):([a-z_]+)\b|\?(\d*)")
 _WORDS: Final = tuple(
@@ -74,8 +75,8 @@ ORDER BY ended.timestamp DESC LIMIT ?""",
 }
 _TYPES: Final = dict.fromkeys(("after", "before", "now", "most", "root"), "bigint") | {"job": "text"}
 """Of names whose type cannot be told from where they stand."""
-_STREAMED: Final = frozenset({queries.TASKS_BETWEEN, queries.EVENTS_AFTER})
-"""Of these rarely all is read that they would find."""
+_STREAMED: Final = frozenset({queries.TASKS_BETWEEN, queries.EVENTS_AFTER, *(table.read for table in TABLES)})
+"""Of these rarely all is read that they would find, or it is more than is held at once."""
 _KNOWN: Final = 1_000
 
 

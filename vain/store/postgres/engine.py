@@ -50,10 +50,11 @@ class PostgresEngine:
 
     failures: tuple[type[Exception], ...] = (asyncpg.PostgresError, *BROKEN, _Lost)
 
-    def __init__(self, url: str, folder: Path) -> None:
-        prepare(folder)
-        # The history and the keys stay in the folder.
-        self._folder_lock = FolderLock(folder)
+    def __init__(self, url: str, folder: Path | None = None) -> None:
+        """``folder``: where the history and the keys of a server are; None: it is no server that opens it."""
+        if folder is not None:
+            prepare(folder)
+        self._folder_lock = None if folder is None else FolderLock(folder)
         self._url = url
         self._loop = LoopThread()
         self._local = threading.local()
@@ -145,7 +146,8 @@ class PostgresEngine:
             if connection is not None:
                 connection.close()
         self._loop.close()
-        self._folder_lock.release()
+        if self._folder_lock is not None:
+            self._folder_lock.release()
 
     def _prepare(self) -> None:
         """The lock, and the tables as this version knows them."""
