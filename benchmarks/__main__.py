@@ -33,6 +33,7 @@ MODULES = {
     "spikes": "spikes",
     "rules": "rules",
     "delivery": "delivery",
+    "postgres": "postgres",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

@@ -177,6 +177,36 @@ def test_connections_that_are_ended_lose_nothing_that_was_answered(url: str, tmp
     asyncio.run(main())
 
 
+def test_a_commit_whose_answer_was_lost_is_told_once_without_a_further_change(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[Event] = []
+
+    async def main() -> None:
+        async with opened(url, tmp_path / "data", published) as store:
+            tracker = Tracker(store)
+            commit = PostgresEngine.commit
+
+            def lose(engine: PostgresEngine) -> None:
+                commit(engine)
+                monkeypatch.setattr(PostgresEngine, "commit", commit)
+                engine.connection.abandon()
+                raise ConnectionResetError
+
+            monkeypatch.setattr(PostgresEngine, "commit", lose)
+            with pytest.raises(Unavailable, match="whether the change was made is not known"):
+                await tracker.create(TaskDraft(name="lost"), "key-1", b"fingerprint")
+            for _ in range(300):
+                if published:
+                    break
+                await asyncio.sleep(0.02)
+            assert [json.loads(event.body)["name"] for event in published] == ["lost"]
+            again = await tracker.create(TaskDraft(name="lost"), "key-1", b"fingerprint")
+            assert again.task_id == json.loads(published[0].body)["task_id"] and len(published) == 1
+
+    asyncio.run(main())
+
+
 @pytest.fixture
 def mortal() -> Iterator[PostgresServer]:
     if programs() is None:

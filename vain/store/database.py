@@ -87,6 +87,8 @@ class Store:
         """That of the newest event which is committed; belongs to the event loop, as ``recent`` does."""
         self._told_seq = self.seq
         """Up to which events were told of; belongs to the writing thread."""
+        self._is_unsure = False
+        """A commit failed, and none has succeeded since: perhaps it was made, and nobody was told."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="vain-reader")
         self._writer = threading.Thread(target=self._write_groups, name="vain-writer", daemon=True)
         self._writer.start()
@@ -136,8 +138,11 @@ class Store:
             try:
                 change = self._waiting.get(timeout=IDLE_SECONDS if is_logged else None)
             except queue.Empty:
-                self._engine.rest(self._complain)
-                is_logged = False
+                if self._is_unsure:
+                    self._loop.call_soon_threadsafe(self._answer, self._commit([]))
+                else:
+                    self._engine.rest(self._complain)
+                    is_logged = False
                 continue
             while change is not None:
                 group.append(change)
@@ -164,11 +169,12 @@ class Store:
             else:
                 logger.exception("A group of changes failed")  # and the thread goes on
             self._roll_back()
+            self._is_unsure = True
             refusal = self._engine.refusal(error)
             return _Outcome([], ledger.counts, [], [_Settled(change.future, None, refusal) for change in group])
         events = [*missed, *ledger.waiting.events]
         stored = ledger.settle()
-        self._told_seq = ledger.seq
+        self._told_seq, self._is_unsure = ledger.seq, False
         return _Outcome(events, ledger.counts, stored, settled, bool(missed))
 
     def _reconnected(self) -> list[Event]:

@@ -58,6 +58,8 @@ class PostgresEngine:
         self._url = url
         self._loop = LoopThread()
         self._local = threading.local()
+        self._is_committing = False
+        """What fails now may have been made all the same."""
         self._readers: list[PostgresConnection] = []
         self._readers_lock = threading.Lock()
         try:
@@ -74,6 +76,7 @@ class PostgresEngine:
 
     def begin(self) -> bool:
         """See ``Engine``."""
+        self._is_committing = False
         is_new: bool = self.connection.raw.is_closed()
         if is_new:
             self.connection = connected(self._loop, self._url, "vain writer")
@@ -85,6 +88,7 @@ class PostgresEngine:
 
     def commit(self) -> None:
         """See ``Engine``."""
+        self._is_committing = True
         self.connection.command("COMMIT")
 
     def roll_back(self) -> None:
@@ -105,7 +109,9 @@ class PostgresEngine:
             return StoreFull("The database's disk is full: nothing can be changed until there is space.")
         if isinstance(error, _Lost):
             return Unavailable("Another server writes to the database now, so the change was not made.")
-        return Unavailable("The database could not take the change; whether it was made is not known. Try again.")
+        if self._is_committing:
+            return Unavailable("The connection to the database broke; whether the change was made is not known.")
+        return Unavailable("The database could not take the change, and it was not made; try again in a moment.")
 
     @contextmanager
     def reading(self) -> Iterator[PostgresConnection]:
@@ -154,6 +160,8 @@ class PostgresEngine:
         known = self.connection
         if int(known.value("SELECT current_setting('server_version_num')::int")) < OLDEST_VERSION:
             raise Misconfigured(f"PostgreSQL {OLDEST_VERSION // 10_000} or later is needed, for {place_of(self._url)}.")
+        if known.value("SHOW server_encoding") != "UTF8":
+            raise Misconfigured(f"The database at {place_of(self._url)} has to be of the encoding UTF8.")
         if known.value("SELECT current_schema()") is None:
             raise Misconfigured(f"The schema that {place_of(self._url)} names is not there.")
         if not known.value(_LOCK):
