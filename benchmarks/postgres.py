@@ -22,10 +22,10 @@ FEWEST_RATIO = 1.0
 BODY = "x" * 1_500
 """About what a task and its event take."""
 SQLITE, POSTGRES, BARE = "vAIn, SQLite", "vAIn, PostgreSQL", "bare commits"
-METHOD = f"""As in "Tasks over REST, durable". PostgreSQL, with `fsync` and `synchronous_commit` on, runs on the machine of
-the server and its clients and on the same disk, so its processes take from the same cores. A bare commit is one `INSERT`
-of {len(BODY):,} bytes by asyncpg, each in a transaction of its own, on as many connections: what a server gets that
-writes each change by itself. {ROUNDS} rounds of {SECONDS:g} s."""
+METHOD = f"""As in "Tasks over REST, durable". PostgreSQL, with `fsync` and `synchronous_commit` on, runs on the machine
+of the server and its clients and on the same disk, so its processes take from the same cores. A bare commit is one
+`INSERT` of {len(BODY):,} bytes by asyncpg, each in a transaction of its own, on as many connections: what a server gets
+that writes each change by itself. {ROUNDS} rounds of {SECONDS:g} s."""
 
 
 def measure() -> Section:
