@@ -23,6 +23,10 @@ SUCCESS, FAILURE = 0, 1
 def check_(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain db check``: a line for each database; exit code 1 if one is not sound."""
     reports = check(settings.data_dir)
+    if settings.store_url is not None:
+        from vain.store.postgres.checking import check_database  # noqa: PLC0415  (asyncpg, only where it is used)
+
+        reports.append(check_database(settings.store_url))
     _print(screen, reports)
     return FAILURE if any(report.problems for report in reports) else SUCCESS
 

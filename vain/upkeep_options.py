@@ -60,7 +60,7 @@ def add_db(commands: Commands, run: Command) -> None:
         ("vain db check", "a line for each; the exit code is 1 if one is damaged"),
         ("vain db check --data /backups/vain-2026-11-23", "a backup"),
     )  # fmt: skip
-    add_settings(parser, [settings.DATA])
+    add_settings(parser, [settings.DATA, settings.STORE])
 
     parser = command(
         actions, "backup", run, "copy the databases to a new folder",
@@ -68,7 +68,7 @@ def add_db(commands: Commands, run: Command) -> None:
         ("vain db backup --data /srv/vain /backups/monday", "of a server with another data folder"),
     )  # fmt: skip
     parser.add_argument("destination", metavar="FOLDER", help="a folder that is not there yet")
-    add_settings(parser, [settings.DATA])
+    add_settings(parser, [settings.DATA, settings.STORE])
 
     parser = command(
         actions, "restore", run, "put a backup in the place of the databases",

@@ -108,3 +108,24 @@ def test_there_and_back_between_both_engines_by_the_command(
     assert next_task(PostgresEngine(url)) == TASKS + 3
     with closing(PostgresEngine(url)) as beyond:
         assert json.loads(everything(beyond)["tasks"][-1][-3])["name"] == "next"
+
+
+@pytest.mark.slow
+def test_a_database_is_checked_beside_its_server_and_a_hole_is_named(
+    postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, folder = url_of(postgres.url, tmp_path), str(tmp_path / "data")
+    engine = PostgresEngine(url, tmp_path / "data")
+    assert main(["keys", "create", "me", "--role", "admin", "--data", folder]) == 0
+    with closing(engine):
+        capsys.readouterr()
+        assert main(["db", "check", "--data", folder, "--store", url]) == 0
+        assert "postgres: sound, 0 tasks, 0 events" in capsys.readouterr().out
+    filled(PostgresEngine(url))
+    with closing(PostgresEngine(url)) as engine:
+        engine.begin()
+        engine.connection.execute("DELETE FROM events WHERE seq = 7")
+        engine.commit()
+        assert main(["db", "check", "--data", folder, "--store", url]) == 1
+        assert "1 events are missing, from the numbers 7 on" in capsys.readouterr().out
+    assert main(["db", "check", "--data", folder, "--store", url.replace("/postgres", "/nothing")]) == 1

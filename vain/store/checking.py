@@ -13,13 +13,15 @@ import msgspec
 
 from vain.errors import Misconfigured
 from vain.lifecycle import violations
+from vain.store import queries
+from vain.store.connection import Connection
 from vain.store.key_file import FILE_NAME as KEYS_NAME
 from vain.store.metrics.check import damaged_chunks
 from vain.store.metrics.store import DATABASE_NAME as METRICS_NAME
 from vain.store.metrics.writer import MIGRATIONS as METRICS_MIGRATIONS
 from vain.store.sqlite_engine import DATABASE_NAME as TASKS_NAME
 from vain.store.sqlite_engine import MIGRATIONS as TASKS_MIGRATIONS
-from vain.types import Task
+from vain.types import LARGEST_INTEGER, Task
 
 NEWEST_VERSIONS = {
     TASKS_NAME: len(TASKS_MIGRATIONS),
@@ -31,7 +33,6 @@ MOST_PROBLEMS = 20
 """So many are told of one database."""
 BUSY_MILLISECONDS = 5_000
 
-_TASKS = "SELECT task_id, body FROM tasks ORDER BY task_id"
 _MISSING = "SELECT coalesce(max(seq) - min(seq) + 1, 0) - count(*) FROM events"
 _HOLES = """
 SELECT seq + 1 FROM events AS one
@@ -112,12 +113,13 @@ def _problems(connection: apsw.Connection, name: str) -> Iterator[str]:
         yield from _MORE[name](connection)
 
 
-def _task_problems(connection: apsw.Connection) -> Iterator[str]:
+def task_problems(connection: Connection) -> Iterator[str]:
+    """What is wrong with the tasks and events of a store, as sentences."""
     missing = int(connection.execute(_MISSING).get)
     if missing:
         holes = ", ".join(str(row[0]) for row in connection.execute(_HOLES, (MOST_PROBLEMS,)))
         yield f"{missing} events are missing, from the numbers {holes} on."
-    for task_id, body in connection.execute(_TASKS):
+    for task_id, body in connection.execute(queries.TASKS_BETWEEN, (0, LARGEST_INTEGER)):
         try:
             broken = violations(msgspec.json.decode(body, type=Task))
         except msgspec.DecodeError as exc:
@@ -126,6 +128,6 @@ def _task_problems(connection: apsw.Connection) -> Iterator[str]:
 
 
 _MORE: dict[str, Callable[[apsw.Connection], Iterable[str]]] = {
-    TASKS_NAME: _task_problems,
+    TASKS_NAME: task_problems,
     METRICS_NAME: damaged_chunks,
 }

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 from vain.alerting.alert import Judging
-from vain.errors import Unavailable, VainError
+from vain.errors import Misconfigured, Unavailable, VainError
 from vain.store import reading
 from vain.store.collected import Collected, Stored
 from vain.store.connection import Connection, Engine
@@ -75,7 +75,13 @@ class Store:
         self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._reading = 0
         self._complained_at = -COMPLAINT_SECONDS
-        self._ledger = Ledger(engine)
+        try:
+            self._ledger = Ledger(engine)
+        except BaseException as error:
+            engine.close()
+            if isinstance(error, engine.failures):
+                raise Misconfigured(f"The store cannot be read: {error}.") from error
+            raise
         self.epoch = engine.epoch
         self.counts = self._ledger.counts
         """How many tasks there are, as of the newest commit; belongs to the event loop."""
