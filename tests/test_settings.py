@@ -98,6 +98,8 @@ def test_a_wrong_value_is_named_with_what_would_be_right(variable: str, value: s
     [
         ("VAIN_URL", "http://user:sesame@x", "VAIN_API_KEY"),
         ("VAIN_STORE", "postgres://user:sesame@x:0/vain", "~/.pgpass"),
+        ("VAIN_STORE", "postgresql://user:12/sesame@x/vain", "~/.pgpass"),
+        ("VAIN_STORE", "postgresql://x/vain?password=sesame", "~/.pgpass"),
     ],
 )
 def test_a_password_in_a_wrong_address_is_not_repeated(variable: str, value: str, right: str) -> None:

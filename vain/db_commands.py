@@ -9,6 +9,7 @@ from pathlib import Path
 from vain.errors import Misconfigured
 from vain.forms import database, place_of
 from vain.setting_types import Settings
+from vain.store import queries
 from vain.store.checking import Report, check
 from vain.store.connection import Engine
 from vain.store.copying import copy
@@ -62,9 +63,13 @@ def copy_(args: Namespace, settings: Settings, screen: Screen) -> int:
 def _engine(place: str, must_be_there: bool = False) -> Engine:
     if "://" in place:
         try:
-            return opened(None, database(place))
+            engine = opened(None, database(place))
         except ValueError as error:
             raise Misconfigured(f"{error} is expected, or a data folder.") from None
+        if must_be_there and not engine.connection.execute(queries.HEAD).get:
+            engine.close()
+            raise Misconfigured(f"There are no tasks and events in {place_of(place)}.")
+        return engine
     folder = Path(place).absolute()
     if must_be_there and not (folder / DATABASE_NAME).is_file():
         raise Misconfigured(f"There are no tasks and events in {safe(place)}.")

@@ -215,7 +215,9 @@ def database(text: str) -> str:
         known = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
     except ValueError:
         raise ValueError(right) from None
-    if not known or len(parts.path) < 2 or re.search(r"[\s\x00-\x1f\x7f]", text):
+    # Behind the host no '@' and no password: else a password that is not escaped would be taken for the database.
+    behind = f"{parts.path}?{parts.query}#{parts.fragment}"
+    if not known or len(parts.path) < 2 or re.search(r"@|password|[\s\x00-\x1f\x7f]", behind) or "@" in parts.path:
         raise ValueError(right)
     return text
 

@@ -289,8 +289,8 @@ class _Reader:
         try:
             return setting.parse(written)
         except ValueError as exc:
-            # A password may stand in an address.
-            value = "not usable" if setting.secret else repr(re.sub(r"//[^/@]*@", "//…@", str(written)))
+            has_secret = setting.secret or re.search("@.*/|//.*@|password", str(written))  # in an address
+            value = "not usable" if has_secret else repr(written)
             raise Misconfigured(f"{called} is {value}: {exc} would be right.") from None
 
 

@@ -82,14 +82,14 @@ def test_tables_of_a_newer_vain_are_refused_and_left_as_they_were(url: str, tmp_
     PostgresEngine(url, tmp_path / "data").close()
 
     async def age(connection: asyncpg.Connection) -> None:
-        await connection.execute("UPDATE schema_version SET version = 99")
+        await connection.execute("UPDATE vain_version SET version = 99")
 
     run(url, age)
     with pytest.raises(StoreDamaged, match="version 99"):
         PostgresEngine(url, tmp_path / "data")
 
     async def same(connection: asyncpg.Connection) -> None:
-        assert await connection.fetchval("SELECT version FROM schema_version") == 99
+        assert await connection.fetchval("SELECT version FROM vain_version") == 99
 
     run(url, same)
 
@@ -108,6 +108,26 @@ def test_what_is_not_there_is_a_misconfiguration_that_keeps_the_password(
 def test_the_password_is_in_no_text_of_the_settings() -> None:
     known = settings.load({"store": "postgresql://vain:sesame@db.example.org/vain"}, {})
     assert known.store_url is not None and "sesame" in known.store_url and "sesame" not in repr(known)
+
+
+def test_an_answered_change_outlives_a_crash_whatever_the_database_is_set_to(url: str, tmp_path: Path) -> None:
+    engine = PostgresEngine(f"{url}&synchronous_commit=off", tmp_path / "data")
+    assert engine.connection.value("SHOW synchronous_commit") == "on"
+    engine.close()
+
+
+def test_the_lock_and_the_tables_are_of_one_schema(url: str, tmp_path: Path) -> None:
+    schema = url.rpartition("=")[2]
+
+    async def make(connection: asyncpg.Connection) -> None:
+        await connection.execute(f"CREATE SCHEMA {schema}_more")
+
+    run(url, make)
+    first = PostgresEngine(url, tmp_path / "first")
+    second = PostgresEngine(f"{url.rpartition('=')[0]}={schema}_more,{schema}", tmp_path / "second")
+    assert first.epoch != second.epoch, "each its own tables"
+    first.close()
+    second.close()
 
 
 @asynccontextmanager
@@ -177,8 +197,9 @@ def test_connections_that_are_ended_lose_nothing_that_was_answered(url: str, tmp
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("breaks", [True, False])
 def test_a_commit_whose_answer_was_lost_is_told_once_without_a_further_change(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: bool
 ) -> None:
     published: list[Event] = []
 
@@ -190,8 +211,9 @@ def test_a_commit_whose_answer_was_lost_is_told_once_without_a_further_change(
             def lose(engine: PostgresEngine) -> None:
                 commit(engine)
                 monkeypatch.setattr(PostgresEngine, "commit", commit)
-                engine.connection.abandon()
-                raise ConnectionResetError
+                if breaks:
+                    engine.connection.abandon()
+                raise TimeoutError
 
             monkeypatch.setattr(PostgresEngine, "commit", lose)
             with pytest.raises(Unavailable, match="whether the change was made is not known"):

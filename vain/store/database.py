@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from vain.alerting.alert import Judging
 from vain.errors import Misconfigured, Unavailable, VainError
-from vain.store import reading
+from vain.store import queries, reading
 from vain.store.collected import Collected, Stored
 from vain.store.connection import Connection, Engine
 from vain.store.ledger import Ledger
@@ -165,29 +166,38 @@ class Store:
         ledger = self._ledger
         settled: list[_Settled] = []
         try:
-            missed = self._reconnected() if self._engine.begin() else []
+            is_new = self._engine.begin()
+            missed = self._looked_up() if is_new or self._is_unsure else []
             settled.extend(self._run_change(change) for change in group)
             ledger.flush()
             self._engine.commit()
         except Exception as error:
-            if isinstance(error, self._engine.failures):
+            if isinstance(error, (*self._engine.failures, VainError)):
                 self._complain(error)
             else:
                 logger.exception("A group of changes failed")  # and the thread goes on
             self._roll_back()
             self._is_unsure = True
-            refusal = self._engine.refusal(error)
+            refusal = error if isinstance(error, VainError) else self._engine.refusal(error)
             return _Outcome([], ledger.counts, [], [_Settled(change.future, None, refusal) for change in group])
         events = [*missed, *ledger.waiting.events]
         stored = ledger.settle()
         self._told_seq, self._is_unsure = ledger.seq, False
         return _Outcome(events, ledger.counts, stored, settled, bool(missed))
 
-    def _reconnected(self) -> list[Event]:
-        """On a new connection: the numbers as they are, and the events of commits whose answer was lost."""
+    def _looked_up(self) -> list[Event]:
+        """After a failure, or on a new connection: the numbers as they are, and events of which nobody was told.
+
+        Raises Unavailable if the database has gone back; it gets another epoch then, so that whoever follows this
+        server's successor starts anew.
+        """
         self._ledger.reload()
         missed = self._ledger.seq - self._told_seq
-        return reading.events_after(self._ledger.connection, self._told_seq, missed) if missed > 0 else []
+        if missed < 0:
+            self._ledger.connection.execute(queries.RENEW_EPOCH, (secrets.token_hex(8),))
+            self._engine.commit()
+            raise Unavailable("The database has gone back to an older state: this server has to be started anew.")
+        return reading.events_after(self._ledger.connection, self._told_seq, missed) if missed else []
 
     def _run_change(self, change: _Change) -> _Settled:
         transaction = Transaction(self._ledger)
@@ -211,12 +221,12 @@ class Store:
             logger.error("Changes could not be written: %s", error)
 
     def _roll_back(self) -> None:
+        """Without a trace; the numbers that were used up are looked up with the next group."""
+        self._ledger.waiting = Collected()
         try:
             self._engine.roll_back()
-            self._ledger.reload()
-        except Exception as error:  # noqa: BLE001  (as above)
+        except Exception as error:  # noqa: BLE001  (the thread goes on)
             self._complain(error)
-            self._ledger.waiting = Collected()
 
     def _answer(self, outcome: _Outcome) -> None:
         """On the loop: first what readers see, then the answers, so that whoever was answered finds what it wrote."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vain.codec import encode
 from vain.flow.attempts import AttemptQuery
-from vain.store.list_queries import source_of, tag_bytes
+from vain.store.list_queries import NULLABLE, source_of, tag_bytes
 from vain.told import NotificationQuery
 from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery, Trouble
 
@@ -34,7 +34,9 @@ TASK_UPDATES_WITH = """
 SELECT body FROM events WHERE seq BETWEEN ? AND ? AND type = 'taskUpdate' AND instr(body, ?) > 0 ORDER BY seq"""
 STARTED = "SELECT body FROM tasks INDEXED BY tasks_in_progress WHERE status = 1 ORDER BY task_id"
 RUN_TASK = "SELECT task_id FROM runs WHERE run_id = ?"
-LAST_OF_KEY = "SELECT task_id FROM attempts WHERE key = ? AND removed_ms IS NULL ORDER BY completed_ms DESC LIMIT 1"
+LAST_OF_KEY = (
+    "SELECT task_id FROM attempts WHERE key = ? AND removed_ms IS NULL ORDER BY completed_ms DESC NULLS LAST LIMIT 1"
+)
 CHILDREN_OF_RUN = "SELECT task_id FROM runs WHERE parent_run = ?"
 RUNS_OF_STARTED = """
 SELECT runs.task_id, run_id FROM tasks INDEXED BY tasks_in_progress JOIN runs USING (task_id) WHERE status = 1"""
@@ -183,7 +185,8 @@ def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tup
     direction = "DESC" if descending else "ASC"
     if column not in SORTS:
         raise ValueError(column)
-    order = f"{column} {direction} NULLS LAST, task_id {direction}"
+    nulls = " NULLS LAST" if column in NULLABLE else ""
+    order = f"{column} {direction}{nulls}, task_id {direction}"
     source = _source(query, column)
     # Only constants are put into the text: the conditions above and a name out of SORTS.
     numbers = f"SELECT task_id FROM {source} {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608

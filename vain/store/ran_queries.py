@@ -38,7 +38,7 @@ WHERE (:job IS NULL OR attempts.name = :job OR attempts.key = :job)"""
 # The newest of them, if there are too many.
 RUNS_BETWEEN = f"""{_RUNS} AND coalesce(started_ms, completed_ms, removed_ms) < :before
 AND (completed_ms >= :after OR removed_ms >= :after OR (completed_ms IS NULL AND removed_ms IS NULL))
-ORDER BY coalesce(started_ms, completed_ms) DESC LIMIT :most"""
+ORDER BY coalesce(started_ms, completed_ms) DESC NULLS LAST LIMIT :most"""
 RUNS_EARLIER = f"""{_RUNS} AND attempts.outcome = 'succeeded' AND completed_ms < :after
 AND coalesce(removed_ms, 0) < :after ORDER BY completed_ms DESC LIMIT :most"""
 SAID_BETWEEN = """

@@ -21,6 +21,7 @@ from vain.web.services import Services
 
 MOST_BEATS = 1_000
 SECONDS = re.compile(r"\d{1,7}(\.\d{1,20})?(e-\d{1,3})?", re.ASCII)
+LONGEST_RUN = 255
 RUN_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 QUOTED, ESCAPED = re.compile(r'"(?:[^"\\]|\\["\\])*"'), re.compile(r'\\(["\\])')
 
@@ -45,7 +46,9 @@ async def create_task(services: Services, request: Request) -> Response:
     request.parameters()
     key = idempotency_key(request)
     draft = received(TaskDraft, request.body)
-    report = Report(ago_seconds(request), _run_id(request, key), request.headers.get("Vain-Parent-Run"))
+    parent_run = request.headers.get("Vain-Parent-Run")
+    known_parent = parent_run if parent_run is not None and len(parent_run) <= LONGEST_RUN else None
+    report = Report(ago_seconds(request), _run_id(request, key), known_parent)
     beats = _header_seconds(request, "Vain-Beat-Seconds", LONGEST_BEAT_SECONDS)
     made = await services.tracker.create(draft, key, fingerprint(request.body) if key else b"", report)
     _expect_beats(services, made, beats)

@@ -31,7 +31,7 @@ def check_database(url: str) -> Report:
 
 
 def _checked(place: str, connection: PostgresConnection) -> Report:
-    version = int(connection.value("SELECT version FROM schema_version"))
+    version = int(connection.value("SELECT version FROM vain_version"))
     if not 0 < version <= len(MIGRATIONS):
         return Report(place, "", (f"It is of version {version}, and this vAIn knows 1 to {len(MIGRATIONS)}.",))
     problems = tuple(islice(task_problems(connection), MOST_PROBLEMS))

@@ -99,17 +99,25 @@ class PostgresConnection:
     def begin_reading(self) -> None:
         """One snapshot for all that is read until ``end_reading``."""
         self._transaction = self.raw.transaction(isolation="repeatable_read", readonly=True)
-        self._loop.wait(self._transaction.start())
+        self._or_never(self._transaction.start())
 
     def end_reading(self) -> None:
         """The end of ``begin_reading``."""
         transaction, self._transaction = self._transaction, None
         if transaction is not None and not self.raw.is_closed():
-            self._loop.wait(transaction.rollback())
+            self._or_never(transaction.rollback())
 
-    def command(self, text: str) -> None:
-        """Run what is no statement of the store, as it is."""
-        self._loop.wait(self.raw.execute(text))
+    def _or_never(self, step: Coroutine[Any, Any, Any]) -> None:
+        """One on which a snapshot did not begin or end as it should is used no more: it might stay for ever."""
+        try:
+            self._loop.wait(step)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def command(self, text: str) -> str:
+        """Run what is no statement of the store, as it is; what the database says it did."""
+        return str(self._loop.wait(self.raw.execute(text)))
 
     def value(self, text: str, *values: Any) -> Any:
         """The first value of what is no statement of the store."""
@@ -125,17 +133,35 @@ class PostgresConnection:
             self._loop.wait(_closed(self.raw))
 
 
-def connected(loop: LoopThread, url: str, name: str) -> PostgresConnection:
+def connected(loop: LoopThread, url: str, name: str, writes: bool = False) -> PostgresConnection:
     """A new connection, which the server lists under this name. Blocks; raises what asyncpg and the system raise."""
-    return PostgresConnection(loop, loop.wait(_connect(url, name)))
+    return PostgresConnection(loop, loop.wait(_connect(url, name, writes)))
 
 
-async def _connect(url: str, name: str) -> asyncpg.Connection:
+async def _connect(url: str, name: str, writes: bool) -> asyncpg.Connection:
     settings = {"application_name": name, "timezone": "UTC", **_KEEPALIVE}
-    raw = await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS, server_settings=settings)
+    raw = await asyncpg.connect(
+        url,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
+        server_settings=settings,
+        target_session_attrs="read-write" if writes else "any",
+    )
+    try:
+        await _prepared(raw, writes)
+    except BaseException:
+        raw.terminate()
+        raise
+    return raw
+
+
+async def _prepared(raw: asyncpg.Connection, writes: bool) -> None:
     # The bytes as they are, there and back: nobody looks into them on the way.
     await raw.set_type_codec("json", schema="pg_catalog", encoder=_same, decoder=_same, format="binary")
-    return raw
+    # One schema alone: that of the lock is that of the tables.
+    await raw.execute("SELECT set_config('search_path', quote_ident(current_schema()), false)")
+    if writes and await raw.fetchval("SHOW synchronous_commit") == "off":
+        await raw.execute("SET synchronous_commit = on")  # what was answered outlives a crash
 
 
 async def _abandoned(raw: asyncpg.Connection) -> None:
@@ -145,7 +171,7 @@ async def _abandoned(raw: asyncpg.Connection) -> None:
 async def _closed(raw: asyncpg.Connection) -> None:
     try:
         await raw.close(timeout=CONNECT_SECONDS)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except Exception:  # noqa: BLE001  (it ends in any case)
         raw.terminate()
 
 

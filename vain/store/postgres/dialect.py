@@ -91,7 +91,12 @@ class Statement(NamedTuple):
         """Of what is bound by position or by name, what PostgreSQL is told."""
         if given is None:
             return []
-        return [given[name] for name in self.order]  # type: ignore[index]
+        return [_told(given[name]) for name in self.order]  # type: ignore[index]
+
+
+def _told(value: Any) -> Any:
+    # No text of PostgreSQL has a NUL, so whoever looks for one finds nothing.
+    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
 
 
 @lru_cache(_KNOWN)

@@ -31,6 +31,9 @@ BROKEN: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InterfaceError,
     # What asyncpg says when a connection ends between two of its steps.
     asyncpg.InternalClientError,
@@ -38,17 +41,21 @@ BROKEN: Final = (
     TimeoutError,
 )
 _LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('vain'), hashtext(current_schema()))"
-_HAS_TABLES: Final = "SELECT to_regclass('schema_version') IS NOT NULL"
+_HAS_TABLES: Final = "SELECT to_regclass('vain_version') IS NOT NULL"
 
 
 class _Lost(Exception):
     """Another server has taken over while this one was not connected."""
 
 
+class _Undone(Exception):
+    """A commit that the database answered with a roll back."""
+
+
 class PostgresEngine:
     """``vain.store.connection.Engine``. Raises StoreLocked, StoreDamaged or Misconfigured on opening."""
 
-    failures: tuple[type[Exception], ...] = (asyncpg.PostgresError, *BROKEN, _Lost)
+    failures: tuple[type[Exception], ...] = (asyncpg.PostgresError, *BROKEN, _Lost, _Undone)
 
     def __init__(self, url: str, folder: Path | None = None) -> None:
         """``folder``: where the history and the keys of a server are; None: it is no server that opens it."""
@@ -63,7 +70,7 @@ class PostgresEngine:
         self._readers: list[PostgresConnection] = []
         self._readers_lock = threading.Lock()
         try:
-            self.connection = connected(self._loop, url, "vain writer")
+            self.connection = connected(self._loop, url, "vain writer", writes=True)
             self._prepare()
             self.epoch = str(self.connection.execute(queries.EPOCH).get)
         except BaseException as error:
@@ -79,17 +86,21 @@ class PostgresEngine:
         self._is_committing = False
         is_new: bool = self.connection.raw.is_closed()
         if is_new:
-            self.connection = connected(self._loop, self._url, "vain writer")
-            if not self.connection.value(_LOCK):
-                self.connection.close()
+            self.connection = connected(self._loop, self._url, "vain writer", writes=True)
+        try:
+            if is_new and not self.connection.value(_LOCK):
                 raise _Lost
-        self.connection.command("BEGIN")
+            self.connection.command("BEGIN")
+        except BaseException:
+            self.connection.abandon()
+            raise
         return is_new
 
     def commit(self) -> None:
         """See ``Engine``."""
         self._is_committing = True
-        self.connection.command("COMMIT")
+        if self.connection.command("COMMIT") != "COMMIT":
+            raise _Undone
 
     def roll_back(self) -> None:
         """See ``Engine``."""
@@ -105,6 +116,8 @@ class PostgresEngine:
 
     def refusal(self, error: Exception) -> VainError:
         """See ``Engine``."""
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            self.connection.abandon()  # the next one may be to a server that writes
         if isinstance(error, asyncpg.DiskFullError):
             return StoreFull("The database's disk is full: nothing can be changed until there is space.")
         if isinstance(error, _Lost):
@@ -119,14 +132,14 @@ class PostgresEngine:
         try:
             connection = self._reader()
             connection.begin_reading()
-        except BROKEN as error:
+        except self.failures as error:
             raise Unavailable("The database cannot be reached; try again in a moment.") from error
         try:
             yield connection
         except BROKEN as error:
             raise Unavailable("The database cannot be reached; try again in a moment.") from error
         finally:
-            with suppress(*BROKEN):
+            with suppress(*self.failures):
                 connection.end_reading()
 
     def rest(self, complain: Callable[[Exception], None]) -> None:
@@ -166,7 +179,7 @@ class PostgresEngine:
             raise Misconfigured(f"The schema that {place_of(self._url)} names is not there.")
         if not known.value(_LOCK):
             raise StoreLocked(f"Another vAIn server uses {place_of(self._url)}.")
-        version = int(known.value("SELECT version FROM schema_version") or 0) if known.value(_HAS_TABLES) else 0
+        version = int(known.value("SELECT version FROM vain_version") or 0) if known.value(_HAS_TABLES) else 0
         if version > len(MIGRATIONS):
             raise StoreDamaged(
                 f"{place_of(self._url)} was written by a newer vAIn (version {version}, this one knows "
@@ -178,10 +191,10 @@ class PostgresEngine:
     def _migrate(self, number: int, script: str) -> None:
         known = self.connection
         known.command("BEGIN")
-        known.command("CREATE TABLE IF NOT EXISTS schema_version (version integer NOT NULL)")
+        known.command("CREATE TABLE IF NOT EXISTS vain_version (version integer NOT NULL)")
         known.command(script)
-        known.command("DELETE FROM schema_version")
-        known.value("INSERT INTO schema_version VALUES ($1)", number)
+        known.command("DELETE FROM vain_version")
+        known.value("INSERT INTO vain_version VALUES ($1)", number)
         if number == 1:
             known.execute(queries.SET_EPOCH, (secrets.token_hex(8),))
         known.command("COMMIT")

@@ -33,6 +33,8 @@ CREATE INDEX tasks_unfinished ON tasks (status, created_at) WHERE status < 2;
 CREATE INDEX tasks_created ON tasks (created_at);
 CREATE INDEX tasks_completed ON tasks (completed_at) WHERE completed_at IS NOT NULL;
 CREATE INDEX tasks_outcome ON tasks (outcome, created_at) WHERE outcome IS NOT NULL AND outcome <> 'succeeded';
+CREATE INDEX tasks_overdue ON tasks (task_id) WHERE overdue = 1;
+CREATE INDEX tasks_stale ON tasks (task_id) WHERE stale = 1;
 CREATE INDEX tasks_job ON tasks (name, started_at);
 CREATE INDEX tasks_key ON tasks (key, started_at) WHERE key IS NOT NULL;
 
