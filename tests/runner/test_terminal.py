@@ -165,6 +165,7 @@ def test_ctrl_z_stops_a_script_that_runs_the_wrapper_as_well(wrapped: Wrapped, s
     time.sleep(0.2)
     shell.type(b"\x1a")
     shell.expect(b"Stopped")
+    shell.expect(b"$ ")  # before its prompt a shell may throw away what is typed
     shell.type(b"fg\n")
     wait_until(lambda: not modes(shell)[3] & termios.ICANON)
     shell.type(b"\x03")
