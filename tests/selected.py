@@ -49,6 +49,7 @@ def matches(task: Task, query: TaskQuery) -> bool:
         and (query.trouble is None or _is_in_trouble(task, query.trouble))
         and (query.completed_after is None or (task.completed_at or "") >= query.completed_after)
         and query.task_id in (None, task.task_id)
+        and query.host in (None, task.host)
     )
 
 

@@ -46,14 +46,15 @@ def test_close_cuts_off_a_call_that_is_under_way() -> None:
 def test_calls_are_those_of_the_client(tmp_path: Path) -> None:
     async def work(url: str) -> None:
         async with vain.AsyncClient(url) as c:
-            task = await c.create("backup", priority="high", tags=["nightly"])
+            task = await c.create("backup", priority="high", tags=["nightly"], source={"host": "nas"})
             await c.append_log(task.task_id, "one\n")
             assert await c.log(task.task_id) == (b"one\n", 4)
             with pytest.raises(TimedOut):
                 await c.wait(task.task_id, timeout_seconds=0)
             assert (await c.update(task.task_id, status="completed")).outcome == "succeeded"
             assert (await c.wait(task.task_id))[0] == await c.task(task.task_id)
-            assert [each.name for each in await c.tasks(tag="nightly")] == ["backup"]
+            assert [each.name for each in await c.tasks(tag="nightly", host=["nas", "nas-2"])] == ["backup"]
+            assert await c.count_tasks(host="nas-2") == 0
             assert await c.tasks(status="pending") == []
             made = await c.create_many([{"name": "a"}, {"name": "b"}])
             assert [each.name async for each in c.iter_tasks(1, status="pending", sort="-name")] == ["b", "a"]

@@ -65,10 +65,10 @@ def test_ls_prints_a_table_for_people(server: SmallServer, capsys: Capture) -> N
 
 def test_ls_json_is_the_tasks_that_the_server_picks(server: SmallServer, capsys: Capture) -> None:
     server.answers["GET /tasks"] = answer([{**TASK, "task_id": 8, "status": "completed", "outcome": "succeeded"}])
-    options = "--status completed --status pending --tag a --search x --overdue --sort name"
+    options = "--status completed --status pending --tag a --host h --host i --search x --overdue --sort name"
     assert main(["ls", "--json", *options.split()]) == 0
     assert [task["task_id"] for task in json.loads(capsys.readouterr().out)] == [8]
-    asked = "/tasks?status=completed%2Cpending&tag=a&q=x&overdue=true&sort=name&limit=50"
+    asked = "/tasks?status=completed%2Cpending&host=h%2Ci&tag=a&q=x&overdue=true&sort=name&limit=50"
     assert [each.path for each in server.asked] == [asked]
 
 
@@ -207,6 +207,10 @@ def test_keys_are_made_shown_once_and_revoked(tmp_path: Path, capsys: Capture) -
         "set",
         "rm",
         "keys",
+        "agent",
+        "hosts",
+        "hosts ls",
+        "hosts rm",
         "keys create",
         "keys list",
         "keys revoke",

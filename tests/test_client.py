@@ -49,6 +49,8 @@ def test_tasks_are_typed_and_unknown_fields_are_read_over(server: SmallServer, c
     ({}, ""), ({"status": "completed", "limit": None}, "?status=completed"),
     ({"status": ["pending", "completed"]}, "?status=pending%2Ccompleted"), ({"tag": "gpu"}, "?tag=gpu"),
     ({"tag": ["gpu", "a b"]}, "?tag=gpu&tag=a+b"), ({"key": "etl", "parent_id": 1}, "?key=etl&parent_id=1"),
+    ({"host": "gpu-1"}, "?host=gpu-1"), ({"host": ["gpu-1", "gpu-2"]}, "?host=gpu-1%2Cgpu-2"), ({"host": []}, ""),
+    ({"host": ""}, "?host="),
     ({"text": "NIGHT"}, "?q=NIGHT"), ({"text": "", "tag": [], "status": ()}, ""),
     ({"stale": True, "overdue": False}, "?stale=true&overdue=false"),
     ({"completed_before": -60}, "?completed_before=-60.000"),

@@ -20,9 +20,10 @@ from vain.types import Role
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 HOSTILE = "<img src=x onerror=\"document.title='run'\">"
-PAGES = ("/", "/board", "/flow", "/machine", "/alerts", "/settings", "/task")
+PAGES = ("/", "/board", "/flow", "/machine", "/fleet", "/alerts", "/settings", "/task")
 LIVE = "#live[data-state=live]"
 FIRST_SEEN = {
+    "/fleet": "text=No other machine reports yet",
     "/board": "text=New task",
     "/alerts": "text=What vAIn tells of",
     "/settings": "text=vain run",

@@ -22,6 +22,7 @@ FIGURES = Figures(
     answers={Answered("/tasks/{task_id}", "GET", "2xx"): 5, Answered("other", "GET", "4xx"): 1},
     tasks=TaskCounts(pending=2, in_progress=1, completed=7, failed=3, overdue=1),
     outcomes={"succeeded": 4, "failed": 3},
+    hosts={"live": 9, "silent": 1},
 )
 FULL = replace(
     WHOLE,

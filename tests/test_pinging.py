@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.store.opened import Opened, with_store
 from vain.clock import utc
-from vain.marks import Cost, ServerMarks
+from vain.costs import Cost
+from vain.marks import ServerMarks
 from vain.pinging import Pinging
 from vain.pings import parse_ping
 from vain.tracker import Tracker

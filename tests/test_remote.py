@@ -270,9 +270,10 @@ def test_any_window_of_the_history_comes_from_the_server(tmp_path: Path) -> None
 
 def test_the_charts_of_some_tasks_come_from_the_server(tmp_path: Path) -> None:
     with live_server(tmp_path) as url, following(url) as source:
-        source.client.create("train", tags=["gpu"], priority="high")
+        for host in ("gpu-1", "gpu-2"):
+            source.client.create("train", tags=["gpu"], priority="high", source={"host": host})
         source.client.create("train")
-        asked = AttemptQuery("train", None, "gpu", "high")
+        asked = AttemptQuery("train", None, "gpu", "high", host="gpu-1")
         charts = asyncio.run(source.visualizations(None, None, "UTC", asked))
         assert charts.task_completion.total == 1
 
@@ -280,10 +281,11 @@ def test_the_charts_of_some_tasks_come_from_the_server(tmp_path: Path) -> None:
 def test_the_lanes_of_tasks_come_from_the_server(tmp_path: Path) -> None:
     with live_server(tmp_path) as url, following(url) as source:
         now = time.time()
-        task = source.client.create("train", tags=["gpu"], status="in-progress")
-        source.client.create("other")
+        task = source.client.create("train", tags=["gpu"], status="in-progress", source={"host": "gpu-1"})
+        source.client.create("other", tags=["gpu"])
         query = LaneQuery(now - 60, now + 60, 500, 5)
-        found, tagged = asyncio.run(source.lanes(query)), asyncio.run(source.lanes(replace(query, tag="gpu")))
+        found = asyncio.run(source.lanes(query))
+        tagged = asyncio.run(source.lanes(replace(query, tag="gpu", host="gpu-1")))
         # A time goes over the wire in whole milliseconds.
         assert (found.total, found.left_out) == (2, 0) and found.after <= now - 59.999 < now + 59.999 <= found.before
         assert [bar.task_id for bar in tagged.bars] == [task.task_id]
@@ -308,7 +310,7 @@ def test_the_series_of_tasks_come_from_the_server(tmp_path: Path) -> None:
 def test_rules_and_silences_go_to_the_server_and_back(tmp_path: Path) -> None:
     async def work(source: RemoteSource) -> None:
         seq = source.seq
-        await source.put_rule(Rule(name="busy", metric="cpu.percent", above=50))
+        await source.put_rule(Rule(name="busy", metric="cpu.percent", above=101))
         assert [rule.origin for rule in await source.rules() if rule.name == "busy"] == ["api"] and source.seq > seq
         tried = await source.test_rule(Rule(name="new", metric="cpu.percent", above=101), time.time() - 60, time.time())
         assert tried.firings == []

@@ -19,7 +19,8 @@ from vain.accounting import Look, Watched
 from vain.alerting.alert import Judging
 from vain.alerting.rule import Rule, TaskEvent
 from vain.clock import unix, utc
-from vain.marks import Cost, ServerMarks
+from vain.costs import Cost
+from vain.marks import ServerMarks
 from vain.past import Past
 from vain.pinging import Pinging
 from vain.pings import parse_ping

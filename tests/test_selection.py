@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tests.selected import counts, select
 from vain.errors import Malformed
 from vain.selection import parse_sort
-from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task, TaskCounts, TaskQuery
+from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task, TaskCounts, TaskQuery, TaskSource
 
 TIMES = st.none() | st.sampled_from(["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"])
 WORDS = st.sampled_from(["", "Train", "STRASSE", "straße", "a<b>", "ß"])
@@ -30,6 +30,7 @@ TASKS = st.lists(
         completed_at=TIMES,
         overdue=st.booleans(),
         stale=st.booleans(),
+        source=st.none() | st.builds(TaskSource, host=st.none() | WORDS),
     ),
     max_size=12,
     unique_by=lambda task: task.task_id,
@@ -47,6 +48,7 @@ QUERIES = st.builds(
     trouble=st.sampled_from([None, None, "stale", "overdue", "late", "failed", "any"]),
     completed_after=TIMES,
     task_id=st.none() | st.integers(1, 99),
+    host=st.none() | WORDS,
 )
 
 
@@ -56,6 +58,8 @@ def naive_match(task: Task, query: TaskQuery) -> bool:
         if wanted is not None and wanted != getattr(task, field):
             return False
     if (query.tag is not None and query.tag not in task.tags) or query.task_id not in (None, task.task_id):
+        return False
+    if query.host is not None and (task.source is None or task.source.host != query.host):
         return False
     if query.completed_after is not None and (task.completed_at is None or task.completed_at < query.completed_after):
         return False

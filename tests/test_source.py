@@ -19,6 +19,7 @@ from vain.alarms import Alarms
 from vain.alerting.alert import SilenceDraft
 from vain.alerting.rule import DEFAULT_RULES, Rule
 from vain.errors import Conflict, Invalid, Misconfigured, NotFound
+from vain.fleet.fleet import Fleet
 from vain.history import History
 from vain.hub import Hub
 from vain.monitor import Monitor
@@ -83,6 +84,7 @@ class Parts:
             Timelines(self.store, self.hub),
             self.watching,
             nothing_known,
+            Fleet(self.store, folder, "here"),
         )
 
     def _publish(self, events: list[Event]) -> None:

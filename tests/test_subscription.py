@@ -14,9 +14,10 @@ from msgspec import UNSET
 from vain.lifecycle import changed_fields
 from vain.messages import Filter, Previous, Subscribe, TaskUpdate
 from vain.subscription import EVERYTHING, Log, Subscription, TaskFilter, Told, marked_as_left, reset_reason, told
-from vain.types import OUTCOMES, PRIORITIES, STATUSES, Task
+from vain.types import OUTCOMES, PRIORITIES, STATUSES, Task, TaskSource
 
-BEFORE = Task(7, "build", "pending", "high", "2026-11-23T03:06:00.123Z", tags=["ci", "nightly"], key="k", parent_id=3)
+BEFORE = Task(7, "build", "pending", "high", "2026-11-23T03:06:00.123Z", tags=["ci", "nightly"], key="k", parent_id=3,
+              source=TaskSource("gpu-1", 41))  # fmt: skip
 
 
 def filter_of(**fields: Any) -> TaskFilter:
@@ -35,7 +36,7 @@ def event(before: Task | None, after: Task, with_previous: bool = True) -> Told:
         "previous_status": before and before.status,
     }
     if with_previous and were:
-        body["previous"] = were
+        body["previous"] = msgspec.to_builtins(were)
     return told(json.dumps(body).encode())
 
 
@@ -44,6 +45,7 @@ def event(before: Task | None, after: Task, with_previous: bool = True) -> Told:
     ({"status": ["completed", "pending"]}, True), ({"status": "completed"}, False), ({"priority": "low"}, False),
     ({"outcome": "failed"}, False), ({"tag": "ci"}, True), ({"tag": ["ci", "nightly"]}, True),
     ({"tag": ["ci", "weekly"]}, False), ({"key": "k"}, True), ({"key": ["a", "b"]}, False), ({"parent_id": 3}, True),
+    ({"host": "gpu-1"}, True), ({"host": ["gpu-2", "gpu-1"]}, True), ({"host": "GPU-1"}, False),
     ({"q": "BUI"}, True), ({"q": "night"}, True), ({"q": "x"}, False),
     ({"status": "pending", "priority": "low"}, False),
 ])  # fmt: skip
@@ -64,7 +66,8 @@ def test_a_filter_of_nothing_is_none() -> None:
 @pytest.mark.parametrize(("fields", "change"), [
     ({"status": "pending"}, {"status": "in-progress"}), ({"priority": "high"}, {"priority": "low"}),
     ({"tag": "nightly"}, {"tags": ["ci"]}), ({"key": "k"}, {"key": None}), ({"parent_id": 3}, {"parent_id": 4}),
-    ({"q": "build"}, {"name": "test"}),
+    ({"q": "build"}, {"name": "test"}), ({"host": "gpu-1"}, {"source": TaskSource("gpu-2", 41)}),
+    ({"host": "gpu-1"}, {"source": None}),
 ])  # fmt: skip
 def test_a_task_is_seen_leaving(fields: dict[str, Any], change: dict[str, Any]) -> None:
     after = msgspec.structs.replace(BEFORE, **change)
@@ -79,6 +82,8 @@ def test_what_was_never_in_the_filter_does_not_leave_it() -> None:
     for with_previous in (True, False):
         assert filter_of(outcome="failed").judged(event(BEFORE, done, with_previous)) == "out"
     assert filter_of(q="import").judged(event(BEFORE, talking)) == "out"
+    elsewhere = msgspec.structs.replace(BEFORE, source=TaskSource("gpu-1", 42))
+    assert filter_of(host="gpu-2").judged(event(BEFORE, elsewhere)) == "out"
     assert filter_of(status="completed").judged(event(None, BEFORE)) == "out"
 
 
@@ -96,13 +101,16 @@ TASKS = st.builds(
     Task,
     task_id=st.just(7), name=WORDS, status=st.sampled_from(STATUSES), priority=st.sampled_from(PRIORITIES),
     created_at=st.just("t"), message=WORDS, tags=st.lists(WORDS, max_size=2), key=st.none() | WORDS,
-    parent_id=st.none() | st.integers(1, 3), outcome=st.none() | st.sampled_from(OUTCOMES[:2]),
+    parent_id=st.none() | st.integers(1, 3),
+    source=st.none() | st.builds(TaskSource, host=st.none() | WORDS, pid=st.integers(1, 2)),
+    outcome=st.none() | st.sampled_from(OUTCOMES[:2]),
 ).map(lambda task: msgspec.structs.replace(task, outcome=(task.outcome or "failed") if task.status == "completed"
                                            else None))  # fmt: skip
 FILTERS = st.fixed_dictionaries({}, optional={
     "task_id": st.integers(6, 7), "status": lists_of(st.sampled_from(STATUSES)),
     "priority": lists_of(st.sampled_from(PRIORITIES)), "outcome": lists_of(st.sampled_from(OUTCOMES[:2])),
-    "tag": lists_of(WORDS), "key": lists_of(WORDS), "parent_id": st.integers(1, 3), "q": WORDS,
+    "tag": lists_of(WORDS), "key": lists_of(WORDS), "parent_id": st.integers(1, 3), "host": lists_of(WORDS),
+    "q": WORDS,
 }).filter(bool)  # fmt: skip
 
 

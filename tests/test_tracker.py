@@ -21,7 +21,18 @@ from vain.lists import PART_BYTES
 from vain.saving import DEEPEST_FAMILY
 from vain.store import queries
 from vain.tracker import SWEEP_TASKS, Tracker, fingerprint
-from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task, TaskCounts, TaskDraft, TaskPatch, TaskQuery
+from vain.types import (
+    OUTCOMES,
+    PRIORITIES,
+    SORTS,
+    STATUSES,
+    Task,
+    TaskCounts,
+    TaskDraft,
+    TaskPatch,
+    TaskQuery,
+    TaskSource,
+)
 
 T0, T1, T2 = (f"2026-01-01T00:00:0{second}.000Z" for second in range(3))
 
@@ -214,6 +225,7 @@ def random_draft(choice: random.Random) -> dict[str, Any]:
         "tags": choice.sample(["a", "B", "gpu", "ß"], choice.randrange(3)),
         "progress": choice.choice([None, 0, 40, 99.5]),
         "due_at": choice.choice([None, "2026-01-01T00:00:01Z", "2030-01-01T00:00:00Z", "2025-01-01T00:00:00Z"]),
+        "source": choice.choice([None, TaskSource("gpu-1"), TaskSource("GPU-1"), TaskSource(pid=3)]),
     }
     return fields | ({"outcome": choice.choice(OUTCOMES)} if status == "completed" else {})
 
@@ -231,6 +243,7 @@ def random_query(choice: random.Random) -> TaskQuery:
         trouble=choice.choice([None, None, None, "stale", "overdue", "late", "failed", "any"]),
         completed_after=choice.choice([None, None, None, "2026-01-01T00:00:03.000Z"]),
         task_id=choice.choice([None, None, None, None, 7, 999]),
+        host=choice.choice([None, None, None, "gpu-1", "gpu"]),
     )
 
 

@@ -124,10 +124,11 @@ def test_lines_of_json_go_on_where_an_earlier_one_stood(server: BoardInThread) -
         out, err = process.communicate(timeout=15)
         assert process.returncode == 130 and out == "" and "Traceback" not in err
     server.do(board.create(2))
-    with watching(server, "--json", "--since", first["position"], "--tag", "a", "--task", "2") as process:
+    filters = "--tag", "a", "--task", "2", "--host", "h"
+    with watching(server, "--json", "--since", first["position"], *filters) as process:
         assert line(process)["task_id"] == 2
     assert board.asked[-1]["streams"] == ["tasks"]
-    assert board.asked[-1]["filter"] == {"task_id": [2], "tag": ["a"]}
+    assert board.asked[-1]["filter"] == {"task_id": [2], "tag": ["a"], "host": ["h"]}
 
 
 @pytest.mark.slow
@@ -150,7 +151,7 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(capsys: pytest.Captu
 def test_an_interrupted_watch_is_closed(server: BoardInThread, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_commands, "_json_line", _interrupted)
     known = settings.load({"url": server.board.url}, {})
-    args = Namespace(json=True, type=None, task=None, tag=None, since=None)
+    args = Namespace(json=True, type=None, task=None, tag=None, task_host=None, since=None)
     changing = threading.Thread(target=_change_once_followed, args=(server,))
     changing.start()
     with pytest.raises(KeyboardInterrupt):

@@ -80,9 +80,10 @@ class Alarms:
         see: See = _nothing,
         since_boot: Clock = seconds_since_boot,
         wall: Clock = time.time,
+        more: Callable[[], list[tuple[str, float | None]]] = list,
     ) -> None:
         self._store, self._rulebook, self._silences = store, rulebook, silences
-        self._running, self._see = running, see
+        self._running, self._see, self._more = running, see, more
         # Not time.monotonic, which stands still while the machine sleeps: a rule must see that gap.
         self._since_boot, self._wall = since_boot, wall
         self.judge = Judge((), GAP_PERIODS * period_seconds)
@@ -121,7 +122,7 @@ class Alarms:
         if sample.period_seconds is None and self._has_sample:
             self._held_until = now + GRACE_SECONDS
         self._has_sample = True
-        found = self.judge.take(series(sample), now, self._running(), hold=now < self._held_until)
+        found = self.judge.take([*series(sample), *self._more()], now, self._running(), hold=now < self._held_until)
         if found:
             at = self._wall()
             self._add([replace(event, since=at - (now - event.since)) for event in found])

@@ -24,6 +24,7 @@ from vain.client import Client
 from vain.explaining import Explanation
 from vain.following import Follower, Watch
 from vain.happened import ChartsChange, Event, EventType, Snapshot, TaskChange
+from vain.hosts import Host, HostsHistory
 from vain.lanes import Lanes
 from vain.notification import Notification
 from vain.resuming import Position, reader
@@ -96,6 +97,7 @@ class AsyncClient:
         tag: str | list[str] | None = None,
         key: str | list[str] | None = None,
         parent_id: int | list[int] | None = None,
+        host: str | list[str] | None = None,
         text: str | None = None,
     ) -> Watch:
         """What happens, as ``TaskChange``, ``Notification``, ``Sample`` and ``ChartsChange``, for ``async for``.
@@ -113,7 +115,7 @@ class AsyncClient:
         Unauthenticated, Forbidden, and NotAcceptable for a server that is too old.
         """
         filters = {"task_id": task_id, "status": status, "priority": priority, "outcome": outcome}
-        more = {"tag": tag, "key": key, "parent_id": parent_id, "q": text}
+        more = {"tag": tag, "key": key, "parent_id": parent_id, "host": host, "q": text}
         begun = reader(types, since, snapshot, **filters, **more)
         watch = Watch(Follower(self._client._wire, begun, self._running))
         self._watches.add(watch)
@@ -170,10 +172,11 @@ class AsyncClient:
         outcome: Outcome | None = None,
         tag: str | None = None,
         task_id: int | None = None,
+        host: str | None = None,
     ) -> Lanes:
         """The tasks of a window as bars in rows."""
-        call = partial(self._client.lanes, after, before, width_pixels, rows, text, status, outcome, tag, task_id)
-        return await self._call(call)
+        window = partial(self._client.lanes, after, before, width_pixels, rows)
+        return await self._call(partial(window, text, status, outcome, tag, task_id, host))
 
     async def task(self, task_id: int) -> Task:
         """One task."""
@@ -237,9 +240,9 @@ class AsyncClient:
         """Says how the job ``key`` goes; the task that the ping belongs to."""
         return await self._call(self._client.ping, key, word, text, every, grace, name)
 
-    async def performance(self) -> Sample:
+    async def performance(self, host: str | None = None) -> Sample:
         """The newest look at the machine."""
-        return await self._call(self._client.performance)
+        return await self._call(self._client.performance, host)
 
     async def explain(
         self,
@@ -248,9 +251,33 @@ class AsyncClient:
         metric: str = "cpu.percent",
         baseline_after: Moment | None = None,
         baseline_before: Moment | None = None,
+        host: str | None = None,
     ) -> Explanation:
         """Which tasks and processes used what the machine used between two moments."""
-        return await self._call(self._client.explain, after, before, metric, baseline_after, baseline_before)
+        return await self._call(self._client.explain, after, before, metric, baseline_after, baseline_before, host)
+
+    async def hosts(self) -> list[Host]:
+        """The machines that report, and what each does now."""
+        return await self._call(self._client.hosts)
+
+    async def host(self, name: str) -> Host:
+        """One machine."""
+        return await self._call(self._client.host, name)
+
+    async def forget_host(self, name: str) -> None:
+        """Deletes a machine that is gone, and its history."""
+        await self._call(self._client.forget_host, name)
+
+    async def hosts_history(
+        self,
+        metric: str = "cpu.percent",
+        after: Moment | None = None,
+        before: Moment | None = None,
+        points: int | None = None,
+        top: int | None = None,
+    ) -> HostsHistory:
+        """One metric of all machines over time."""
+        return await self._call(self._client.hosts_history, metric, after, before, points, top)
 
     async def notifications(
         self,

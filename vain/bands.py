@@ -45,7 +45,7 @@ class MetricQuery(Struct, frozen=True):
     ``metrics`` are names of metrics (``disk.percent``: all its instances), of series (``disk.percent:/home``) or
     patterns (``cpu.*``); None asks for all. ``points`` is how many are wanted at most; None: every sample, or the
     finest step that the server gives at once. ``step_seconds`` fixes the step, in place of ``points``. ``tasks`` are
-    those whose own series are wanted as well.
+    those whose own series are wanted as well. ``host`` is the machine that it is about, ``""`` the server's own.
     """
 
     after: float
@@ -54,6 +54,7 @@ class MetricQuery(Struct, frozen=True):
     points: int | None = None
     step_seconds: float | None = None
     tasks: tuple[int, ...] = ()
+    host: str = ""
 
 
 class MetricWindow(NamedTuple):

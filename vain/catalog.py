@@ -10,7 +10,7 @@ RATE_DIGITS = 4
 
 class Metric(Struct, frozen=True):
     """``unit`` is one that ``vain.words`` has words for: ``percent``, ``bytes``, ``bytes_per_second``, ``per_second``,
-    ``celsius`` or ``count``. ``instance`` names what may be several.
+    ``celsius``, ``seconds`` or ``count``. ``instance`` names what may be several.
 
     ``decimals`` is how many a stored value keeps; None for a rate, which keeps ``RATE_DIGITS`` digits instead.
     """
@@ -123,6 +123,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("task.gpu_memory_bytes", "bytes", 0, "GPU memory of", "Memory that a task has on GPUs", "task_id"),
     Metric("task.gpu_percent", "percent", 1, "GPU of", "What a task uses of its GPUs", "task_id"),
     Metric("task.progress_percent", "percent", 1, "Progress of", "How far a task is", "task_id"),
+    Metric("host.silent_seconds", "seconds", 0, "Silent", "How long nothing was heard of a machine's agent", "host"),
     Metric("vain.cpu_percent", "percent", 1, "vAIn CPU", "What vAIn itself uses, in percent of one core"),
     Metric("vain.memory_bytes", "bytes", 0, "vAIn memory", "Resident memory of vAIn itself"),
 )

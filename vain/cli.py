@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, cast
 import vain
 from vain import commands as tasks
 from vain import follow_options, list_options, rule_options, run_options, settings, upkeep_options
-from vain import key_commands as keys
 from vain.errors import Misconfigured, VainError
 from vain.options import Parser, add_json, add_settings, command, example_text
 from vain.setting_types import Settings
 from vain.terminal import Screen, safe
-from vain.types import OUTCOMES, PRIORITIES, ROLES, STATUSES
+from vain.types import KEY_ROLES, OUTCOMES, PRIORITIES, STATUSES
 
 SUCCESS, FAILURE, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -100,6 +99,27 @@ def silence(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     return actions[args.action](args, known, screen)
 
 
+def keys(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain keys``: what the file of the keys needs, no agent should load."""
+    from vain import key_commands as run
+
+    return {"create": run.create, "list": run.list_, "revoke": run.revoke}[args.action](args, known, screen)
+
+
+def hosts(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain hosts``."""
+    from vain import host_commands as run
+
+    return {"ls": run.list_, "rm": run.forget}[args.action](args, known, screen)
+
+
+def agent(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
+    """``vain agent``: only here is psutil loaded without a server."""
+    from vain import agent_commands
+
+    return agent_commands.agent(args, known, screen)
+
+
 def run(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     """``vain run``; usually ``vain.__main__`` has done it before anything of this is loaded."""
     from vain import run_commands
@@ -145,6 +165,8 @@ def parser() -> Parser:
     rule_options.add_rules(subparsers, rules)
     rule_options.add_silence(subparsers, silence)
     _add_keys(subparsers)
+    _add_agent(subparsers)
+    _add_hosts(subparsers)
     upkeep_options.add_history(subparsers, history)
     upkeep_options.add_db(subparsers, db)
     return whole
@@ -157,6 +179,40 @@ def _add_serve(commands: Commands) -> None:
         ("vain serve --host 0.0.0.0 --no-browser", "for the network; make a key first: `vain keys create NAME`"),
     )  # fmt: skip
     add_settings(parser, settings.SERVER_SETTINGS)
+
+
+def _add_agent(commands: Commands) -> None:
+    parser = command(
+        commands, "agent", agent, "look at this machine, and report to a server on another one",
+        ("vain agent --server https://vain.example.org", "with the key of the file that VAIN_API_KEY_FILE names"),
+        ("vain keys create gpu-3 --role agent --host gpu-3", "on the server: a key that may do no more than this"),
+    )  # fmt: skip
+    add_settings(parser, settings.AGENT_SETTINGS)
+
+
+def _add_hosts(commands: Commands) -> None:
+    parser = command(
+        commands, "hosts", None, "list the machines that report, and forget those that are gone",
+        ("vain hosts ls", "what each does now"),
+        ("vain hosts rm gpu-3", "with its history"),
+    )  # fmt: skip
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+
+    parser = command(
+        actions, "ls", hosts, "list the machines, the server's own first",
+        ("vain hosts ls", "a table"),
+        ("vain hosts ls --json | jq -r 'select(.silent).name'", "those that are silent, for a program"),
+    )  # fmt: skip
+    add_json(parser)
+    add_settings(parser, settings.CLIENT_SETTINGS)
+
+    parser = command(
+        actions, "rm", hosts, "forget machines, and delete their history",
+        ("vain hosts rm gpu-3", "one"),
+        ("vain hosts ls --json | jq -r 'select(.silent).name' | xargs vain hosts rm", "all that are silent"),
+    )  # fmt: skip
+    parser.add_argument("names", metavar="NAME", nargs="+", help="name of a machine")
+    add_settings(parser, settings.CLIENT_SETTINGS)
 
 
 def _add_task_commands(commands: Commands) -> None:
@@ -211,20 +267,24 @@ def _add_keys(commands: Commands) -> None:
         ("vain keys create laptop --role write", "prints the key, once"),
         ("vain keys revoke k3v9x0ab", "it stops working within a second"),
     )  # fmt: skip
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
 
     parser = command(
-        actions, "create", keys.create, "make a key and print it, once",
+        actions, "create", keys, "make a key and print it, once",
         ("vain keys create dashboard --role read", "may look, but not change"),
         ("umask 077; vain keys create ci --role write --expires 90d > ci.key", "for VAIN_API_KEY_FILE=ci.key"),
     )  # fmt: skip
     parser.add_argument("name", metavar="NAME", help="who or what the key is for")
-    parser.add_argument("--role", choices=ROLES, default="write", help="what it may do [%(default)s]")
+    parser.add_argument("--role", choices=KEY_ROLES, default="write", help="what it may do [%(default)s]")
+    # Not the setting of that name, which is where a server listens.
+    parser.add_argument(
+        "--host", dest="key_host", metavar="NAME", help="of an agent: the machine that it may write, and no other"
+    )
     parser.add_argument("--expires", metavar="TIME", help="how long it works: 12h, 90d, 1w [until revoked]")
     add_settings(parser, [settings.DATA])
 
     parser = command(
-        actions, "list", keys.list_, "list all keys, without their secrets",
+        actions, "list", keys, "list all keys, without their secrets",
         ("vain keys list", "a table"),
         ("vain keys list --json | jq -r '.[].key_id'", "their ids, for a program"),
     )  # fmt: skip
@@ -232,7 +292,7 @@ def _add_keys(commands: Commands) -> None:
     add_settings(parser, [settings.DATA])
 
     parser = command(
-        actions, "revoke", keys.revoke, "end keys and the browser sessions that they opened",
+        actions, "revoke", keys, "end keys and the browser sessions that they opened",
         ("vain keys revoke k3v9x0ab", "by the id that `vain keys list` shows"),
         ("vain keys revoke --data /srv/vain k3v9x0ab", "of a server with another data folder"),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
@@ -19,31 +19,25 @@ from urllib.parse import quote
 import msgspec
 
 from vain import settings
-from vain.answers import Imported, MetricHistory, Moment, written
+from vain.answers import Moment, written
 from vain.errors import Unreachable
-from vain.explaining import Explanation
 from vain.flow.figures import Visualizations
 from vain.happened import EventType
 from vain.lanes import Lanes
+from vain.machine_calls import MachineCalls
 from vain.notification import Notification
 from vain.resuming import Position, reader
 from vain.rule_calls import RuleCalls
-from vain.samples import Sample
 from vain.task_reading import TASKS, TaskReading
-from vain.types import TABLE_TYPES, Level, Outcome, Priority, Status, Task
+from vain.types import Level, Outcome, Priority, Status, Task
 from vain.waiting import Waiting
 from vain.wire import Wire, query_text
 
 if TYPE_CHECKING:
     from vain.blocking import BlockingWatch
 
-TableFormat = Literal["csv", "arrow", "parquet"]
 
-HISTORY = "/performance/history"
-DEFAULT_SECONDS = 3_600
-
-
-class Client(TaskReading, RuleCalls):
+class Client(TaskReading, MachineCalls, RuleCalls):
     """A running vAIn server. May be shared by threads; every method blocks until the answer is there.
 
     ``url`` and ``api_key`` are taken from VAIN_URL and VAIN_API_KEY (or VAIN_API_KEY_FILE) if not given. Methods raise
@@ -101,6 +95,7 @@ class Client(TaskReading, RuleCalls):
         tag: str | list[str] | None = None,
         key: str | list[str] | None = None,
         parent_id: int | list[int] | None = None,
+        host: str | list[str] | None = None,
         text: str | None = None,
     ) -> BlockingWatch:
         """What happens, as ``TaskChange``, ``Notification``, ``Sample`` and ``ChartsChange``, for a plain ``for``.
@@ -120,7 +115,7 @@ class Client(TaskReading, RuleCalls):
         from vain.blocking import BlockingWatch, Line
 
         filters = {"task_id": task_id, "status": status, "priority": priority, "outcome": outcome}
-        more = {"tag": tag, "key": key, "parent_id": parent_id, "q": text}
+        more = {"tag": tag, "key": key, "parent_id": parent_id, "host": host, "q": text}
         return BlockingWatch(Line(self._wire, reader(types, since, snapshot, **filters, **more)))
 
     def lanes(
@@ -134,15 +129,17 @@ class Client(TaskReading, RuleCalls):
         outcome: Outcome | None = None,
         tag: str | None = None,
         task_id: int | None = None,
+        host: str | None = None,
     ) -> Lanes:
         """The tasks of a window as bars in rows, of the last hour if nothing says when; the server picks and packs.
 
         ``width_pixels`` is how wide the window is drawn, ``rows`` how many rows there may be; ``task_id`` stands for a
-        task and all below it. What had no room is counted in ``left_out`` and ``crowd``.
+        task and all below it, ``host`` for the machine on which attempts were made. What had no room is counted in
+        ``left_out`` and ``crowd``.
         """
         asked = {"after": written(after), "before": written(before), "width": width_pixels, "rows": rows}
         wanted = {"q": text or None, "status": status, "outcome": outcome, "tag": tag, "task_id": task_id}
-        return self._wire.get(Lanes, "/tasks/lanes", asked | wanted)
+        return self._wire.get(Lanes, "/tasks/lanes", asked | wanted | {"host": host})
 
     def task(self, task_id: int) -> Task:
         """One task."""
@@ -248,73 +245,6 @@ class Client(TaskReading, RuleCalls):
         body = text.encode() if isinstance(text, str) else text
         return self._wire.decoded(Task, self._wire.send("POST", path + asked, body, content_type="text/plain"))
 
-    def performance(self) -> Sample:
-        """The newest look at the machine."""
-        return self._wire.get(Sample, "/performance")
-
-    def history(
-        self,
-        after: Moment | None = None,
-        before: Moment | None = None,
-        metrics: Sequence[str] | None = None,
-        points: int | None = None,
-        task_id: int | None = None,
-        baseline: str | float | None = None,
-    ) -> MetricHistory:
-        """The metrics between two moments, of the last hour if nothing says when, or of the time of a task.
-
-        ``metrics`` are names or patterns (``cpu.percent``, ``disk.*``); without it come all. ``points`` is how many
-        points are wanted at most: each then stands for ``step`` seconds. ``baseline`` asks for a second window to
-        compare with: ``previous`` for the one before (of a task: its run before), or negative seconds (-604800 for the
-        same time last week).
-        """
-        asked = _asked(after, before, metrics, points, task_id) | {"baseline": baseline}
-        return self._wire.get(MetricHistory, HISTORY, asked)
-
-    def explain(
-        self,
-        after: Moment | None = None,
-        before: Moment | None = None,
-        metric: str = "cpu.percent",
-        baseline_after: Moment | None = None,
-        baseline_before: Moment | None = None,
-    ) -> Explanation:
-        """What did that? The tasks that ran between two moments by their share of what a metric measures, the busiest
-        processes, and what changed against a window before; of the last ten minutes if nothing says when.
-
-        ``metric`` is one of the machine (``memory.used_bytes``, ``disk.written_bytes_per_second``), or
-        ``memory.growth_bytes`` for who took more memory than before.
-        """
-        asked = {
-            "after": written(after),
-            "before": written(before),
-            "metric": metric,
-            "baseline_after": written(baseline_after),
-            "baseline_before": written(baseline_before),
-        }
-        return self._wire.get(Explanation, "/performance/explain", asked)
-
-    def history_table(
-        self,
-        format: TableFormat = "arrow",  # noqa: A002  (what everybody calls it)
-        after: Moment | None = None,
-        before: Moment | None = None,
-        metrics: Sequence[str] | None = None,
-        points: int | None = None,
-        task_id: int | None = None,
-    ) -> bytes:
-        """What ``history`` answers, as the bytes of a CSV file, an Arrow stream or a Parquet file."""
-        return self._wire.read(HISTORY, _asked(after, before, metrics, points, task_id) | {"format": format})
-
-    def import_history(self, body: bytes, format: Literal["csv", "parquet"] = "parquet") -> Imported:  # noqa: A002
-        """Stores the samples of a CSV or Parquet file: a column ``timestamp``, and one of numbers for each series.
-
-        The file may have ``vain.types.LARGEST_IMPORT_BYTES``. They are on disk when this returns; the same samples
-        once more change nothing.
-        """
-        answer = self._wire.send("POST", HISTORY, body, content_type=TABLE_TYPES[format])
-        return self._wire.decoded(Imported, answer)
-
     def visualizations(
         self,
         after: Moment | None = None,
@@ -325,13 +255,15 @@ class Client(TaskReading, RuleCalls):
         name: str | None = None,
         tag: str | None = None,
         priority: Priority | None = None,
+        host: str | None = None,
     ) -> Visualizations:
         """The charts, as data: for a window in hours, days or weeks of a time zone (``Europe/Berlin``).
 
-        Only of the tasks of a ``name``, a ``tag`` or a ``priority``, where one is given.
+        Only of the tasks of a ``name``, a ``tag`` or a ``priority``, or of what was done on a ``host``, where one is
+        given.
         """
         window = {"after": written(after), "before": written(before), "interval": interval, "timezone": timezone}
-        asked = {**window, "name": name, "tag": tag, "priority": priority}
+        asked = {**window, "name": name, "tag": tag, "priority": priority, "host": host}
         return self._wire.get(Visualizations, "/visualizations", asked)
 
     def notifications(
@@ -360,19 +292,3 @@ class Client(TaskReading, RuleCalls):
 
 def _seconds(length: float | str | None) -> str | None:
     return length if length is None or isinstance(length, str) else f"{length:.3f}"
-
-
-def _asked(
-    after: Moment | None, before: Moment | None, metrics: Sequence[str] | None, points: int | None, task_id: int | None
-) -> dict[str, object]:
-    """The parameters of a history; the last hour is asked for when nothing says when."""
-    if after is None and before is None and task_id is None:
-        after = -DEFAULT_SECONDS
-    wanted = ",".join(metrics) if metrics is not None else None
-    return {
-        "after": written(after),
-        "before": written(before),
-        "points": points,
-        "metrics": wanted,
-        "task_id": task_id,
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,6 +15,13 @@ NOW_FIELDS = ("cpu_percent", "rss_bytes", "pss_bytes", "threads", "processes", "
 """What is true of one moment only; a task that has ended has none of it."""
 SELF_MEASURED = "self"
 """The basis of a figure that the process measured when it ended."""
+
+
+class Cost(NamedTuple):
+    """What the processes of one attempt of a task have used."""
+
+    attempt: int
+    resources: Resources
 
 
 def with_look(

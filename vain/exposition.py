@@ -64,6 +64,8 @@ class Figures(Struct, frozen=True):
     tasks: TaskCounts
     outcomes: Mapping[str, int] | None
     """How many attempts at tasks ended so; None: that could not be read."""
+    hosts: Mapping[str, int] = {}
+    """How many other machines are live, and how many are silent."""
 
 
 def prometheus_name(metric: Metric) -> str:
@@ -137,7 +139,9 @@ def _of_sample(sample: Sample) -> list[Family]:
 def _of_server(figures: Figures) -> list[Family]:
     clients = (({"transport": transport}, count) for transport, count in figures.stream_clients.items())
     answers = [Point(answered._asdict(), count) for answered, count in sorted(figures.answers.items())]
+    hosts = (({"state": state}, count) for state, count in figures.hosts.items())
     return [
+        _several("vain_hosts", "Other machines that report, by whether they do", hosts),
         Family("vain_info", "gauge", "The version that runs", [Point({"version": figures.version or "unknown"}, 1.0)]),
         _gauge("vain_self_start_time_seconds", "When vAIn started, in Unix time", figures.started_at),
         _counter("vain_self_cpu_seconds_total", "CPU time that vAIn itself has used", figures.cpu_seconds),

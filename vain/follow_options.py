@@ -49,6 +49,10 @@ def _add_watch(commands: Commands) -> None:
     )
     parser.add_argument("--task", metavar="ID", action="append", type=_task_id, help="only this task (may be repeated)")
     parser.add_argument("--tag", action="append", help="only tasks with this tag (repeated: with all of them)")
+    # Not the setting of that name, which is where a server listens.
+    parser.add_argument(
+        "--host", dest="task_host", metavar="NAME", action="append", help="only tasks of this machine (may be repeated)"
+    )
     add_json(parser)
     add_settings(parser, settings.CLIENT_SETTINGS)
 

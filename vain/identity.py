@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import sys
 from functools import cache
 from pathlib import Path
 
-from vain import clock
+from vain import clock, settings
 
 PROC = Path("/proc")
 START_FIELD = 22
@@ -55,7 +54,8 @@ def started_at(pid: int) -> str | None:
 
 @cache
 def host() -> str:
-    return socket.gethostname()[:255]
+    """What this machine is called: ``VAIN_HOSTNAME``, or what the system says."""
+    return settings.host_name()
 
 
 @cache

@@ -38,7 +38,7 @@ class Inbox:
     """``is_ours`` says whether an address that a report was meant for is this server's. Belongs to the event loop."""
 
     def __init__(self, folder: Path, tracker: Tracker, is_ours: Callable[[str], bool], wall: Clock = time.time) -> None:
-        self._folder, self._tracker, self._is_ours, self._wall = folder, tracker, is_ours, wall
+        self._folder, self._tracker, self._is_ours, self.wall = folder, tracker, is_ours, wall
 
     async def sweep(self) -> int:
         """Take what was left. Returns how many tasks it was of.
@@ -59,7 +59,7 @@ class Inbox:
             reports = [(report, file) for file in files for report in await asyncio.to_thread(_reports, file)]
             reports.sort(key=lambda pair: pair[0].began_at)
             done = 0
-            while done < len(reports) and await self._take(reports[done][0]):
+            while done < len(reports) and await self.take(reports[done][0]):
                 done += 1
             kept = {id(file) for _, file in reports[done:]}
             for file in files:
@@ -87,8 +87,8 @@ class Inbox:
         except ValueError:  # it is no address
             return False
 
-    async def _take(self, report: RunReport) -> bool:
-        """Whether it is done with: also if it can never be stored."""
+    async def take(self, report: RunReport) -> bool:
+        """Store one report. Whether it is done with: also if it can never be stored."""
         try:
             await self._store(report)
         except (NotFound, Conflict, Invalid, Malformed) as error:
@@ -102,7 +102,7 @@ class Inbox:
         return True
 
     async def _store(self, report: RunReport) -> None:
-        now = self._wall()
+        now = self.wall()
         if report.sent_task_id is not None:
             await self._tracker.get(report.sent_task_id)  # one that was deleted does not come back
         # Also if its number is known: in another data folder that is somebody else's, and there it is made anew.

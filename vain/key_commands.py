@@ -19,12 +19,11 @@ def create(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain keys create``: the key on stdout, once."""
     expires_in_seconds = None if args.expires is None else duration_seconds(args.expires)
     with closing(KeyRing.open(settings.data_dir)) as ring:
-        info, secret = ring.create(args.name, args.role, expires_in_seconds)
+        info, secret = ring.create(args.name, args.role, expires_in_seconds, args.key_host)
     screen.print(secret)
     until = f"until {info.expires_at}" if info.expires_at else "until it is revoked"
-    screen.note(
-        f"Key {info.key_id} ({safe(info.name)}), role {info.role}, {until}. It is shown only now: keep it safe."
-    )
+    role = info.role if info.host is None else f"{info.role} of {safe(info.host)}"
+    screen.note(f"Key {info.key_id} ({safe(info.name)}), role {role}, {until}. It is shown only now: keep it safe.")
     return SUCCESS
 
 
@@ -56,7 +55,7 @@ def revoke(args: Namespace, settings: Settings, screen: Screen) -> int:
 def _row(key: KeyInfo, now: str) -> tuple[str, ...]:
     return (
         key.key_id,
-        key.role,
+        key.role if key.host is None else f"{key.role} of {key.host}",
         key.state(now),
         key.created_at,
         key.expires_at or "never",

@@ -38,6 +38,8 @@ class LaneQuery(Struct, frozen=True):
     tag: str | None = None
     task_id: int | None = None
     """This task and its descendants alone."""
+    host: str | None = None
+    """On which the attempt was made: the ``host`` of its source."""
 
 
 class Bar(Struct, frozen=True):

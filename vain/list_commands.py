@@ -106,6 +106,8 @@ def _wanted(args: Namespace, sort: str | None) -> TaskFilters:
     wanted = TaskFilters(
         status=args.status, priority=args.priority, outcome=args.outcome, tag=args.tag, key=args.key, text=args.search
     )
+    if args.task_host:
+        wanted["host"] = args.task_host
     for name in ("stale", "overdue"):
         if getattr(args, name):
             wanted[name] = True

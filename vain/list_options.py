@@ -45,6 +45,10 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--priority", choices=PRIORITIES, action="append", help="only with this priority (or another)")
     parser.add_argument("--outcome", choices=OUTCOMES, action="append", help="only those that ended so (or otherwise)")
     parser.add_argument("--tag", action="append", help="only with this tag (and another one)")
+    # Not the setting of that name, which is where a server listens.
+    parser.add_argument(
+        "--host", dest="task_host", metavar="NAME", action="append", help="only those of this machine (or another one)"
+    )
     parser.add_argument("--key", help="only runs of this recurring job")
     parser.add_argument("--stale", action="store_true", help="only those whose next report did not come")
     parser.add_argument("--overdue", action="store_true", help="only those whose due time has passed")

@@ -29,9 +29,11 @@ class TaskFilter(Struct, frozen=True):
     """A task is let through if all holds that is given; ``None``, ``""`` and ``()`` let every task through."""
 
     status: tuple[Status, ...] = ()
-    """It is one of them; so with the next two."""
+    """It is one of them; so with the next three."""
     priority: tuple[Priority, ...] = ()
     outcome: tuple[Outcome, ...] = ()
+    host: tuple[str, ...] = ()
+    """Of its source, exactly."""
     tags: tuple[str, ...] = ()
     """It has all of them."""
     key: str | None = None

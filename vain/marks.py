@@ -13,22 +13,16 @@ from typing import NamedTuple
 import msgspec
 
 from vain.clock import Clock, unix
+from vain.costs import Cost
 from vain.eta import Pace, eta_of, paced
 from vain.store.transaction import Transaction
-from vain.types import Resources, Task, Time
+from vain.types import Task, Time
 
 EARLIER_RUNS = 100
 """Of the same name, to tell how long one takes."""
 MOST_KEPT = 2_000
 FRESH_SECONDS = 60.0
 """What runs of a name took is read again after so long, however many begin."""
-
-
-class Cost(NamedTuple):
-    """What the processes of one attempt of a task have used."""
-
-    attempt: int
-    resources: Resources
 
 
 class _Known(NamedTuple):

@@ -14,7 +14,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from vain.flow.figures import Chart
 from vain.notification import Notification
 from vain.samples import Sample
-from vain.types import LARGEST_INTEGER, Action, Label, Outcome, Priority, Status, Task, TaskId, Time
+from vain.types import (
+    LARGEST_INTEGER,
+    Action,
+    Label,
+    Outcome,
+    Priority,
+    SourceHost,
+    Status,
+    Task,
+    TaskId,
+    TaskSource,
+    Time,
+)
 
 PROTOCOL = "vain.v1"
 """The subprotocol that a client offers to be asked what it wants."""
@@ -46,6 +58,7 @@ class Previous(Struct, frozen=True, omit_defaults=True):
     outcome: Outcome | None | UnsetType = UNSET
     key: str | None | UnsetType = UNSET
     parent_id: int | None | UnsetType = UNSET
+    source: TaskSource | None | UnsetType = UNSET
 
 
 class TaskUpdate(Task, frozen=True, kw_only=True, tag_field="type", tag="taskUpdate"):
@@ -166,6 +179,8 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     tag: Label | Annotated[list[Label], Choices] | UnsetType = UNSET
     key: Label | Annotated[list[Label], Choices] | UnsetType = UNSET
     parent_id: TaskId | Annotated[list[TaskId], Choices] | UnsetType = UNSET
+    host: SourceHost | Annotated[list[SourceHost], Choices] | UnsetType = UNSET
+    """The ``host`` of its source, exactly."""
     q: Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)] | UnsetType = UNSET
     """Text in the name, the description, the message, the key or a tag; case does not count."""
 

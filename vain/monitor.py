@@ -86,7 +86,7 @@ class Monitor:
         self.late_ticks = 0
         self._sampler = sampler
         self._recorder = recorder
-        self._period_seconds = period_seconds
+        self.period_seconds = period_seconds
         self._counts = counts
         self._on_sample = on_sample
         self._monotonic = monotonic
@@ -145,6 +145,6 @@ class Monitor:
 
         Deadlines are absolute, so that what a tick costs does not add up to a drift.
         """
-        missed = max(0, int((self._monotonic() - deadline) // self._period_seconds))
+        missed = max(0, int((self._monotonic() - deadline) // self.period_seconds))
         self.late_ticks += missed
-        return deadline + (missed + 1) * self._period_seconds
+        return deadline + (missed + 1) * self.period_seconds

@@ -23,11 +23,15 @@ T = TypeVar("T")
 
 
 class Past:
-    """Reads and imports on threads of its own; ``close`` ends them. Raises Unavailable when too many wait."""
+    """Reads and imports on threads of its own; ``close`` ends them. Raises Unavailable when too many wait.
 
-    def __init__(self, store: MetricStore) -> None:
+    ``threads``: those of somebody else, which stay when it is closed.
+    """
+
+    def __init__(self, store: MetricStore, threads: ThreadPoolExecutor | None = None) -> None:
         self.store = store
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-past")
+        self._owns_threads = threads is None
+        self._threads = threads or ThreadPoolExecutor(READERS, thread_name_prefix="vain-past")
         self._importer = ThreadPoolExecutor(1, thread_name_prefix="vain-import")
         self._waiting = 0
         self._shared: SharedReads[tuple[MetricQuery, int], MetricWindow] = SharedReads(MOST_KEPT)
@@ -51,7 +55,8 @@ class Past:
 
     def close(self) -> None:
         """End the threads, after what they do."""
-        self._threads.shutdown(wait=True)
+        if self._owns_threads:
+            self._threads.shutdown(wait=True)
         self._importer.shutdown(wait=True)
 
     async def _on(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:

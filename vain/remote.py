@@ -37,6 +37,7 @@ from vain.explaining import Explaining, Explanation
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptQuery
 from vain.flow.figures import Visualizations
 from vain.history import Columns, History
+from vain.hosts import Host, HostsHistory, HostsQuery
 from vain.lanes import LaneQuery, Lanes, checked
 from vain.notification import Notification
 from vain.patterns import matching
@@ -75,13 +76,15 @@ class RemoteSource(RemoteChanges):
     """The Source of ``vain.source`` over a Client. To make one blocks until the server was read once, and raises what
     the Client raises; ``close`` ends its thread.
 
+    ``host`` is another machine than the server's own, whose samples and history are shown.
+
     ``seq`` does not number the events of the server: it rises with every change that is told here, and also when
     everything was read anew, so that a view which compares it asks and draws again.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.host = ""
+    def __init__(self, client: Client, host: str | None = None) -> None:
+        self.client, self._wanted_host = client, host
+        self.host = host or ""
         self.seq = 0
         self.period_seconds = PERIOD_SECONDS
         self._lock = threading.Lock()
@@ -164,7 +167,8 @@ class RemoteSource(RemoteChanges):
 
     async def extent(self) -> tuple[float, float] | None:
         """When the oldest and the newest sample were taken (Unix seconds), as the server says."""
-        history = await asyncio.to_thread(partial(self.client.history, -1.0, metrics=["cpu.percent"], points=1))
+        asked = partial(self.client.history, -1.0, metrics=["cpu.percent"], points=1, host=self._wanted_host)
+        history = await asyncio.to_thread(asked)
         return history.extent
 
     async def lanes(self, query: LaneQuery) -> Lanes:
@@ -198,6 +202,7 @@ class RemoteSource(RemoteChanges):
             asked.metric,
             asked.baseline_after,
             asked.baseline_before,
+            asked.host or self._wanted_host,
         )
 
     async def visualizations(
@@ -207,8 +212,9 @@ class RemoteSource(RemoteChanges):
         timezone: str | None = None,
         tasks: AttemptQuery = EVERY_ATTEMPT,
     ) -> Visualizations:
-        """The charts of a window (Unix seconds; None: the last day), as data; ``tasks`` by name, tag and priority."""
-        chosen = {"name": tasks.name, "tag": tasks.tag, "priority": tasks.priority}
+        """The charts of a window (Unix seconds; None: the last day), as data; ``tasks`` by name, tag, priority and
+        host."""
+        chosen = {"name": tasks.name, "tag": tasks.tag, "priority": tasks.priority, "host": tasks.host}
         return await asyncio.to_thread(
             partial(self.client.visualizations, after, before, timezone=timezone, **chosen)  # type: ignore[arg-type]
         )
@@ -218,8 +224,23 @@ class RemoteSource(RemoteChanges):
         if query.step_seconds is not None:
             points = bucket_count(query.after, query.before, query.step_seconds)
         metrics, task_id = _with_tasks(query)
-        body = self.client.history_table("arrow", query.after, query.before, metrics, points, task_id)
+        host = query.host or self._wanted_host
+        body = self.client.history_table("arrow", query.after, query.before, metrics, points, task_id, host)
         return tables.decoded(body)
+
+    async def hosts(self) -> list[Host]:
+        """The machines that report, and what each does now, from the server."""
+        return await asyncio.to_thread(self.client.hosts)
+
+    async def hosts_history(self, query: HostsQuery) -> HostsHistory:
+        """One metric of all machines over time, from the server."""
+        return await asyncio.to_thread(
+            self.client.hosts_history, query.metric, query.after, query.before, query.points, query.top
+        )
+
+    def of(self, host: str) -> RemoteSource:
+        """The same server, about another machine; to be closed by whoever asks for it."""
+        return RemoteSource(self.client, host)
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Has ``callback`` called on the running loop after each sample and each change; the result ends that."""
@@ -269,13 +290,19 @@ class RemoteSource(RemoteChanges):
                 self._read_all()
             self._server_seq = head.seq
         if head.type == "performanceUpdate":
-            self._sampled(msgspec.json.decode(message, type=Sample))
+            self._sampled(msgspec.json.decode(message, type=Sample) if self._wanted_host is None else self._asked())
         elif head.type == "taskUpdate":
             self._changed()
         elif head.type == "notification":
             self._notify(msgspec.json.decode(message, type=Notification))
         elif head.type == "visualizationUpdate":
             self._changed()
+
+    def _asked(self) -> Sample | None:
+        """The newest sample of another machine; None while it is silent."""
+        with suppress(Unavailable):
+            return self.client.performance(self._wanted_host)
+        return None
 
     def _is_hole(self, seq: int) -> bool:
         return self._server_seq is not None and seq != self._server_seq + 1
@@ -285,7 +312,7 @@ class RemoteSource(RemoteChanges):
         self._server_seq = None
         notifications = self.client.notifications(MOST_NOTIFICATIONS)
         with suppress(Unavailable):  # a server that has just started may have no sample yet; the socket brings it
-            sample = self.client.performance()
+            sample = self.client.performance(self._wanted_host)
             self._read_history(unix(sample.timestamp))
             self._sampled(sample)
         with self._lock:
@@ -297,13 +324,15 @@ class RemoteSource(RemoteChanges):
         after = max(self._sampled_at, newest - HISTORY_SECONDS)
         if after >= newest:
             return
-        columns = self.client.history(after=utc(after), before=utc(newest)).columns()
+        columns = self.client.history(after=utc(after), before=utc(newest), host=self._wanted_host).columns()
         for number, t in enumerate(columns.t):
             if after < t < newest:
                 self._history.append(t, [(name, values[number]) for name, values in columns.values.items()])
                 self._sampled_at = t
 
-    def _sampled(self, sample: Sample) -> None:
+    def _sampled(self, sample: Sample | None) -> None:
+        if sample is None:
+            return
         t = unix(sample.timestamp)
         if 0 <= self._sampled_at - t < LATEST_SECONDS:
             return

@@ -74,6 +74,8 @@ class Settings:
     api_key: str | None
     no_color: bool
     spool_dir: Path
+    spool_bytes: int
+    server: str | None
 
     def __repr__(self) -> str:
         """Without the key, so that no log and no traceback shows it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 import sys
 from collections.abc import Mapping
@@ -155,6 +156,13 @@ SPOOL = Setting(
     "spool", "folder", "where reports wait for a server that is away", forms.folder,
     user_folder("state") / "spool", "the user's state folder",
 )  # fmt: skip
+SERVER: Setting[str | None] = Setting(
+    "server", "address", "the vAIn server that an agent reports to", forms.url, None, "the one of VAIN_URL"
+)  # fmt: skip
+SPOOL_SIZE = Setting(
+    "spool-size", "size", "how much an agent keeps while its server is away; the oldest makes room", forms.size,
+    256 << 20, "256MiB",
+)  # fmt: skip
 REPORT = Setting("report", "", "0: tasks run as ever and nothing is reported", forms.flag, True)
 
 HISTORY_SETTINGS = (KEEP_RAW, KEEP_MINUTES, KEEP_HOURS, HISTORY_SIZE)
@@ -166,6 +174,7 @@ SERVER_SETTINGS = (
     *HISTORY_SETTINGS, *LIMITS, SPOOL, LOG_LEVEL,
 )  # fmt: skip
 CLIENT_SETTINGS = (URL, TIMEOUT)
+AGENT_SETTINGS = (SERVER, TIMEOUT, DATA, INTERVAL, SPOOL, SPOOL_SIZE, LOG_LEVEL)
 
 
 def load(options: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -209,7 +218,14 @@ def load(options: Mapping[str, object] | None = None, environment: Mapping[str, 
         api_key=_only_key(reader.read(API_KEY), reader.read(API_KEY_FILE)),
         no_color=bool(reader.environment.get("NO_COLOR")),
         spool_dir=reader.read(SPOOL),
+        spool_bytes=reader.read(SPOOL_SIZE),
+        server=reader.read(SERVER),
     )
+
+
+def host_name() -> str:
+    """What this machine is called: ``VAIN_HOSTNAME``, else what the system says, which in a container says nothing."""
+    return (os.environ.get("VAIN_HOSTNAME", "").strip() or socket.gethostname())[:255]
 
 
 def load_reporting(environment: Mapping[str, str] | None = None) -> Reporting:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from vain.about import About
+from vain.about import About, version
 from vain.alarms import Alarms
 from vain.alerting.alert import PastFiring, ShownRule, Silence, SilenceDraft
 from vain.alerting.rule import Rule, checked
@@ -22,9 +23,12 @@ from vain.clock import utc
 from vain.codec import decode
 from vain.errors import Misconfigured
 from vain.explaining import Explaining, Explanation
+from vain.fleet.fleet import Fleet
+from vain.fleet.member import Member
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptQuery
 from vain.flow.figures import Visualizations
 from vain.history import Columns, History
+from vain.hosts import Host, HostsHistory, HostsQuery
 from vain.hub import Hub
 from vain.lanes import LaneQuery, Lanes
 from vain.monitor import Monitor
@@ -151,6 +155,15 @@ class Source(Protocol):
     async def acknowledge(self, notification_id: int) -> None:
         """Somebody takes care of what a rule tells. Raises NotFound, or Conflict if it fires no more."""
 
+    async def hosts(self) -> list[Host]:
+        """The machines that report, and what each does now; the server's own comes first."""
+
+    async def hosts_history(self, query: HostsQuery) -> HostsHistory:
+        """One metric of all machines over time."""
+
+    def of(self, host: str) -> Source:
+        """The same, about another machine: its samples and its history. Raises NotFound."""
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after each sample and after each batch of events, at once and shortly; the result ends it."""
 
@@ -165,7 +178,7 @@ class Watching(NamedTuple):
 
 
 class LocalSource:
-    """The Source inside the server's process."""
+    """The Source inside the server's process: of its own machine, or (``of``) of one that an agent reports of."""
 
     def __init__(
         self,
@@ -182,10 +195,14 @@ class LocalSource:
         timelines: Timelines,
         watching: Watching,
         about: Callable[[], Awaitable[About]],
+        fleet: Fleet,
     ) -> None:
         self.host, self.period_seconds = host, period_seconds
+        self._own_host = host
+        self._member: Member | None = None
+        """The machine that this is about, if it is not the server's own."""
         self._history, self._past, self._spikes = history, past, spikes
-        self._timelines, self._watching, self._about = timelines, watching, about
+        self._timelines, self._watching, self._about, self._fleet = timelines, watching, about, fleet
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
         self._logs: SharedReads[tuple[int, int, int], LogPart] = SharedReads(MOST_SHARED)
         self._firings: SharedReads[tuple[int, float, float], list[PastFiring]] = SharedReads(MOST_SHARED)
@@ -197,13 +214,13 @@ class LocalSource:
         return self._hub.seq + self._hub.nudges
 
     def latest(self) -> Sample | None:
-        return self._monitor.latest
+        return self._monitor.latest if self._member is None else self._member.latest
 
     def columns(self, cursor: int) -> Columns:
-        return self._history.since(cursor)
+        return self._history.since(cursor) if self._member is None else self._member.columns(cursor)
 
     def busiest(self) -> Sequence[Process] | None:
-        return self._monitor.busiest
+        return self._monitor.busiest if self._member is None else self._member.busiest
 
     async def about(self) -> About:
         return await self._about()
@@ -218,13 +235,18 @@ class LocalSource:
         await self._notifier.mark_read(notification_id)
 
     async def window(self, query: MetricQuery) -> MetricWindow:
-        return await self._past.shared_window(query)
+        host = query.host or self.host
+        past = await self._past_of(host)
+        return await past.shared_window(query)
 
     async def extent(self) -> tuple[float, float] | None:
-        return await self._past.run(self._past.store.extent)
+        past = await self._past_of(self.host)
+        return await past.run(past.store.extent)
 
     async def explain(self, asked: Explaining) -> Explanation:
-        return await self._spikes.explain(asked)
+        host = asked.host or self.host
+        spikes = self._spikes if host == self._own_host else await self._fleet.member(host).spikes()
+        return await spikes.explain(asked)
 
     async def visualizations(
         self,
@@ -302,8 +324,32 @@ class LocalSource:
         await self._watching.alarms.acknowledge(notification_id)
         self._hub.nudge()
 
+    async def hosts(self) -> list[Host]:
+        return self._fleet.hosts(self._monitor.latest, version(), self._monitor.period_seconds)
+
+    async def hosts_history(self, query: HostsQuery) -> HostsHistory:
+        return await self._fleet.history(query, self._past)
+
+    def of(self, host: str) -> Source:
+        member = None if host == self._own_host else self._fleet.member(host)
+        other = copy(self)
+        other._member, other.host = member, host
+        other.period_seconds = self._monitor.period_seconds if member is None else member.known.period_seconds
+        return other
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        return self._hub.listen(callback)
+        if self._member is None:
+            return self._hub.listen(callback)
+        end_events, end_samples = self._hub.listen(callback), self._member.listen(callback)
+
+        def end() -> None:
+            end_events()
+            end_samples()
+
+        return end
+
+    async def _past_of(self, host: str) -> Past:
+        return self._past if host == self._own_host else await self._fleet.member(host).past()
 
 
 _current: list[Source] = []

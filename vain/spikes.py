@@ -29,7 +29,9 @@ MOST_KEPT = 16
 
 
 class Spikes:
-    """Explains windows. ``cores`` tells how many the machine has; ``now`` is the time of day in Unix seconds."""
+    """Explains windows. ``cores`` tells how many the machine has; ``now`` is the time of day in Unix seconds.
+    ``is_here`` says of the host of a task (None: not known) whether it is the machine that this is about.
+    """
 
     def __init__(
         self,
@@ -38,9 +40,10 @@ class Spikes:
         cores: Callable[[], int | None],
         period_seconds: float = 1.0,
         now: Clock = time.time,
+        is_here: Callable[[str | None], bool] = lambda host: True,
     ) -> None:
         self._store, self._past, self._cores, self._now = store, past, cores, now
-        self._period_seconds = period_seconds
+        self._period_seconds, self._is_here = period_seconds, is_here
         self._shared: SharedReads[tuple[Explaining, int], Explanation] = SharedReads(MOST_KEPT)
 
     async def explain(self, asked: Explaining) -> Explanation:
@@ -54,6 +57,7 @@ class Spikes:
         windows = windows_of(asked, now, self._period_seconds)
         find = partial(ran_between, after=windows.after, before=windows.before, now=now)
         ran, left_out = await self._store.read(find)
+        ran = [task for task in ran if self._is_here(task.process[0] or None if task.process else None)]
         return await self._past.run(partial(self._explained, asked, windows, ran, left_out))
 
     def _explained(self, asked: Explaining, windows: Windows, ran: list[Ran], left_out: int) -> Explanation:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from vain.messages import STREAMS, Filter, Previous, ResetReason, Stream, Subscribe
-from vain.types import Action, Outcome, Priority, Status, Task
+from vain.types import Action, Outcome, Priority, Status, Task, TaskSource
 
 Verdict = Literal["in", "out", "left"]
 
@@ -25,7 +25,7 @@ STREAM_OF_TYPE: Mapping[str, Stream] = {
     "notification": "notifications",
 }
 _SEARCHED = frozenset({"name", "description", "message", "key", "tags"})
-_FIELD_OF_FILTER = {"tag": "tags"}
+_FIELD_OF_FILTER = {"tag": "tags", "host": "source"}
 _TASK_HEAD, _LEFT_HEAD = b'{"type":"taskUpdate",', b'{"type":"taskUpdate","matches":false,'
 
 
@@ -42,10 +42,16 @@ class Told(Struct, frozen=True):
     outcome: Outcome | None = None
     key: str | None = None
     parent_id: int | None = None
+    source: TaskSource | None = None
     action: Action = "created"
     changed: frozenset[str] = frozenset()
     previous_status: Status | None = None
     previous: Previous = Previous()
+
+    @property
+    def host(self) -> str | None:
+        """See ``Task.host``."""
+        return None if self.source is None else self.source.host
 
 
 _told = msgspec.json.Decoder(Told)
@@ -63,6 +69,7 @@ class TaskFilter(NamedTuple):
     tag: frozenset[str] | None = None
     key: frozenset[str] | None = None
     parent_id: frozenset[int] | None = None
+    host: frozenset[str] | None = None
     q: str | None = None
 
     @classmethod

@@ -34,6 +34,8 @@ Outcome = Literal["succeeded", "failed", "cancelled", "timed-out", "crashed", "s
 Action = Literal["created", "updated", "deleted"]
 Level = Literal["info", "warning", "error"]
 Role = Literal["read", "write", "admin"]
+KeyRole = Literal["agent", "read", "write", "admin"]
+"""An agent may write what it sees of its own host, and read nothing."""
 
 STATUSES: tuple[Status, ...] = ("pending", "in-progress", "completed")
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high")
@@ -42,12 +44,15 @@ OUTCOMES: tuple[Outcome, ...] = ("succeeded", "failed", "cancelled", "timed-out"
 FAILURES: frozenset[str] = frozenset({"failed", "timed-out", "crashed"})
 ROLES: tuple[Role, ...] = ("read", "write", "admin")
 """From the weakest to the strongest; each may do all that those before it may."""
+KEY_ROLES: tuple[KeyRole, ...] = ("agent", *ROLES)
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, extra_json_schema={"pattern": r"\S"})]
 Text = Annotated[str, Meta(max_length=10_000)]
 Line = Annotated[str, Meta(max_length=500)]
 Label = Annotated[str, Meta(min_length=1, max_length=64)]
 Tags = Annotated[list[Label], Meta(max_length=32)]
+SourceHost = Annotated[str, Meta(min_length=1, max_length=255)]
+"""What a task's source calls its machine, as it is asked for."""
 TaskId = Annotated[int, Meta(ge=1, le=LARGEST_INTEGER)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Amount = Annotated[float, Meta(ge=0, le=LARGEST_INTEGER)]
@@ -160,6 +165,11 @@ class Task(Struct, frozen=True):
     overdue: bool = False
     eta: Eta | None = None
     resources: Resources | None = None
+
+    @property
+    def host(self) -> str | None:
+        """The machine on which the work is done, as its source calls it."""
+        return None if self.source is None else self.source.host
 
 
 SERVER_FIELDS = (
@@ -307,6 +317,8 @@ class TaskQuery(Struct, frozen=True):
     completed_after: Time | None = None
     """Completed at this time or later."""
     task_id: int | None = None
+    host: str | None = None
+    """The ``host`` of its source."""
 
 
 SORTS = ("created_at", "updated_at", "completed_at", "due_at", "name", "status", "priority", "progress", "task_id")

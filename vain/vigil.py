@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Protocol
 
 from vain import lifecycle, liveness, usual
 from vain.clock import Clock, unix
+from vain.costs import Cost
 from vain.errors import VainError
 from vain.liveness import Liveness, Promise
 from vain.marks import EARLIER_RUNS
 from vain.tracker import Tracker
 from vain.types import BEAT_SECONDS, CLIENT_FIELDS, Task
-from vain.watch import ATTACHED, Watch
+from vain.watch import ATTACHED
 
 BEATING_KINDS = frozenset({"run", "python", "cell"})
 """Reporters of ours beat by themselves; after a restart the server knows it from the kind of the source."""
@@ -35,11 +37,22 @@ ARRANGED = frozenset({"name", "description", "priority", "tags", "key", "parent_
 logger = logging.getLogger(__name__)
 
 
+class Watching(Protocol):
+    """What is needed of ``vain.watch.Watch``, and of ``vain.fleet.fleet.Everywhere``."""
+
+    @property
+    def costs(self) -> Mapping[int, Cost]: ...
+
+    def follow(self, task: Task, run_id: str | None) -> None: ...
+
+    def forget(self, task_id: int) -> None: ...
+
+
 class Vigil:
     """``beats`` of a task are expected from when it says so, or from its kind after a restart."""
 
     def __init__(
-        self, tracker: Tracker, watch: Watch, monotonic: Clock = time.monotonic, wall: Clock = time.time
+        self, tracker: Tracker, watch: Watching, monotonic: Clock = time.monotonic, wall: Clock = time.time
     ) -> None:
         self._tracker, self._watch = tracker, watch
         self._monotonic, self._wall = monotonic, wall

@@ -21,6 +21,8 @@ class MoreFilters(TypedDict, total=False):
 
     stale: bool
     overdue: bool
+    host: str | Sequence[str] | None
+    """The ``host`` of its source, or one of several."""
     created_after: Moment
     """Created then or later; ``before``: earlier."""
     created_before: Moment
@@ -56,9 +58,11 @@ def parameters(wanted: TaskFilters) -> dict[str, object]:
     """
     named = {name: _several(wanted.get(name)) for name in _Choices.__struct_fields__}
     convert(_Choices, {name: value for name, value in named.items() if value})
+    hosts = _several(wanted.get("host"))
     flags = {name: wanted.get(name) for name in ("stale", "overdue")}
     return {
         **{name: ",".join(words) or None for name, words in named.items()},
+        "host": ",".join(hosts) if hosts else None,
         "tag": _several(wanted.get("tag")) or None,
         "key": wanted.get("key"),
         "parent_id": wanted.get("parent_id"),

@@ -17,8 +17,7 @@ from vain.accounting import Look, Watched
 from vain.busiest import Process
 from vain.catalog import TASK_METRICS
 from vain.clock import Clock, unix
-from vain.costs import NOW_FIELDS, with_look
-from vain.marks import Cost
+from vain.costs import NOW_FIELDS, Cost, with_look
 from vain.samples import Attribution, Sample, TaskUse
 from vain.types import Resources, Task
 

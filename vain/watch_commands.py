@@ -43,8 +43,8 @@ def watch(args: Namespace, settings: Settings, screen: Screen) -> int:
     show = _json_line if args.json else Lines(screen).line
     with Client(settings.url, settings.api_key, settings.timeout_seconds) as client:
         # Notifications are of all tasks: who asks for some does not mean those.
-        types = args.type or (SHOWN_TYPES[:1] if args.task or args.tag else SHOWN_TYPES)
-        watched = client.watch(types, args.since, task_id=args.task, tag=args.tag)
+        types = args.type or (SHOWN_TYPES[:1] if args.task or args.tag or args.task_host else SHOWN_TYPES)
+        watched = client.watch(types, args.since, task_id=args.task, tag=args.tag, host=args.task_host)
         with watched:
             _end_with_reader(watched, screen.out)
             for event in watched:

@@ -111,5 +111,6 @@ _BY_UNIT: dict[str, Callable[[float | None], str]] = {
     "bytes_per_second": rate,
     "per_second": frequency,
     "celsius": temperature,
+    "seconds": duration,
     "count": count,
 }

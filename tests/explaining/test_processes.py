@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.explaining.worlds import MIB, T0, explained
-from vain.busiest import Process, busiest, columns_of, together, within
+from vain.busiest import Process, busiest
+from vain.looks import columns_of, together, within
 
 
 def process(

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from vain.bands import MetricWindow, of_values
-from vain.busiest import Process, columns_of
+from vain.busiest import Process
 from vain.explaining import Explaining, Explanation
 from vain.explaining.explained import Seen, explanation
 from vain.explaining.question import windows_of
 from vain.explaining.use import Ran, TaskUse
+from vain.looks import columns_of
 from vain.types import Resources
 
 T0 = 1_800_000_000.0

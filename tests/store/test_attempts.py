@@ -17,7 +17,7 @@ from vain.clock import unix
 from vain.flow.attempts import AttemptColumns, AttemptQuery
 from vain.store.sqlite_engine import MIGRATIONS
 from vain.tracker import Tracker
-from vain.types import TaskDraft, TaskPatch
+from vain.types import TaskDraft, TaskPatch, TaskSource
 
 START = unix("2026-01-01T00:00:00Z")
 TIMES = """
@@ -25,6 +25,7 @@ SELECT task_id, attempt, arrived_ms, started_ms, completed_ms, removed_ms, outco
 ORDER BY task_id, attempt"""
 STARTED, COMPLETED = TaskPatch(status="in-progress"), TaskPatch(status="completed")
 REOPENED = TaskPatch(status="pending")
+HERE, THERE = TaskSource("here"), TaskSource("there")
 
 
 class Seconds:
@@ -162,6 +163,25 @@ def test_attempts_are_chosen_by_what_is_told_of_their_tasks(three: Path) -> None
     assert found == [[1, 2, 3], [2], [1], [1, 3], [1], [2, 3], []]
 
 
+def test_an_attempt_stays_on_the_machine_where_it_was_made(tmp_path: Path) -> None:
+    changed(
+        tmp_path, TaskDraft(name="x", source=HERE), STARTED, COMPLETED, REOPENED,
+        TaskPatch(status="in-progress", source=THERE),
+    )  # fmt: skip
+    assert rows(tmp_path, "SELECT attempt, host FROM attempts ORDER BY attempt") == [(1, "here"), (2, "there")]
+
+    async def work(made: Opened) -> list[AttemptColumns]:
+        tracker = Tracker(made.store)
+        await tracker.create(TaskDraft(name="y", source=HERE))
+        await tracker.delete(2)
+        return [await tracker.attempts(AttemptQuery(host=host)) for host in ("here", "there", "HERE")]
+
+    found = with_store(tmp_path, work)
+    assert [(sorted(columns.task_id), columns.is_newest) for columns in found] == [
+        ([1, 2], [0, 1]), ([1], [1]), ([], [])
+    ]  # fmt: skip
+
+
 def test_a_deleted_task_is_found_by_its_name_key_and_tags(three: Path) -> None:
     found = asked(three, AttemptQuery(text="STRASSE"), AttemptQuery(text="uphill"), AttemptQuery(text="2\n\na"))
     assert found == [[1, 3], [1, 2], [3]]
@@ -185,11 +205,13 @@ def taken_back(folder: Path, *statements: str) -> list[tuple[Any, ...]]:
     known = rows(folder, "SELECT * FROM attempts ORDER BY task_id, attempt")
     connection = apsw.Connection(str(folder / "vain.db"))
     later = ("attempts", "log_parts", "runs", "expectations", "kept")
-    indexes = ("tasks_in_progress", "tasks_filtered", "tasks_listing", "notifications_loud", "notifications_over")
+    indexes = (
+        "tasks_in_progress", "tasks_filtered", "tasks_listing", "tasks_host", "notifications_loud", "notifications_over"
+    )  # fmt: skip
     undone = (
         *(f"DROP TABLE {table}" for table in later),
         *(f"DROP INDEX {index}" for index in indexes),
-        *(f"ALTER TABLE tasks DROP COLUMN {column}" for column in ("stale", "tags")),
+        *(f"ALTER TABLE tasks DROP COLUMN {column}" for column in ("stale", "tags", "host")),
         *(f"ALTER TABLE notifications DROP COLUMN {column}" for column in ("level", "kind", "quiet", "timestamp")),
         "PRAGMA user_version = 1",
     )
@@ -208,7 +230,8 @@ def test_a_database_of_version_1_is_filled_from_its_log(tmp_path: Path) -> None:
         await tracker.create(TaskDraft(name="y", status="in-progress"))
         for patch in (STARTED, COMPLETED, REOPENED, STARTED, TaskPatch(priority="high", name="z")):
             await tracker.update(1, patch)
-        await tracker.create(TaskDraft(name="gone", outcome="skipped"))
+        await tracker.update(1, TaskPatch(source=HERE))
+        await tracker.create(TaskDraft(name="gone", outcome="skipped", source=THERE))
         await tracker.delete(3)
         for patch in (COMPLETED, REOPENED):
             await tracker.update(2, patch)
@@ -216,7 +239,10 @@ def test_a_database_of_version_1_is_filled_from_its_log(tmp_path: Path) -> None:
 
     with_store(tmp_path, work)
     known = taken_back(tmp_path)
+    # Where an attempt before the newest was made, nobody knows any more.
+    known[0] = (*known[0][:-1], "here")
     assert len(known) == 5 and rows(tmp_path, "SELECT * FROM attempts ORDER BY task_id, attempt") == known
+    assert [row[-1] for row in known] == ["here", "here", None, None, "there"]
     assert rows(tmp_path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
@@ -224,13 +250,13 @@ def test_a_database_of_version_1_is_filled_from_its_log(tmp_path: Path) -> None:
 def test_tasks_that_the_log_does_not_know_are_taken_from_their_table(tmp_path: Path) -> None:
     async def work(made: Opened) -> None:
         tracker = Tracker(made.store)
-        await tracker.create(TaskDraft(name="x", status="in-progress", tags=["a"]))
+        await tracker.create(TaskDraft(name="x", status="in-progress", tags=["a"], source=HERE))
         await tracker.update(1, COMPLETED)
 
     with_store(tmp_path, work)
     known = taken_back(tmp_path, "DELETE FROM events")
     # But for the number of their first event, which nobody knows any more.
-    assert rows(tmp_path, "SELECT * FROM attempts") == [(*row[:-1], 0) for row in known]
+    assert rows(tmp_path, "SELECT * FROM attempts") == [(*row[:-2], 0, "here") for row in known]
 
 
 @sqlite_only

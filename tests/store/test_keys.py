@@ -55,6 +55,41 @@ def other(ring: KeyRing, clock: Hands) -> Iterator[KeyRing]:
     other.close()
 
 
+def test_the_key_of_an_agent_has_a_host_and_no_other_key_has(ring: KeyRing) -> None:
+    info, secret = ring.create("gpu-3", "agent", host="gpu-3")
+    found = ring.identify(secret)
+    assert found == info and found is not None
+    assert (found.role, found.host) == ("agent", "gpu-3")
+    for role, host in (("agent", None), ("write", "gpu-3"), ("agent", "no name")):
+        with pytest.raises(Invalid) as caught:
+            ring.create("x", role, host=host)  # type: ignore[arg-type]
+        (flaw,) = caught.value.flaws
+        assert (flaw.pointer or flaw.parameter or "").strip("/") == "host"
+
+
+def test_a_file_of_before_there_were_agents_keeps_its_keys_and_sessions(tmp_path: Path, clock: Hands) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    path = folder / "keys.db"
+    path.touch(mode=0o600)
+    old = apsw.Connection(str(path))
+    old.execute(Path(key_file.__file__).with_name("keys_1.sql").read_text("utf-8"))
+    old.execute("INSERT INTO keys VALUES ('abcdefgh', zeroblob(32), 'old', 'admin', ?, NULL, NULL, NULL)", (utc(0),))
+    old.execute("INSERT INTO sessions VALUES (randomblob(32), 'abcdefgh', ?, ?)", (utc(0), utc(0)))
+    old.close()
+    ring = KeyRing.open(folder, clock)
+    assert [(key.key_id, key.name, key.role, key.host) for key in ring.list()] == [("abcdefgh", "old", "admin", None)]
+    _, secret = ring.create("gpu-3", "agent", host="gpu-3")
+    ring.close()
+    again = KeyRing.open(folder, clock)
+    assert again.identify(secret) is not None
+    again.close()
+    whole = apsw.Connection(str(path))
+    assert whole.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert whole.execute("SELECT count(*) FROM sessions").get == 1
+    whole.close()
+
+
 def test_a_key_is_identified_and_nothing_else_is(ring: KeyRing) -> None:
     info, secret = ring.create("ci", "write")
     assert ring.identify(secret) == info

@@ -20,10 +20,11 @@ from vain.store import list_queries, queries
 from vain.store.ledger import _row
 from vain.store.lists import Found, begun, bodies_of
 from vain.store.sqlite_engine import MIGRATIONS
-from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task
+from vain.types import OUTCOMES, PRIORITIES, SORTS, STATUSES, Task, TaskSource
 
 DAYS = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 5)]
 TAGS = ["a", "B", "b", "gpu", "gp", "u\x01", "ß", '"', "a,b"]
+SOURCES = [None, TaskSource(), TaskSource("gpu-1"), TaskSource("GPU-1"), TaskSource("größe")]
 PART_BYTES = 1_500
 """Two or three tasks."""
 
@@ -73,6 +74,7 @@ def one_task(draw: st.DrawFn, number: int) -> Task:
         parent_id=draw(st.sampled_from([None, 1, 2])),
         stale=status == "in-progress" and draw(st.booleans()),
         overdue=draw(st.booleans()),
+        source=draw(st.sampled_from(SOURCES)),
     )
 
 
@@ -81,6 +83,7 @@ filters = st.builds(
     status=st.sampled_from([(), (), ("completed",), ("pending", "in-progress"), STATUSES]),
     priority=st.sampled_from([(), (), ("high",), ("low", "medium")]),
     outcome=st.sampled_from([(), (), (), ("failed", "crashed"), ("succeeded",)]),
+    host=st.sampled_from([(), (), (), ("gpu-1",), ("gpu-1", "größe"), ("gpu",)]),
     tags=st.sampled_from([(), (), (), ("a",), ("b", "gpu"), ('"',), ("g",)]),
     key=st.sampled_from([None, None, None, "nightly", "job 3"]),
     parent_id=st.sampled_from([None, None, None, 1]),
@@ -103,6 +106,7 @@ def lets_through(wanted: TaskFilter, task: Task) -> bool:
         not wanted.status or task.status in wanted.status,
         not wanted.priority or task.priority in wanted.priority,
         not wanted.outcome or task.outcome in wanted.outcome,
+        not wanted.host or task.host in wanted.host,
         set(wanted.tags) <= set(task.tags),
         wanted.key in (None, task.key),
         wanted.parent_id in (None, task.parent_id),
@@ -216,6 +220,11 @@ def test_a_part_ends_when_it_is_large_enough(connection: apsw.Connection) -> Non
     (TaskFilter(status=("in-progress",)), "-progress", "COVERING INDEX tasks_listing (status=?)"),
     (TaskFilter(key="nightly"), "-updated_at", "COVERING INDEX tasks_listing"),
     (TaskFilter(parent_id=7), "name", "INDEX tasks_parent (parent_id=?)"),
+    (TaskFilter(host=("gpu-1",)), "task_id", "COVERING INDEX tasks_host (host=?)"),
+    (TaskFilter(host=("gpu-1", "gpu-2")), "-created_at", "COVERING INDEX tasks_host (host=?)"),
+    (TaskFilter(host=("gpu-1",), status=("pending",)), "-priority", "COVERING INDEX tasks_host (host=? AND status=?)"),
+    (TaskFilter(host=("gpu-1",)), "-updated_at", "COVERING INDEX tasks_listing"),
+    (TaskFilter(host=("gpu-1",), key="nightly"), "task_id", "COVERING INDEX tasks_listing"),
     (TaskFilter(text="x"), "-created_at", "SCAN tasks"),
     (TaskFilter(text="x", status=("pending",)), "-created_at", "INDEX tasks_filtered (status=?)"),
 ])  # fmt: skip
@@ -248,7 +257,26 @@ def test_an_older_database_learns_what_lists_look_at() -> None:
     made.executemany(f"INSERT INTO tasks VALUES ({places})", [row[: len(columns)] for row in rows])
     made.execute(files("vain.store").joinpath(newest).read_text("utf-8"))
     found = list(made.execute("SELECT stale, tags FROM tasks ORDER BY task_id"))
-    assert found == [row[len(columns) :] for row in rows]
+    assert found == [row[len(columns) : len(columns) + 2] for row in rows]
+    for name in MIGRATIONS[5:]:
+        made.execute(files("vain.store").joinpath(name).read_text("utf-8"))
     listing = Listing(TaskFilter(tags=("a,b", '"')), limit=9)
     assert [task.task_id for task in read_all(made, listing, begun(made, listing, PART_BYTES))] == [3]
+    made.close()
+
+
+def test_a_database_of_version_8_learns_on_which_machine_its_tasks_are() -> None:
+    made = apsw.Connection(":memory:")
+    for name in MIGRATIONS[:8]:
+        made.execute(files("vain.store").joinpath(name).read_text("utf-8"))
+    tasks = [Task(number, "x", "pending", "low", DAYS[0], source=source) for number, source in enumerate(SOURCES, 1)]
+    tasks.append(Task(6, "x", "pending", "low", DAYS[0], metadata={"host": "gpu-1"}))
+    columns = [column for (_, column, *_) in made.execute("PRAGMA table_info(tasks)")]
+    places = ", ".join("?" * len(columns))
+    rows = [_row(task, encode(task))[: len(columns)] for task in tasks]
+    made.executemany(f"INSERT INTO tasks VALUES ({places})", rows)
+    made.execute(files("vain.store").joinpath(MIGRATIONS[8]).read_text("utf-8"))
+    assert list(made.execute("SELECT host FROM tasks ORDER BY task_id")) == [(task.host,) for task in tasks]
+    listing = Listing(TaskFilter(host=("größe", "gpu-1")), limit=9)
+    assert [task.task_id for task in read_all(made, listing, begun(made, listing, PART_BYTES))] == [3, 5]
     made.close()

@@ -23,7 +23,7 @@ from vain.store.attempts import attempt_row
 from vain.store.ledger import _row
 from vain.store.lives import MOST_WAITING, lanes_of
 from vain.tracker import Tracker
-from vain.types import Eta, Outcome, Resources, Task, TaskDraft, TaskPatch
+from vain.types import Eta, Outcome, Resources, Task, TaskDraft, TaskPatch, TaskSource
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -42,6 +42,7 @@ def some(seed: int, count: int) -> dict[int, Task]:
         outcome: Outcome = chance.choice(["succeeded", "failed", "skipped"])
         task = Task(number, f"task {number}", "completed", "low", utc(begin), tags=[f"t{number % 7}"], outcome=outcome,
                     started_at=utc(started), completed_at=utc(end), updated_at=utc(end), message=f"said {number % 11}",
+                    source=TaskSource(f"host {number % 3}") if number % 4 else None,
                     parent_id=number - 1 if chance.random() < 0.2 and number > 1 else None)  # fmt: skip
         if end > NOW:
             task = replace(task, status="in-progress", completed_at=None, outcome=None)
@@ -97,7 +98,8 @@ def test_a_database_finds_what_the_rules_find_in_memory(tmp_path: Path, seed: in
 @pytest.mark.parametrize(
     "fields",
     [{"text": "SAID 3"}, {"tag": "t3"}, {"status": "pending"}, {"status": "in-progress"}, {"status": "completed"},
-     {"outcome": "failed"}, {"task_id": 5}, {"status": "completed", "outcome": "skipped", "tag": "t1"}],
+     {"outcome": "failed"}, {"task_id": 5}, {"host": "host 1"},
+     {"host": "host 2", "status": "in-progress"}, {"status": "completed", "outcome": "skipped", "tag": "t1"}],
 )  # fmt: skip
 def test_filters_choose_as_they_do_in_memory(tmp_path: Path, fields: dict[str, Any]) -> None:
     tasks = some(9, 400)
@@ -108,10 +110,11 @@ def test_filters_choose_as_they_do_in_memory(tmp_path: Path, fields: dict[str, A
 
 
 @sqlite_only
-def test_the_index_answers_alone_for_every_class(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", [None, "gpu-1"])
+def test_the_index_answers_alone_for_every_class(tmp_path: Path, host: str | None) -> None:
     """Its classes are written twice: in the schema and in the query."""
     stored(tmp_path, some(1, 3))
-    statement, waiting, counted, values = life_queries.lives(LaneQuery(0, 1))
+    statement, waiting, counted, values = life_queries.lives(LaneQuery(0, 1, host=host))
     bound = values | {"after": 0, "before": 1, "now": 1, "most": 1}
 
     async def work(made: Opened) -> list[str]:
@@ -165,6 +168,15 @@ def test_a_reopened_task_keeps_the_bar_of_what_it_did(tmp_path: Path) -> None:
         (2, "in-progress", None),
     ]
     assert found.total == 1
+
+
+def test_a_bar_is_on_the_machine_where_its_attempt_was_made(tmp_path: Path) -> None:
+    async def work(tracker: Tracker) -> None:
+        await tracker.create(TaskDraft(name="x", outcome="failed", source=TaskSource("one")))
+        await tracker.update(1, TaskPatch(status="in-progress", source=TaskSource("two")))
+
+    found = worked(tmp_path, work, LaneQuery(NOW - 60, NOW + 60, host="one"))
+    assert [(bar.attempt, bar.outcome) for bar in found.bars] == [(1, "failed")]
 
 
 def test_a_deleted_task_is_not_shown(tmp_path: Path) -> None:

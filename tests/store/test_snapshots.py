@@ -16,7 +16,7 @@ from vain.store import snapshots
 from vain.store.snapshots import Cursor, Part
 from vain.subscription import Log, TaskFilter
 from vain.tracker import Tracker
-from vain.types import Task, TaskDraft, TaskPatch
+from vain.types import Task, TaskDraft, TaskPatch, TaskSource
 
 
 class Reader:
@@ -141,8 +141,13 @@ def test_an_event_tells_what_was_before(tmp_path: Path) -> None:
         tracker = await fill(made, 1)
         await tracker.update(1, TaskPatch(status="in-progress"))
         await tracker.update(1, TaskPatch(tags=["a"], message="half"))
+        for source in (TaskSource("gpu-1", 41), None):
+            await tracker.update(1, TaskPatch(source=source))
         await tracker.delete(1)
 
     with_store(tmp_path, work)
     bodies = [msgspec.json.decode(body) for (body,) in rows(tmp_path, "SELECT body FROM events ORDER BY seq")]
-    assert [body.get("previous") for body in bodies] == [None, None, {"message": "", "tags": []}, None]
+    assert [body.get("previous") for body in bodies] == [
+        None, None, {"message": "", "tags": []}, {"source": None}, {"source": bodies[3]["source"]}, None,
+    ]  # fmt: skip
+    assert (bodies[3]["source"]["host"], bodies[4]["source"]) == ("gpu-1", None)

@@ -9,13 +9,14 @@ import numpy as np
 
 from tests.views.memory import Memory
 from vain.bands import MetricQuery
-from vain.busiest import Process, columns_of
+from vain.busiest import Process
 from vain.clock import unix
 from vain.explaining import Explaining, Explanation, checked
 from vain.explaining.explained import Seen, explanation
 from vain.explaining.question import windows_of
 from vain.explaining.unusual import WATCHED
 from vain.explaining.use import Ran, TaskUse
+from vain.looks import columns_of
 from vain.types import Task
 
 MIB = 1 << 20

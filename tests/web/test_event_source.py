@@ -116,6 +116,17 @@ def test_a_snapshot_and_filters_may_be_asked_for(server: Running) -> None:
         assert (left.data["task_id"], left.data["matches"]) == (mine["task_id"], False)
 
 
+def test_what_happens_on_some_machines_may_be_asked_for(server: Running) -> None:
+    with source(server, f"{DURABLE}&host=gpu-1,gpu-2") as events:
+        events.next()
+        server.make(name="other", source={"host": "gpu-3"})
+        mine = server.make(name="mine", source={"host": "gpu-2", "pid": 7})
+        assert events.next().data["task_id"] == mine["task_id"]
+        server.call("PUT", f"/tasks/{mine['task_id']}", {"source": {"host": "gpu-3"}})
+        left = events.next().data
+        assert (left["matches"], left["previous"]["source"]["host"]) == (False, "gpu-2")
+
+
 def test_a_bookmark_keeps_the_connection_and_the_position(server: Running) -> None:
     with source(server, DURABLE) as events:
         first = events.next()
@@ -127,7 +138,7 @@ def test_a_bookmark_keeps_the_connection_and_the_position(server: Running) -> No
 @pytest.mark.parametrize(("query", "name"), [
     ("since=-1", "since"), ("since=x", "since"), ("streams=dreams", "streams"), ("status=pending,running", "status"),
     ("task_id=1,x", "task_id"), ("colour=red", "colour"), ("tag=", "tag"), ("snapshot=maybe", "snapshot"),
-    ("since=1&since=2", "since"), ("epoch=", "epoch"),
+    ("since=1&since=2", "since"), ("epoch=", "epoch"), ("host=", "host"), ("host=a,,b", "host"),
 ])  # fmt: skip
 def test_a_wrong_parameter_is_named(server: Running, query: str, name: str) -> None:
     reply = server.call("GET", f"/events?{query}")

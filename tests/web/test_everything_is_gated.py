@@ -39,8 +39,11 @@ ROLES = {
     ("PUT", "/rules/{name}"): "admin",
     ("DELETE", "/rules/{name}"): "admin",
     ("POST", "/rules/test"): "read",
+    ("DELETE", "/hosts/{host}"): "admin",
+    ("POST", "/hosts/{host}/samples"): "agent",
+    ("POST", "/hosts/{host}/reports"): "agent",
 }
-"""Rules are the administrator's; to try one changes nothing."""
+"""Rules are the administrator's; to try one changes nothing. An agent writes its own host, and no more."""
 UPGRADE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -162,7 +165,7 @@ def test_a_wrong_key_is_no_better_than_none(locked: Running) -> None:
 
 
 def test_a_browser_without_a_key_is_sent_to_sign_in(locked: Running) -> None:
-    for path in ("/", "/board", "/machine"):
+    for path in ("/", "/board", "/machine", "/fleet"):
         reply = ask(locked, "GET", path, Accept="text/html,*/*")
         assert reply.status == 303 and reply.headers["Location"].startswith("/login?next=")
     assert ask(locked, "GET", "/tasks", Accept="text/html").status == 401

@@ -17,7 +17,8 @@ from vain.client import Client
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("data")) as run:
         parent = run.make(name="sweep", status="in-progress", progress=40)
-        run.make(name="part", outcome="failed", exit_code=3, tags=["gpu"], parent_id=parent["task_id"])
+        run.make(name="part", outcome="failed", exit_code=3, tags=["gpu"], parent_id=parent["task_id"],
+                 source={"host": "gpu-1"})  # fmt: skip
         run.make(name="waits")
         yield run
 
@@ -40,6 +41,8 @@ def test_the_last_hour_is_shown_unless_something_else_is_asked_for(server: Runni
         ("status=in-progress", {"sweep"}),
         ("outcome=failed", {"part"}),
         ("tag=gpu", {"part"}),
+        ("host=gpu-1", {"part"}),
+        ("host=gpu-1&status=pending", set()),
         ("task_id=1", {"sweep", "part"}),
         ("task_id=99", set()),
         ("after=-7200&before=-3600", set()),
@@ -62,6 +65,8 @@ def test_a_filter_chooses_what_is_shown(server: Running, parameters: str, names:
         ("rows=201", "rows"),
         ("q=", "q"),
         ("tag=" + "x" * 201, "tag"),
+        ("host=", "host"),
+        ("host=" + "x" * 256, "host"),
         ("status=done", "status"),
         ("outcome=bad", "outcome"),
         ("task_id=0", "task_id"),
@@ -78,10 +83,18 @@ def test_both_clients_answer_with_the_same_bars(server: Running) -> None:
 
     async def asked() -> list[str]:
         async with AsyncClient(url) as vain:
-            return [bar.name for bar in (await vain.lanes(after=-600, width_pixels=500, rows=9, text="part")).bars]
+            found = await vain.lanes(after=-600, width_pixels=500, rows=9, text="part", host="gpu-1")
+            return [bar.name for bar in found.bars]
 
     with Client(url) as vain:
         found = vain.lanes(
-            after=-600, width_pixels=500, rows=9, status="completed", outcome="failed", tag="gpu", task_id=1
+            after=-600,
+            width_pixels=500,
+            rows=9,
+            status="completed",
+            outcome="failed",
+            tag="gpu",
+            task_id=1,
+            host="gpu-1",
         )
     assert [bar.name for bar in found.bars] == ["part"] == asyncio.run(asked())

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from vain.errors import Invalid, Malformed, TooManyRequests, Unauthenticated
+from vain.errors import Forbidden, Invalid, Malformed, TooManyRequests, Unauthenticated
 from vain.store.keys import KeyInfo, KeyRing
 from vain.web import login
 from vain.web.gate import NOBODY, Gate
@@ -62,6 +62,12 @@ def test_a_right_key_gets_a_cookie_that_signs_in(server: Server, key: tuple[KeyI
     assert response.status == 204 and response.body == b"" and match
     sent = HTTPHeaders({"Host": "localhost:5006", "Cookie": f"vain={match[1]}"})
     assert server.gate.admit("GET", "/", sent, "127.0.0.1", "write").key_id == key[0].key_id
+
+
+def test_the_key_of_an_agent_opens_no_page(server: Server) -> None:
+    _, secret = server.keys.create("gpu-3", "agent", host="gpu-3")
+    with pytest.raises(Forbidden, match="'gpu-3' is that of an agent"):
+        asyncio.run(sign_in(server, request(body_of(secret))))
 
 
 @pytest.mark.parametrize(("secure", "origin"), [(True, ""), (False, "https://vain.example.org")])

@@ -45,8 +45,8 @@ CONTRACT = {
     "/asyncapi.json": {"get"},
 }
 PLAIN = """
-    /tasks /tasks/page /tasks/lanes /performance /performance/explain /visualizations /notifications /firings /healthz
-    /readyz /metrics /openapi.json /asyncapi.json /login
+    /tasks /tasks/page /tasks/lanes /performance /performance/explain /performance/hosts /hosts /visualizations
+    /notifications /firings /healthz /readyz /metrics /openapi.json /asyncapi.json /login
 """.split()
 """What can be asked for without more."""
 KNOWN = re.compile(r"known are: (.*)\.$")
@@ -242,6 +242,7 @@ def everything(ask: Caller) -> None:
     note = ask("GET", "/notifications?limit=1", "/notifications").json[0]
     ask("PATCH", f"/notifications/{note['notification_id']}", "/notifications/{notification_id}", {"read": True})
     rules(ask)
+    hosts(ask)
     ask("POST", "/ping/backup?every=1d", "/ping/{key}", b"", Content_Type="text/plain")
     ask("POST", "/ping/backup/3", "/ping/{key}/{word}", b"output", Content_Type="text/plain")
     ask("POST", "/logout", "/logout")
@@ -262,6 +263,15 @@ def rules(ask: Caller) -> None:
     silence = ask("POST", "/silences", "/silences", {"seconds": 60, "rules": ["busy"]}).json
     ask("GET", "/silences", "/silences")
     ask("DELETE", f"/silences/{silence['silence_id']}", "/silences/{silence_id}")
+
+
+def hosts(ask: Caller) -> None:
+    report = {"agent": "a" * 32, "version": "1", "period_seconds": 1.0, "sent_at": 1.8e9}
+    ask("POST", "/hosts/gpu-3/samples", "/hosts/{host}/samples", report)
+    ask("POST", "/hosts/gpu-3/reports", "/hosts/{host}/reports", {"reports": []})
+    ask("GET", "/hosts", "/hosts")
+    ask("GET", "/hosts/gpu-3", "/hosts/{host}")
+    ask("DELETE", "/hosts/gpu-3", "/hosts/{host}")
 
 
 def errors(ask: Caller, gone: str) -> dict[int, Reply]:
@@ -288,6 +298,7 @@ def test_what_is_declared_is_what_the_gate_of_parameters_knows(server: Running, 
             .replace("{word}", "3")
             .replace("{key}", "k")
             .replace("{name}", "cpu-busy")
+            .replace("{host}", "gpu-3")
         )
         takes = said.get("requestBody", {}).get("content", {"": None})
         reply = server.call(method, f"{here}?nonsense=1", b"{}", {"Content-Type": next(iter(takes))} if takes else {})

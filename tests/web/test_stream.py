@@ -197,12 +197,14 @@ def test_a_position_whose_events_are_gone_is_answered_with_all(tmp_path: Any) ->
 
 def test_a_filter_holds_for_the_snapshot_and_for_what_follows(server: Running) -> None:
     async def work() -> None:
-        mine = await in_thread(server.make, name="mine", tags=["stream"])
-        await in_thread(server.make, name="not mine")
-        async with v1(server, streams=["tasks"], filter={"tag": "stream", "priority": "medium"}) as connection:
+        mine = await in_thread(server.make, name="mine", tags=["stream"], source={"host": "h"})
+        await in_thread(server.make, name="not mine", tags=["stream"], source={"host": "j"})
+        async with v1(
+            server, streams=["tasks"], filter={"tag": "stream", "priority": "medium", "host": ["h", "i"]}
+        ) as connection:
             assert [task["name"] for task in (await answer(connection))["tasks"]] == ["mine"]
             await in_thread(server.make, name="not mine either")
-            new = await in_thread(server.make, name="new", tags=["stream", "other"])
+            new = await in_thread(server.make, name="new", tags=["stream", "other"], source={"host": "i"})
             await in_thread(server.call, "PUT", f"/tasks/{mine['task_id']}", {"priority": "high"})
             await in_thread(server.call, "PUT", f"/tasks/{mine['task_id']}", {"message": "unseen"})
             await in_thread(server.call, "DELETE", f"/tasks/{new['task_id']}")

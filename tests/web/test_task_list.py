@@ -32,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
                 "due_at": "2020-01-01T00:00:00Z" if number == 5 else None,
                 "key": "nightly" if number == 7 else None,
                 "parent_id": 1 if number == 8 else None,
+                "source": {"host": f"gpu-{number % 4}", "pid": number} if number > 4 else None,
             }
             for number in range(1, 13)
         ]
@@ -60,6 +61,9 @@ def following(reply: Reply) -> str | None:
     ({"priority": "high"}, [2, 5, 8, 11]), ({"outcome": "failed"}, [9]), ({"outcome": "failed,crashed"}, [9]),
     ({"tag": "even"}, [2, 4, 6, 8, 10, 12]), ({"tag": ["even", "third"]}, [6, 12]), ({"tag": "eve"}, []),
     ({"key": "nightly"}, [7]), ({"parent_id": 1}, [8]), ({"overdue": "true"}, [5]), ({"stale": "true"}, []),
+    ({"host": "gpu-1"}, [5, 9]), ({"host": "gpu-1,gpu-3"}, [5, 7, 9, 11]), ({"host": "GPU-1"}, []),
+    ({"host": "gpu"}, []),
+    ({"host": "gpu-0", "status": "completed"}, [12]), ({"host": "gpu-2", "sort": "-updated_at"}, [6, 10]),
     ({"stale": "false", "status": "completed"}, [3, 6, 9, 12]), ({"q": "TASK 1"}, [10, 11, 12]),
     ({"created_after": -3600}, list(range(1, 13))), ({"created_before": -3600}, []),
     ({"completed_after": -3600}, [3, 6, 9, 12]), ({"completed_after": "2020-01-01T00:00:00+01:00"}, [3, 6, 9, 12]),
@@ -75,7 +79,8 @@ def test_filters_and_sorts(server: Running, parameters: dict[str, object], found
     "parent_id=0", "parent_id=x", "stale=yes", "overdue=1", "q=", f"q={'x' * 201}", "created_after=soon",
     "created_before=", "completed_after=nan", "completed_before=-1e99", "sort=colour", "sort=", "sort=name,name",
     "limit=0", "limit=10001", "limit=-1", "cursor=x", "fields=", "fields=name,zip", "format=xml", "colour=red",
-    "limit=1&limit=2", "&".join(f"tag={number}" for number in range(11)),
+    "limit=1&limit=2", "host=", "host=a,", f"host={'x' * 256}", f"host={','.join('a' * 101)}", "host=a&host=b",
+    "&".join(f"tag={number}" for number in range(11)),
 ])  # fmt: skip
 def test_what_cannot_be_asked_is_400_and_named(server: Running, query: str) -> None:
     reply = server.call("GET", f"/tasks?{query}")
@@ -86,6 +91,7 @@ def test_what_cannot_be_asked_is_400_and_named(server: Running, query: str) -> N
 @pytest.mark.parametrize("parameters", [
     {"limit": 5}, {"limit": 1, "sort": "-priority,created_at"}, {"limit": 5, "sort": "-completed_at"}, {"limit": 12},
     {"limit": 2, "tag": ["even", "third"]}, {"limit": 3, "created_after": -3600, "fields": "task_id,tags", "q": "task"},
+    {"limit": 1, "host": "gpu-1,gpu-3", "sort": "-name"},
 ])  # fmt: skip
 def test_following_the_links_gives_each_task_once(server: Running, parameters: dict[str, Any]) -> None:
     whole = listed(server, **{name: value for name, value in parameters.items() if name != "limit"})
@@ -104,6 +110,13 @@ def test_a_link_says_what_was_asked_in_absolute_times(server: Running) -> None:
     link = following(reply) or ""
     assert "tag=even" in link and "sort=-name&" in link and "fields=name" in link and "format=csv" in link
     assert "created_after=20" in link and "created_before" not in link and "status" not in link
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv", "parquet"])
+def test_the_tasks_of_a_machine_come_in_every_form_with_its_name(server: Running, form: str) -> None:
+    reply = server.call("GET", f"/tasks?host=gpu-3&sort=-task_id&limit=1&format={form}")
+    assert reply.headers["X-Total-Count"] == "2" and "host=gpu-3" in (following(reply) or "")
+    assert b"gpu-3" in reply.body and b"gpu-1" not in reply.body
 
 
 def test_the_cursor_of_another_query_is_400(server: Running) -> None:
@@ -246,6 +259,7 @@ def test_a_page_by_its_place_has_the_counts_of_all(server: Running) -> None:
     assert [task["task_id"] for task in page(server, "limit=1")["tasks"]] == [12]
     for query, numbers in (
         ("trouble=any", [5, 9]), ("trouble=failed", [9]), ("tag=third&q=task+1", [12]),
+        ("host=gpu-1", [5, 9]), ("host=gpu-1,gpu-3", []), ("host=gpu-1&trouble=failed", [9]),
         ("task_id=7", [7]), ("outcome=failed&completed_after=-3600", [9]), ("priority=high&status=completed", []),
     ):  # fmt: skip
         assert [task["task_id"] for task in page(server, f"{query}&sort=task_id")["tasks"]] == numbers
@@ -253,7 +267,8 @@ def test_a_page_by_its_place_has_the_counts_of_all(server: Running) -> None:
 
 @pytest.mark.parametrize("query", [
     "status=pending,completed", "priority=x", "outcome=x", "tag=", "q=", "trouble=much", "completed_after=x",
-    "task_id=0", "sort=name,status", "sort=colour", "limit=0", "limit=1001", "offset=-1", "cursor=x",
+    "task_id=0", "sort=name,status", "sort=colour", "limit=0", "limit=1001", "offset=-1", "cursor=x", "host=",
+    f"host={'x' * 256}",
 ])  # fmt: skip
 def test_what_no_page_can_be_asked_is_400_and_named(server: Running, query: str) -> None:
     reply = server.call("GET", f"/tasks/page?{query}")

@@ -110,7 +110,8 @@ def test_the_window_is_cut_as_asked(server: Running) -> None:
     ("after=1970-01-01T00:00:00Z&interval=hour", "interval"), ("timezone=Europe", "timezone"),
     ("forecast=0", "forecast"), ("forecast=-1", "forecast"), ("forecast=x", "forecast"),
     ("forecast=100001", "forecast"),
-    ("priority=urgent", "priority"), ("name=", "name"), ("key=", "key"), ("tag=", "tag"), ("q=" + "a" * 201, "q"),
+    ("priority=urgent", "priority"), ("name=", "name"), ("key=", "key"), ("tag=", "tag"), ("host=", "host"),
+    ("q=" + "a" * 201, "q"),
     ("name=a&name=b", "name"), ("format=xml", "format"),
 ])  # fmt: skip
 def test_a_parameter_that_is_wrong_is_400_and_named(server: Running, query: str, parameter: str) -> None:
@@ -125,8 +126,17 @@ def test_the_format_is_that_of_one_chart_and_not_of_the_whole(server: Running) -
 
 
 def test_the_tasks_are_chosen_as_asked(server: Running) -> None:
-    made = [server.make(name="chosen", key="k", tags=["red & blue"], priority="high"), server.make(name="other")]
-    for query in ("name=chosen", "key=k", "tag=red+%26+blue", "priority=high", "q=CHOSEN", "q=%26&name=chosen"):
+    made = [server.make(name="chosen", key="k", tags=["red & blue"], priority="high", source={"host": "gpu-1"}),
+            server.make(name="other", source={"host": "gpu-2"})]  # fmt: skip
+    for query in (
+        "name=chosen",
+        "key=k",
+        "tag=red+%26+blue",
+        "priority=high",
+        "host=gpu-1",
+        "q=CHOSEN",
+        "q=%26&name=chosen",
+    ):
         found = server.call("GET", f"/visualizations?{query}").json["task_completion"]
         assert (query, found["total"], found["pending"]) == (query, 1, 1)
     assert server.call("GET", "/visualizations?name=chosen&priority=low").json["task_completion"]["total"] == 0

@@ -180,6 +180,13 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         keep_firing_for=60,
     ),
     Rule(
+        name="host-silent",
+        title="Machine fell silent",
+        metric="host.silent_seconds",
+        above=60,
+        clear=30,
+    ),
+    Rule(
         name="disk-full-soon",
         title="Disk will be full soon",
         metric="disk.percent",

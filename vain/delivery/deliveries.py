@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -18,6 +17,7 @@ from vain.delivery.sending import Sender
 from vain.delivery.wording import Voice
 from vain.delivery.worker import ChannelStatus, MakeChart, Pace, Worker
 from vain.hub import Behind, Hub
+from vain.identity import host as this_host
 from vain.notification import Notification
 from vain.store.database import Store
 from vain.store.transaction import Transaction
@@ -50,7 +50,7 @@ class Deliveries:
         clock: Clock = time.time,
     ) -> None:
         self._store, self._hub = store, hub
-        voice = Voice(host or socket.gethostname(), base_url.rstrip("/"))
+        voice = Voice(host or this_host(), base_url.rstrip("/"))
         made = senders(channels, Surroundings(store.epoch, voice.host, secret))
 
         chart = None if window is None else _charts(window)

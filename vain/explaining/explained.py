@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from vain.bands import Bands, MetricWindow
-from vain.busiest import Looks
 from vain.catalog import metric_of
 from vain.clock import utc
 from vain.explaining.answer import Explanation, Stretch, TaskShare, Unattributed
@@ -16,6 +15,7 @@ from vain.explaining.question import Explaining, ExplainMetric, Windows, kind_of
 from vain.explaining.seen import processes
 from vain.explaining.unusual import changed, mean_of
 from vain.explaining.use import Ran, Sums, TaskUse, Thinned, exclusive, lengths, sums_of, totals_of
+from vain.looks import Looks
 from vain.quality import MEANINGS
 
 MOST_TASKS = 50

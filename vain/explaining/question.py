@@ -47,7 +47,8 @@ class Explaining(Struct, frozen=True):
     """A window in Unix seconds, the metric that it is about, and the window that it is compared with.
 
     ``metric`` is a metric or series of the machine (``cpu.percent``, ``disk.percent:/home``) or ``GROWTH``. Without a
-    baseline it is the time just before, as long as the window, a minute at least.
+    baseline it is the time just before, as long as the window, a minute at least. ``host`` is the machine that it is
+    about, ``""`` the server's own.
     """
 
     after: float
@@ -55,6 +56,7 @@ class Explaining(Struct, frozen=True):
     metric: str = "cpu.percent"
     baseline_after: float | None = None
     baseline_before: float | None = None
+    host: str = ""
 
 
 class Windows(Struct, frozen=True):

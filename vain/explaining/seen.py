@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from vain.bands import Floats, Integers
-from vain.busiest import NO_TASK, Looks
 from vain.explaining.answer import ProcessShare
 from vain.explaining.question import ExplainMetric
+from vain.looks import NO_TASK, Looks
 
 MOST_PROCESSES = 15
 _FIGURES: dict[ExplainMetric | None, str] = {

@@ -27,6 +27,7 @@ LEAST_DEVIATION = {
     "bytes_per_second": 32.0 * (1 << 10),
     "per_second": 2.0,
     "celsius": 1.0,
+    "seconds": 30.0,
     "count": 0.15,
 }
 LEAST_PART = 0.01

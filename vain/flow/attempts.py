@@ -69,6 +69,8 @@ class AttemptQuery(Struct, frozen=True):
     tag: str | None = None
     priority: Priority | None = None
     text: str = ""
+    host: str | None = None
+    """On which the attempt was made."""
 
 
 EVERY_ATTEMPT = AttemptQuery()

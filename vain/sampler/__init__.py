@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from vain.clock import utc
+from vain.identity import host
 from vain.sampler.cgroup import CgroupReader, Limits
 from vain.sampler.clocks import Clocks
 from vain.sampler.cpu import CpuReader
@@ -67,7 +67,7 @@ class Sampler:
         self.gpus = GpuReader(monotonic, root)
         """Also tells what each process has on them."""
         self._missing = MissingFigures(self._cpu, self._disk_io.rates, self._network.rates, self._limits)
-        self._host = socket.gethostname()
+        self._host = host()
         self._last_at: float | None = None
         self._asleep_seconds = 0.0
         self._failing: set[str] = set()

@@ -11,10 +11,12 @@ from vain.codec import encode
 from vain.store.queries import rank
 from vain.types import Task, Time
 
-SavedAttempt = tuple[int, int, str, str | None, int, str | None, int, int | None, int | None, str | None, int]
+SavedAttempt = tuple[
+    int, int, str, str | None, int, str | None, int, int | None, int | None, str | None, int, str | None
+]
 
 told_of_attempt: Callable[[Task], Any] = attrgetter(
-    "attempt", "name", "key", "priority", "tags", "started_at", "completed_at", "outcome"
+    "attempt", "name", "key", "priority", "tags", "started_at", "completed_at", "outcome", "host"
 )
 """What a row tells of a task: where this is the same as before, there is nothing to write."""
 
@@ -38,6 +40,7 @@ def attempt_row(task: Task, seq: int) -> SavedAttempt:
         None if task.completed_at is None else milliseconds(task.completed_at),
         task.outcome,
         seq,
+        task.host,
     )
 
 

@@ -26,7 +26,7 @@ from vain.types import LARGEST_INTEGER, Task
 NEWEST_VERSIONS = {
     TASKS_NAME: len(TASKS_MIGRATIONS),
     METRICS_NAME: len(METRICS_MIGRATIONS),
-    KEYS_NAME: 1,
+    KEYS_NAME: 2,
 }
 """The databases of a data folder, and the newest version of each that is known."""
 MOST_PROBLEMS = 20

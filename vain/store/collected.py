@@ -8,7 +8,7 @@ from vain.notification import Notification
 from vain.store.attempts import SavedAttempt
 from vain.types import Event, Task, TaskCounts, Time
 
-Kept = Literal["rule", "alert", "silence", "channel"]
+Kept = Literal["rule", "alert", "silence", "channel", "host"]
 """What the server keeps beside tasks, as JSON by name."""
 
 

@@ -42,7 +42,8 @@ TABLES: Final = (
     Table(
         "tasks",
         ("task_id", "name", "status", "priority", "outcome", "key", "parent_id", "created_at", "updated_at",
-         "started_at", "completed_at", "due_at", "progress", "overdue", "version", "searched", "body", "stale", "tags"),
+         "started_at", "completed_at", "due_at", "progress", "overdue", "version", "searched", "body", "stale", "tags",
+         "host"),
     ),
     Table("events", ("seq", "type", "body")),
     Table("notifications", ("notification_id", "body", "read")),
@@ -50,7 +51,7 @@ TABLES: Final = (
     Table(
         "attempts",
         ("task_id", "attempt", "name", "key", "priority", "tags", "arrived_ms", "started_ms", "completed_ms", "outcome",
-         "removed_ms", "first_seq"),
+         "removed_ms", "first_seq", "host"),
         key=2,
     ),
     Table("log_parts", ("task_id", "offset_bytes", "body"), key=2),

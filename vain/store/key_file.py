@@ -22,7 +22,7 @@ FILE_NAME = "keys.db"
 LONGEST_WAIT_MILLISECONDS = 5_000
 """How long a writer waits for another process that writes."""
 
-_MIGRATIONS = [Path(__file__).with_name(f"keys_{number}.sql") for number in (1,)]
+_MIGRATIONS = [Path(__file__).with_name(f"keys_{number}.sql") for number in (1, 2)]
 
 
 def open_key_file(folder: Path) -> apsw.Connection:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 # Every key, the revoked ones too: that there was a key once keeps the server closed.
 KEYS = """
-SELECT key_id, name, role, created_at, expires_at, revoked_at, last_used_at, digest
+SELECT key_id, name, role, created_at, expires_at, revoked_at, last_used_at, host, digest
 FROM keys ORDER BY created_at, key_id
 """
 
 # Every browser session, the dead ones too.
 SESSIONS = "SELECT digest, key_id, created_at, seen_at FROM sessions"
 
-# A new key: key_id, digest, name, role, created_at, expires_at.
-ADD_KEY = "INSERT INTO keys (key_id, digest, name, role, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)"
+# A new key: key_id, digest, name, role, host, created_at, expires_at.
+ADD_KEY = """
+INSERT INTO keys (key_id, digest, name, role, host, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
 
 # The first revocation counts: revoked_at, key_id.
 REVOKE_KEY = "UPDATE keys SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL"

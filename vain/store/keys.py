@@ -22,10 +22,11 @@ from msgspec import Struct
 
 from vain.clock import Clock, unix, utc
 from vain.errors import Flaw, Invalid, NotFound, StoreDamaged, StoreFull, Unavailable
+from vain.hosts import check_host
 from vain.store import key_queries as queries
 from vain.store.key_file import LONGEST_WAIT_MILLISECONDS, open_key_file, transaction
 from vain.store.key_text import digest, id_in, new_key
-from vain.types import ROLES, Role, Time
+from vain.types import KEY_ROLES, KeyRole, Time
 
 Name = TypeVar("Name")
 
@@ -44,11 +45,13 @@ class KeyInfo(Struct, frozen=True):
 
     key_id: str
     name: str
-    role: Role
+    role: KeyRole
     created_at: Time
     expires_at: Time | None = None
     revoked_at: Time | None = None
     last_used_at: Time | None = None
+    host: str | None = None
+    """Of an agent, the only host that it may write."""
 
     def state(self, now: Time) -> Literal["valid", "expired", "revoked"]:
         """Whether the key opens anything at the time ``now``."""
@@ -153,18 +156,22 @@ class KeyRing:
         finally:
             self._lock.release()
 
-    def create(self, name: str, role: Role, expires_in_seconds: float | None = None) -> tuple[KeyInfo, str]:
+    def create(
+        self, name: str, role: KeyRole, expires_in_seconds: float | None = None, host: str | None = None
+    ) -> tuple[KeyInfo, str]:
         """Make a key: what is known of it, and the key itself, which nothing can bring back. Synced to disk.
+
+        That of an agent needs the ``host`` that it writes; others have none.
 
         Raises Invalid, naming the field.
         """
-        _check(name, role, expires_in_seconds)
+        _check(name, role, expires_in_seconds, host)
         key_id, secret = new_key()
         now = self._clock()
         expires_at = None if expires_in_seconds is None else utc(now + expires_in_seconds)
-        info = KeyInfo(key_id, name, role, utc(now), expires_at)
+        info = KeyInfo(key_id, name, role, utc(now), expires_at, host=host)
         with self._writing() as execute:
-            execute(queries.ADD_KEY, (key_id, digest(secret), name, role, info.created_at, expires_at))
+            execute(queries.ADD_KEY, (key_id, digest(secret), name, role, host, info.created_at, expires_at))
         return info, secret
 
     def forget_surplus(self, name: str, most: int) -> None:
@@ -266,11 +273,15 @@ def _drop(marks: dict[Name, float], written: dict[Name, float]) -> None:
             del marks[name]
 
 
-def _check(name: str, role: str, expires_in_seconds: float | None) -> None:
+def _check(name: str, role: str, expires_in_seconds: float | None, host: str | None) -> None:
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         raise _invalid("name", f"1 to {LONGEST_NAME} printable characters")
-    if role not in ROLES:
-        raise _invalid("role", f"one of {', '.join(ROLES)}")
+    if role not in KEY_ROLES:
+        raise _invalid("role", f"one of {', '.join(KEY_ROLES)}")
+    if host is not None:
+        check_host(host)
+    if (host is not None) != (role == "agent"):
+        raise _invalid("host", "the name of a machine, for the role agent and for no other")
     if expires_in_seconds is not None and not 0 < expires_in_seconds <= LONGEST_EXPIRY_SECONDS:
         raise _invalid("expires_in_seconds", "more than 0 seconds and at most 10 years")
 

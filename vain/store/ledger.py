@@ -144,4 +144,5 @@ def _row(task: Task, body: bytes) -> Bindings:
         body,
         int(task.stale),
         list_queries.tag_bytes(*task.tags) if task.tags else None,
+        task.host,
     )

@@ -11,14 +11,14 @@ _LIFE_CLASS = " + ".join(f"(completed_ms - arrived_ms > {most})" for most in LIF
 # Attempts that ended and lived between :after and :before, class by class.
 _LIVES = " UNION ALL ".join(
     f"""
-SELECT task_id, attempt, arrived_ms, started_ms, completed_ms, outcome FROM attempts
+SELECT task_id, attempt, arrived_ms, started_ms, completed_ms, outcome, host FROM attempts
 WHERE {_LIFE_CLASS} = {number} AND arrived_ms < :before AND arrived_ms >= :after - {most}
   AND max(completed_ms, arrived_ms) >= :after AND removed_ms IS NULL"""  # noqa: S608
     for number, most in enumerate((*LIFE_CLASS_MS, LARGEST_INTEGER))
 )
 # Those that go on, and lived then, as far as is known :now.
 _OPEN = f"""
-SELECT task_id, attempt, arrived_ms, started_ms, completed_ms, outcome FROM attempts
+SELECT task_id, attempt, arrived_ms, started_ms, completed_ms, outcome, host FROM attempts
 WHERE {_LIFE_CLASS} IS NULL AND completed_ms IS NULL AND arrived_ms < :before AND :after <= :now
   AND removed_ms IS NULL"""  # noqa: S608
 _LIFE_STATUS = {
@@ -63,6 +63,7 @@ def lives(query: LaneQuery) -> tuple[str, str, str, dict[str, object]]:
     for name, condition, value in (
         ("status", _LIFE_STATUS.get(query.status or "", ""), query.status),
         ("outcome", "outcome = :outcome", query.outcome),
+        ("host", "host = :host", query.host),
         ("tag", _HAS_TAG, query.tag),
         ("text", _HAS_TEXT, query.text.casefold() or None),
         ("root", _IS_BELOW, query.task_id),

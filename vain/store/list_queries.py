@@ -16,8 +16,8 @@ EVERYTHING: Final = "true"
 NULLABLE: Final = frozenset({"completed_at", "due_at", "progress"})
 ROW_COLUMNS: Final = frozenset({"task_id"})
 FILTERED: Final = ROW_COLUMNS | {"status", "outcome", "priority", "created_at", "overdue", "stale", "tags"}
-LISTED: Final = FILTERED | {"completed_at", "key", "due_at", "name", "progress", "updated_at"}
-"""The columns of the indexes ``tasks_filtered`` and ``tasks_listing``."""
+LISTED: Final = FILTERED | {"completed_at", "key", "due_at", "name", "progress", "updated_at", "host"}
+"""The columns of the indexes ``tasks_filtered`` and ``tasks_listing``; ``tasks_host`` has the first's by host."""
 
 
 class Condition(NamedTuple):
@@ -75,6 +75,7 @@ def _conditions(wanted: TaskFilter) -> list[tuple[str, str, Values]]:
         "status": tuple(map(STATUSES.index, wanted.status)),
         "outcome": wanted.outcome,
         "priority": tuple(map(PRIORITIES.index, wanted.priority)),
+        "host": wanted.host,
     }
     any_of = [
         (column, f"{column} IN ({', '.join('?' * len(values))})", values)
@@ -122,6 +123,8 @@ def source_of(columns: Collection[str]) -> str:
     """The smallest that has these columns; for the numbers alone, SQLite knows best."""
     if ROW_COLUMNS.issuperset(columns):
         return "tasks"
+    if "host" in columns and FILTERED.issuperset({*columns} - {"host"}):
+        return "tasks INDEXED BY tasks_host"
     return "tasks INDEXED BY " + ("tasks_filtered" if FILTERED.issuperset(columns) else "tasks_listing")
 
 

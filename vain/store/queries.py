@@ -131,21 +131,23 @@ FORGET_LOG = "DELETE FROM log_parts WHERE task_id = ?"
 FREE_KEY = "UPDATE tasks SET key = NULL WHERE task_id = ? AND key IS NOT NULL"
 SAVE_TASK = """
 INSERT INTO tasks (task_id, name, status, priority, outcome, key, parent_id, created_at, updated_at, started_at,
-                   completed_at, due_at, progress, overdue, version, searched, body, stale, tags)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   completed_at, due_at, progress, overdue, version, searched, body, stale, tags, host)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task_id) DO UPDATE SET
     name = excluded.name, status = excluded.status, priority = excluded.priority, outcome = excluded.outcome,
     key = excluded.key, parent_id = excluded.parent_id, updated_at = excluded.updated_at,
     started_at = excluded.started_at, completed_at = excluded.completed_at, due_at = excluded.due_at,
     progress = excluded.progress, overdue = excluded.overdue, version = excluded.version,
-    searched = excluded.searched, body = excluded.body, stale = excluded.stale, tags = excluded.tags"""
+    searched = excluded.searched, body = excluded.body, stale = excluded.stale, tags = excluded.tags,
+    host = excluded.host"""
 SAVE_ATTEMPT = """
 INSERT INTO attempts (
-    task_id, attempt, name, key, priority, tags, arrived_ms, started_ms, completed_ms, outcome, first_seq)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    task_id, attempt, name, key, priority, tags, arrived_ms, started_ms, completed_ms, outcome, first_seq, host)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task_id, attempt) DO UPDATE SET
     name = excluded.name, key = excluded.key, priority = excluded.priority, tags = excluded.tags,
-    started_ms = excluded.started_ms, completed_ms = excluded.completed_ms, outcome = excluded.outcome"""
+    started_ms = excluded.started_ms, completed_ms = excluded.completed_ms, outcome = excluded.outcome,
+    host = excluded.host"""
 REMOVE_ATTEMPTS = "UPDATE attempts SET removed_ms = ? WHERE task_id = ?"
 DELETE_TASK = "DELETE FROM tasks WHERE task_id = ?"
 ADD_EVENT = "INSERT INTO events (seq, type, body) VALUES (?, ?, ?)"
@@ -170,6 +172,7 @@ def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tup
         ("status = ?", None if query.status is None else STATUSES.index(query.status)),
         ("priority = ?", None if query.priority is None else rank(query.priority)),
         ("outcome = ?", query.outcome),
+        ("host = ?", query.host),
         ("task_id = ?", query.task_id),
         ("completed_at >= ?", query.completed_after),
         ("instr(tags, ?) > 0", None if query.tag is None else tag_bytes(query.tag)),
@@ -202,6 +205,8 @@ def _source(query: TaskQuery, column: str) -> str:
         return "tasks NOT INDEXED"
     asked = {column, "completed_at"} if query.completed_after else {column}
     filters = (query.status, query.priority, query.outcome, query.tag, query.trouble)
+    if query.host is not None:
+        asked |= {"host"}
     return source_of(asked if filters == (None,) * len(filters) else asked | {"status"})
 
 
@@ -235,6 +240,7 @@ def attempts(query: AttemptQuery, removed: Iterable[int]) -> tuple[str, tuple[ob
         ("name = ?", query.name),
         ("key = ?", query.key),
         ("priority = ?", None if query.priority is None else rank(query.priority)),
+        ("host = ?", query.host),
         ("tags IS NOT NULL AND ? IN (SELECT value FROM json_each(tags))", query.tag),
     ):
         if value is not None:

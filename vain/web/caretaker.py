@@ -60,6 +60,7 @@ class Caretaker:
         await self._services.tracker.sweep()
         await self._services.vigil.sweep()
         await self._services.pinging.sweep()
+        await self._services.fleet.sweep()
         await self._services.alarms.sweep()
         await asyncio.to_thread(self._services.keys.refresh)
         self._desk.end_unadmitted()

@@ -22,7 +22,7 @@ from vain.types import OUTCOMES, PRIORITIES, STATUSES, Label
 from vain.web.declared import Answer, Parameter, operation
 from vain.web.events import Fanout
 from vain.web.http import Request, Response
-from vain.web.parameters import TAG, Q
+from vain.web.parameters import TAG, TASK_HOSTS, Q
 from vain.web.services import Services
 from vain.web.stream_reader import Reader
 
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 RETRY_MILLISECONDS = 2_000
 """After so long a browser comes back whose connection was lost."""
-LISTS = ("streams", "task_id", "status", "priority", "outcome", "parent_id")
-FILTERS = ("task_id", "status", "priority", "outcome", "tag", "key", "parent_id", "q")
+LISTS = ("streams", "task_id", "status", "priority", "outcome", "parent_id", "host")
+FILTERS = ("task_id", "status", "priority", "outcome", "tag", "key", "parent_id", "host", "q")
 
 
 def _one_or_more(words: tuple[str, ...]) -> object:
@@ -53,6 +53,7 @@ _PARAMETERS = (
     TAG,
     Parameter("key", Label, "Only runs of this recurring job."),
     Parameter("parent_id", _Numbers, "Only parts of these tasks."),
+    TASK_HOSTS,
     Q,
 )
 _LAST_EVENT_ID = Parameter("Last-Event-ID", str, "The last `id` that came: it goes on from there. Wins over `since`.")

@@ -28,11 +28,12 @@ DEFAULT_METRIC = "cpu.percent"
         Parameter(
             "metric", parameters.Found, "What is asked about: a metric or series of the machine.", DEFAULT_METRIC
         ),
+        parameters.HOST,
         Parameter("baseline_after", parameters.Moment, "Where the window begins that it is compared with."),
         Parameter("baseline_before", parameters.Moment, "Where that window ends."),
         Parameter("format", Literal["json"], "It is given as JSON only.", "json"),
     ),
-    refuses=(422,),
+    refuses=(404, 422),
 )
 async def show(services: Services, request: Request) -> Response:
     """The answer to "what did that?"."""
@@ -55,4 +56,5 @@ async def show(services: Services, request: Request) -> Response:
         baseline_after=moment("baseline_after"),
         baseline_before=moment("baseline_before"),
     )
-    return Response(encode(await services.spikes.explain(asked)))
+    spikes = await services.spikes_of(given.get("host"))
+    return Response(encode(await spikes.explain(asked)))

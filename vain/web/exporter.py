@@ -22,7 +22,8 @@ looked at, half a second for a million."""
 
 
 class Exporter:
-    """``clients`` tells how many follow the stream, by the way they are connected. Belongs to the event loop."""
+    """``clients`` tells how many follow the stream, by the way they are connected, ``hosts`` how many
+    other machines there are, by state. Belongs to the event loop."""
 
     def __init__(
         self,
@@ -30,9 +31,11 @@ class Exporter:
         hub: Hub,
         tally: Tally,
         clients: Callable[[], Mapping[str, int]],
+        hosts: Callable[[], Mapping[str, int]] = dict,
         clock: Clock = time.monotonic,
     ) -> None:
         self._store, self._hub, self._tally, self._clients, self._clock = store, hub, tally, clients, clock
+        self._hosts = hosts
         self._version, self._started_at = version(), time.time()
         self._outcomes: Mapping[str, int] | None = None
         self._seq, self._again_at = -1, -1.0
@@ -50,6 +53,7 @@ class Exporter:
             answers=self._tally.read(),
             tasks=self._store.counts,
             outcomes=outcomes,
+            hosts=self._hosts(),
         )
 
     async def _ended(self) -> Mapping[str, int] | None:

@@ -18,7 +18,7 @@ from vain.clock import Clock
 from vain.errors import Forbidden, Misconfigured, Unauthenticated, UnsupportedMediaType
 from vain.store.key_text import digest
 from vain.store.keys import KeyInfo, KeyRing
-from vain.types import ROLES, Role
+from vain.types import KEY_ROLES, KeyRole
 from vain.web.failures import Failures
 from vain.web.origins import Origins
 
@@ -29,7 +29,7 @@ LARGEST_CREDENTIAL = 256
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Those that change nothing."""
 
-_RANK = {role: rank for rank, role in enumerate(ROLES)}
+_RANK = {role: rank for rank, role in enumerate(KEY_ROLES)}
 _OWN_SITE = ("same-origin", "none")
 _NO_CREDENTIAL = (
     "An API key is needed: send `Authorization: Bearer <key>`, or sign in at /login. `vain keys create` makes a key."
@@ -46,11 +46,13 @@ class Headers(Protocol):
 class Identity(Struct, frozen=True):
     """Who sent a request."""
 
-    role: Role
+    role: KeyRole
     name: str
     key_id: str | None = None
     session: bytes | None = None
     """The digest of the session cookie, for who signed in."""
+    host: str | None = None
+    """Of an agent, the only host that it may write."""
 
 
 LOCAL = Identity("admin", "local")
@@ -83,7 +85,7 @@ class Gate:
         path: str,
         headers: Headers,
         peer: str,
-        needs: Role | None,
+        needs: KeyRole | None,
         websocket: bool = False,
         takes: Collection[str] = (),
         secure: bool = False,
@@ -124,7 +126,7 @@ class Gate:
             self._origins.check_target(path)
         return NOBODY
 
-    def identify(self, secret: str, peer: str, needs: Role) -> Identity:
+    def identify(self, secret: str, peer: str, needs: KeyRole) -> Identity:
         """Who has this key, on a connection that stands already. Raises what ``admit`` raises of a key."""
         if not self._keys.any_keys():
             return LOCAL
@@ -166,7 +168,7 @@ class Gate:
             return self._keys.is_valid(identity.key_id)
         return identity is NOBODY or not self._keys.any_keys()
 
-    def _identified(self, headers: Headers, peer: str, needs: Role | None, cookies: Iterable[str]) -> Identity:
+    def _identified(self, headers: Headers, peer: str, needs: KeyRole | None, cookies: Iterable[str]) -> Identity:
         if needs is None:
             return NOBODY
         if not self._keys.any_keys():
@@ -190,10 +192,10 @@ class Gate:
         return key, digest(cookie)
 
 
-def _with_role(key: KeyInfo, session: bytes | None, needs: Role) -> Identity:
+def _with_role(key: KeyInfo, session: bytes | None, needs: KeyRole) -> Identity:
     if _RANK[key.role] < _RANK[needs]:
         raise Forbidden(f"This needs the role {needs}; the key {key.name!r} has the role {key.role}.")
-    return Identity(key.role, key.name, key.key_id, session)
+    return Identity(key.role, key.name, key.key_id, session, key.host)
 
 
 def session_cookie(headers: Headers, secure: bool = False) -> str | None:

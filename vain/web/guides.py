@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONTENTS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("getting-started",),
     "Use": ("tasks", "reporting", "performance", "history", "visualizations", "stream", "notifications", "notebooks"),
-    "Run": ("deployment", "sign-in", "security", "best-practices", "troubleshooting"),
+    "Run": ("deployment", "hosts", "sign-in", "security", "best-practices", "troubleshooting"),
     "Look up": ("rest", "reference"),
     "The project": ("architecture", "development", "benchmarks"),
 }

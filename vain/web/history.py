@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct, field
+from msgspec.structs import replace
 
 from vain import patterns, tables
 from vain.bands import Bands, Floats, MetricQuery, MetricWindow
@@ -94,7 +95,8 @@ class _Asked(Struct, frozen=True):
         *parameters.WINDOW,
         Parameter("points", Annotated[int, Meta(ge=1, le=LARGEST_INTEGER)], "How many points are wanted at most."),
         Parameter("metrics", str, "Names of metrics or series, or patterns such as `cpu.*`, with commas between."),
-        Parameter("task_id", TaskId, "The time of this task, and its own series."),
+        Parameter("task_id", TaskId, "The time of this task on its machine, and its own series."),
+        parameters.HOST,
         Parameter("baseline", str, "`previous`, or negative seconds: the window that it is compared with."),
         Parameter("format", Literal["json", "csv", "arrow", "parquet"], "Goes before the `Accept` header.", "json"),
     ),
@@ -103,10 +105,11 @@ class _Asked(Struct, frozen=True):
 async def show(services: Services, request: Request) -> Response:
     """The metrics of a window."""
     asked = await _asked(services, request)
-    store = services.past.store
+    past = await services.past_of(asked.query.host)
+    store = past.store
     if asked.format == "json":
-        return Response(await services.past.run(partial(_json, store, asked)), headers=VARIES)
-    body = await services.past.run(lambda: tables.written(store.window(asked.query), asked.format))  # type: ignore[arg-type]  # one of FORMATS
+        return Response(await past.run(partial(_json, store, asked)), headers=VARIES)
+    body = await past.run(lambda: tables.written(store.window(asked.query), asked.format))  # type: ignore[arg-type]  # one of FORMATS
     name = f'attachment; filename="vain-history.{asked.format}"'
     return Response(body, content_type=FORMATS[asked.format], headers={"Content-Disposition": name, **VARIES})
 
@@ -138,7 +141,7 @@ async def _asked(services: Services, request: Request) -> _Asked:
     points = whole_number(given, "points", 0, 1, LARGEST_INTEGER) if "points" in given else None
     metrics = patterns.parsed(given["metrics"]) if "metrics" in given else None
     tasks = (int(given["task_id"]),) if "task_id" in given else ()
-    query = MetricQuery(after, before, metrics, points, tasks=tasks)
+    query = MetricQuery(after, before, metrics, points, tasks=tasks, host=await _host(services, given, tasks))
     form = chosen(given.get("format"), request.headers.get("Accept"), FORMATS)
     baseline = None
     if "baseline" in given:
@@ -146,6 +149,14 @@ async def _asked(services: Services, request: Request) -> _Asked:
             raise _malformed("baseline", "It is given in JSON only.")
         baseline = await _baseline(services, given, query)
     return _Asked(query, baseline, form)
+
+
+async def _host(services: Services, given: Mapping[str, str], tasks: Sequence[int]) -> str:
+    """Of which machine: the one that is named, else that of the task, if an agent reports of it."""
+    if "host" in given or not tasks:
+        return given.get("host", "")
+    source = decode(Task, (await services.tracker.get(tasks[0])).body).source
+    return source.host if source is not None and source.host and services.fleet.knows(source.host) else ""
 
 
 async def _span(services: Services, given: Mapping[str, str], now: float) -> tuple[float, float]:
@@ -178,11 +189,11 @@ async def _baseline(services: Services, given: Mapping[str, str], query: MetricQ
         if earlier is None:
             raise _malformed("baseline", "There is no earlier run of this task's key or name.")
         after, before = _time_of(earlier, query.after)
-        return MetricQuery(after, before, query.metrics, query.points, tasks=(earlier.task_id,))
+        return replace(query, after=after, before=before, tasks=(earlier.task_id,))
     shift = length
     if text != "previous":
         shift = -_seconds(text)
-    return MetricQuery(query.after - shift, query.before - shift, query.metrics, query.points, tasks=query.tasks)
+    return replace(query, after=query.after - shift, before=query.before - shift)
 
 
 def _seconds(text: str) -> float:

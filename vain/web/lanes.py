@@ -11,12 +11,13 @@ from msgspec import Meta
 from vain.codec import encode
 from vain.errors import Flaw, Malformed
 from vain.lanes import DEFAULT_PIXELS, DEFAULT_ROWS, MOST_PIXELS, MOST_ROWS, SHORTEST_SECONDS, LaneQuery, Lanes
-from vain.types import LARGEST_INTEGER, OUTCOMES, STATUSES, Outcome, Status, TaskId
+from vain.types import LARGEST_INTEGER, OUTCOMES, STATUSES, Outcome, SourceHost, Status, TaskId
 from vain.web import parameters
 from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number
-from vain.web.parameters import LONGEST_TEXT
+from vain.web.parameters import LONGEST_HOST, LONGEST_TEXT
 from vain.web.services import Services
+from vain.web.values import text
 from vain.windows import seconds_of
 
 DEFAULT_SECONDS = 3_600.0
@@ -39,6 +40,7 @@ T = TypeVar("T", bound=str)
         Parameter("outcome", Outcome, "Only attempts that ended so."),
         parameters.TAG,
         Parameter("task_id", TaskId, "Only this task and all below it."),
+        Parameter("host", SourceHost, "Only attempts that were made on this machine."),
     ),
 )
 async def show(services: Services, request: Request) -> Response:
@@ -65,13 +67,14 @@ def _query(given: Mapping[str, str], now: float) -> LaneQuery:
         _one_of(given, "outcome", OUTCOMES),
         given.get("tag"),
         whole_number(given, "task_id", 0, 1, LARGEST_INTEGER) if "task_id" in given else None,
+        text(given, "host", LONGEST_HOST),
     )
 
 
 def _one_of(given: Mapping[str, str], parameter: str, known: tuple[T, ...]) -> T | None:
-    text = given.get(parameter)
-    found = next((each for each in known if each == text), None)
-    if text is not None and found is None:
+    word = given.get(parameter)
+    found = next((each for each in known if each == word), None)
+    if word is not None and found is None:
         raise _malformed(parameter, f"One of {', '.join(known)} is expected.")
     return found
 

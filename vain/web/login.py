@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote, unquote
 from msgspec import Struct
 
 from vain.codec import received
-from vain.errors import NotFound, Unauthenticated
+from vain.errors import Forbidden, NotFound, Unauthenticated
 from vain.store.keys import SESSION_SECONDS, KeyRing
 from vain.web.declared import Answer, operation
 from vain.web.gate import COOKIE, PREFIXED_COOKIE, SECURE_COOKIE, Gate, session_cookie
@@ -82,6 +82,8 @@ async def page(services: Services, request: Request) -> Response:
 async def sign_in(services: Services, request: Request) -> Response:
     """``POST /login``: a key for a cookie. Raises Unauthenticated, the same for every wrong key, or TooManyRequests."""
     key = services.gate.check_key(received(Credentials, request.body).key, request.peer)
+    if key.role == "agent":
+        raise Forbidden(f"The key {key.name!r} is that of an agent: it opens no page.")
     before = session_cookie(request.headers, request.secure)
     cookie = await asyncio.to_thread(new_session, services.keys, key.key_id, before)
     return Response(status=204, headers={"Set-Cookie": set_cookie(request, cookie, SESSION_SECONDS)})

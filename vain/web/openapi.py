@@ -23,6 +23,7 @@ TAGS: Mapping[str, str] = {
     "tasks": "Pieces of work: make, find, change and delete them.",
     "reporting": "What the processes that do the work send: pings, signs of life, output.",
     "performance": "The machine: now, at any time since, and who used it.",
+    "hosts": "Other machines, and what their agents send.",
     "visualizations": "The data that the dashboard draws.",
     "notifications": "What a person should know.",
     "rules": "What is watched for, and who is not to be told.",

@@ -7,13 +7,16 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from vain.alerting.rule import RuleName
+from vain.hosts import HostName
 from vain.pings import LONGEST_KEY as LONGEST_JOB
 from vain.pings import SEEN
-from vain.types import LARGEST_INTEGER, TaskId
+from vain.types import LARGEST_INTEGER, SourceHost, TaskId
 from vain.web.declared import Answer, Parameter
 
 LONGEST_TEXT = 200
 LONGEST_KEY = 255
+LONGEST_HOST = 255
+MOST_HOSTS = 100
 LONGEST_AGO_SECONDS = 30 * 86_400.0
 LONGEST_BEAT_SECONDS = 3_600.0
 
@@ -43,6 +46,13 @@ def one_or_more(words: tuple[str, ...]) -> object:
 AFTER = Parameter("after", Moment, "Where the window begins: a time, Unix seconds, or negative seconds before now.")
 BEFORE = Parameter("before", Moment, "Where it ends, in the same words; not given: now.")
 WINDOW = (AFTER, BEFORE)
+HOST = Parameter("host", HostName, "Of this machine (`GET /hosts`), not of the server's own.")
+TASK_HOST = Parameter("host", SourceHost, "Only tasks whose `source.host` is this.")
+TASK_HOSTS = Parameter(
+    "host",
+    Annotated[str, Meta(pattern=f"^[^,]{{1,{LONGEST_HOST}}}(,[^,]{{1,{LONGEST_HOST}}}){{0,{MOST_HOSTS - 1}}}$")],
+    "Only tasks whose `source.host` is this, or one of these, with commas between.",
+)
 TAG = Parameter("tag", Found, "Only tasks with this tag.")
 Q = Parameter("q", Found, "Only tasks with this text in the name, description, message, key or a tag.")
 
@@ -84,6 +94,7 @@ IN_PATHS: dict[str, tuple[Any, str]] = {
         "`start`, `fail`, `log`, or an exit code.",
     ),
     "name": (RuleName, "The rule's name."),
+    "host": (HostName, "What the machine is called."),
     "silence_id": (TaskId, "The silence's number."),
     "chart": (Annotated[str, Meta(min_length=1, max_length=100)], "The chart's `id`."),
 }

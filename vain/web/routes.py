@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from vain.types import LARGEST_INTEGER, Role
+from vain.types import LARGEST_INTEGER, KeyRole
 from vain.web.declared import Operation, operation_of
 from vain.web.http import Response
 
@@ -27,7 +27,7 @@ class Endpoint(Struct, frozen=True):
     """
 
     handler: Handler
-    needs: Role | None
+    needs: KeyRole | None
     takes: tuple[str, ...] = ()
     largest_body: int = LARGEST_BODY
     operation: Operation | None = None

@@ -21,9 +21,10 @@ from vain.alerting.channel import ChannelForm
 from vain.context import Context
 from vain.delivery import Deliveries
 from vain.errors import Misconfigured
+from vain.fleet.fleet import Everywhere, Fleet
 from vain.history import History
 from vain.hub import Hub
-from vain.identity import boot_id
+from vain.identity import boot_id, host
 from vain.inbox import Inbox
 from vain.marks import ServerMarks
 from vain.monitor import Monitor
@@ -154,11 +155,12 @@ class Server:
         metrics = self._open_metrics()
         sampler = Sampler(settings.data_dir)
         self._ends.append(sampler.close)
-        recorder = Recorder(metrics, History(), settings.interval_seconds)
+        fleet = await self._open_fleet(store)
+        recorder = Recorder(metrics, History(), settings.interval_seconds, more=fleet.silence)
         self._ends.append(lambda: asyncio.to_thread(recorder.close))
         past = Past(metrics)
         self._ends.append(lambda: asyncio.to_thread(past.close))
-        watch = Watch(ProcessTrees(sampler.gpus), socket.gethostname(), boot_id(), self._on_gone_elsewhere)
+        watch = Watch(ProcessTrees(sampler.gpus), host(), boot_id(), self._on_gone_elsewhere)
         self._ends.append(watch.close)
         monitor = Monitor(
             sampler,
@@ -168,9 +170,11 @@ class Server:
             self._on_sample_elsewhere,
             watch=watch,
         )
-        tracker, vigil, pinging = await self._follow_tasks(store, watch)
-        spikes = Spikes(store, past, lambda: _cores(monitor), settings.interval_seconds)
-        rulebook, silences, alarms = await self._make_alarms(store, past, spikes, vigil)
+        tracker, vigil, pinging = await self._follow_tasks(store, watch, fleet)
+        spikes = Spikes(
+            store, past, lambda: _cores(monitor), settings.interval_seconds, is_here=lambda name: not fleet.knows(name)
+        )
+        rulebook, silences, alarms = await self._make_alarms(store, past, spikes, vigil, fleet)
         inbox = Inbox(settings.spool_dir, tracker, partial(is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
         timelines = Timelines(store, self._hub)
@@ -183,6 +187,7 @@ class Server:
             inbox,
             monitor,
             past,
+            fleet,
             self._notifier,
             rulebook,
             silences,
@@ -197,7 +202,7 @@ class Server:
             _assets(),
             SampleJson(),
             fanout,
-            Exporter(store, self._hub, self._tally, fanout.count_clients),
+            Exporter(store, self._hub, self._tally, fanout.count_clients, fleet.count),
             Readiness(store, monitor, settings.interval_seconds),
             Library(table().table),
             oauth_of(settings, keys, _session_secret(settings.data_dir)),
@@ -221,7 +226,7 @@ class Server:
         settings, made = self._settings, self._services
         source.use(
             LocalSource(
-                socket.gethostname(),
+                host(),
                 settings.interval_seconds,
                 made.tracker,
                 made.monitor,
@@ -234,6 +239,7 @@ class Server:
                 made.timelines,
                 Watching(made.rulebook, made.silences, made.alarms, made.rehearse),
                 Teller(settings, self.port, made.keys, made.past).read,
+                made.fleet,
             )
         )
         self._ends.append(lambda: source.use(None))
@@ -249,7 +255,14 @@ class Server:
         self._ends.append(lambda: logging.getLogger("vain").removeHandler(errors))
         return store
 
-    async def _follow_tasks(self, store: Store, watch: Watch) -> tuple[Tracker, Vigil, Pinging]:
+    async def _open_fleet(self, store: Store) -> Fleet:
+        fleet = Fleet(store, self._settings.data_dir, host(), self._keep())
+        await fleet.start()
+        self._ends.append(fleet.close)
+        return fleet
+
+    async def _follow_tasks(self, store: Store, here: Watch, fleet: Fleet) -> tuple[Tracker, Vigil, Pinging]:
+        watch = Everywhere(here, fleet)
         marks = ServerMarks(watch.costs)
         tracker = Tracker(store, marks=marks)
         vigil, pinging = Vigil(tracker, watch), Pinging(store, tracker, marks=marks)
@@ -259,7 +272,7 @@ class Server:
         return tracker, vigil, pinging
 
     async def _make_alarms(
-        self, store: Store, past: Past, spikes: Spikes, vigil: Vigil
+        self, store: Store, past: Past, spikes: Spikes, vigil: Vigil, fleet: Fleet
     ) -> tuple[RuleBook, Silences, Alarms]:
         """What fired before fires again before the first sample is judged; then whoever is told outside."""
         settings = self._settings
@@ -267,7 +280,10 @@ class Server:
         rulebook, silences = RuleBook(store, file), Silences(store, file.silences)
         await rulebook.start()
         await silences.start()
-        alarms = Alarms(store, rulebook, silences, settings.interval_seconds, vigil.running_names, Context(spikes))
+        alarms = Alarms(
+            store, rulebook, silences, settings.interval_seconds, vigil.running_names, Context(spikes),
+            more=fleet.silence,
+        )  # fmt: skip
         await alarms.start(Resumption(past).resume)
         self._ends.append(alarms.close)
         channels = dict(file.channels)
@@ -283,15 +299,18 @@ class Server:
 
     def _open_metrics(self) -> MetricStore:
         settings = self._settings
-        keep = Keep(
+        metrics = MetricStore(settings.data_dir, settings.interval_seconds, self._keep(), host())
+        self._ends.append(lambda: asyncio.to_thread(metrics.close))
+        return metrics
+
+    def _keep(self) -> Keep:
+        settings = self._settings
+        return Keep(
             settings.keep_raw_seconds,
             settings.keep_minutes_seconds,
             settings.keep_hours_seconds,
             settings.history_bytes,
         )
-        metrics = MetricStore(settings.data_dir, settings.interval_seconds, keep, socket.gethostname())
-        self._ends.append(lambda: asyncio.to_thread(metrics.close))
-        return metrics
 
     def _make_desk(self, fanout: Fanout) -> Desk:
         routes = table()
@@ -340,6 +359,7 @@ class Server:
 
     def _on_sample(self, sample: Sample) -> None:
         if sample.period_seconds is None:
+            self._services.fleet.resumed()
             self._services.vigil.resumed()  # it is the first, or the machine slept
         self._services.alarms.take(sample)
         body = self._services.sample_json(sample)

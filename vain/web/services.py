@@ -9,6 +9,7 @@ from msgspec import Struct
 from vain.alarms import Alarms
 from vain.alerting.rule import Rule
 from vain.codec import encode
+from vain.fleet.fleet import Fleet
 from vain.hub import Hub
 from vain.inbox import Inbox
 from vain.monitor import Monitor
@@ -67,6 +68,7 @@ class Services(Struct, frozen=True):
     inbox: Inbox
     monitor: Monitor
     past: Past
+    fleet: Fleet
     notifier: Notifier
     rulebook: RuleBook
     silences: Silences
@@ -85,6 +87,14 @@ class Services(Struct, frozen=True):
     readiness: Readiness
     library: Library
     oauth: OAuth | None
+
+    async def past_of(self, host: str | None) -> Past:
+        """The history of a host, of the server's own machine if none is named. Raises NotFound."""
+        return self.past if host in (None, "", self.fleet.own_host) else await self.fleet.member(host).past()
+
+    async def spikes_of(self, host: str | None) -> Spikes:
+        """Who used what on a host, in the same way."""
+        return self.spikes if host in (None, "", self.fleet.own_host) else await self.fleet.member(host).spikes()
 
     def as_of(self, seq: int | None) -> dict[str, str]:
         """The headers that say up to which event an answer goes: who subscribes since then misses nothing."""

@@ -38,11 +38,11 @@ from vain.web import parameters
 from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number
 from vain.web.negotiation import VARIES, chosen
-from vain.web.parameters import LONGEST_TEXT, Moment
+from vain.web.parameters import LONGEST_HOST, LONGEST_TEXT, MOST_HOSTS, Moment
 from vain.web.preconditions import conditional
 from vain.web.services import Services
 from vain.web.task_forms import FORMS, event_rows, response, task_rows
-from vain.web.values import any_of, flag, malformed, text
+from vain.web.values import any_of, flag, malformed, several, text
 from vain.windows import seconds_of
 
 LONGEST_LABEL = 64
@@ -57,6 +57,7 @@ LIST_PARAMETERS = (
     Parameter("status", parameters.one_or_more(STATUSES), "Only tasks that stand so, or in one of these ways."),
     Parameter("priority", parameters.one_or_more(PRIORITIES), "Only tasks of this priority, or one of these."),
     Parameter("outcome", parameters.one_or_more(OUTCOMES), "Only tasks that ended so, or in one of these ways."),
+    parameters.TASK_HOSTS,
     Parameter("tag", Label, "Only tasks with this tag; given several times, with all of them.", many=True),
     Parameter("key", Label, "Only runs of this recurring job."),
     Parameter("parent_id", TaskId, "Only the tasks whose parent this is."),
@@ -162,6 +163,7 @@ def _filter(given: Mapping[str, str], tags: tuple[str, ...], now: float) -> Task
         status=any_of(given, "status", STATUSES),
         priority=any_of(given, "priority", PRIORITIES),
         outcome=any_of(given, "outcome", OUTCOMES),
+        host=several(given, "host", LONGEST_HOST, MOST_HOSTS),
         # In one order, so that what means the same is the same list.
         tags=tuple(sorted(set(tags))),
         key=text(given, "key", LONGEST_LABEL),
@@ -200,6 +202,7 @@ def _next_query(request: Request, asked: _Asked, cursor: str) -> str:
         "status": ",".join(wanted.status) or None,
         "priority": ",".join(wanted.priority) or None,
         "outcome": ",".join(wanted.outcome) or None,
+        "host": ",".join(wanted.host) or None,
         "tag": wanted.tags,
         "key": wanted.key,
         "parent_id": wanted.parent_id,

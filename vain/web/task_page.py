@@ -28,7 +28,7 @@ from vain.types import (
 from vain.web import parameters
 from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number
-from vain.web.parameters import LONGEST_TEXT, Moment
+from vain.web.parameters import LONGEST_HOST, LONGEST_TEXT, Moment
 from vain.web.services import Services
 from vain.web.task_list import LONGEST_LABEL
 from vain.web.values import one_of, text
@@ -51,6 +51,7 @@ _PARAMETERS = (
     ),
     Parameter("completed_after", Moment, "Only tasks completed then or later."),
     Parameter("task_id", TaskId, "Only this task."),
+    parameters.TASK_HOST,
     Parameter("sort", Way, "One field, with `-` in front for the other direction.", DEFAULT.sort),
     Parameter("limit", Annotated[int, Meta(ge=1, le=LARGEST_PAGE)], "How many at most.", DEFAULT.limit),
     Parameter("offset", Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)], "How many stand on the pages before.", 0),
@@ -83,4 +84,5 @@ def _query(given: Mapping[str, str], now: float) -> TaskQuery:
         one_of(given, "trouble", TROUBLES),
         moment,
         whole_number(given, "task_id", 0, 1, LARGEST_INTEGER) if "task_id" in given else None,
+        text(given, "host", LONGEST_HOST),
     )

@@ -31,6 +31,17 @@ def any_of(given: Mapping[str, str], parameter: str, known: tuple[T, ...]) -> tu
     return tuple(each for each in known if each in words)
 
 
+def several(given: Mapping[str, str], parameter: str, longest: int, most: int) -> tuple[str, ...]:
+    """At most so many texts of 1 to ``longest`` characters, with commas between; in one order, so that equal ones are
+    equal."""
+    if parameter not in given:
+        return ()
+    texts = given[parameter].split(",")
+    if len(texts) > most or not all(0 < len(text) <= longest for text in texts):
+        raise malformed(parameter, f"1 to {longest} characters are expected; of several, up to {most}, commas between.")
+    return tuple(sorted(set(texts)))
+
+
 def flag(given: Mapping[str, str], parameter: str) -> bool | None:
     """True or false."""
     text = given.get(parameter)

@@ -13,14 +13,15 @@ from vain.codec import encode
 from vain.errors import Flaw, Malformed, NotFound
 from vain.flow.attempts import AttemptQuery
 from vain.flow.figures import Chart, Visualizations
-from vain.types import PRIORITIES, Priority
+from vain.types import PRIORITIES, Priority, SourceHost
 from vain.visuals import Asked
 from vain.web import parameters
 from vain.web.declared import Answer, Parameter, operation
 from vain.web.http import Request, Response, whole_number
-from vain.web.parameters import LONGEST_TEXT
+from vain.web.parameters import LONGEST_HOST, LONGEST_TEXT
 from vain.web.preconditions import weak_tag
 from vain.web.services import Services
+from vain.web.values import text
 from vain.windows import Interval, window_of
 
 MOST_ITEMS = 100_000
@@ -38,6 +39,7 @@ PARAMETERS = (
     Parameter("key", parameters.Found, "Only runs of this recurring job."),
     parameters.TAG,
     Parameter("priority", Priority, "Only tasks of this priority."),
+    Parameter("host", SourceHost, "Only attempts that were made on this machine."),
     parameters.Q,
 )
 
@@ -95,7 +97,7 @@ def _tasks(given: Mapping[str, str]) -> AttemptQuery:
     if priority is not None and priority not in PRIORITIES:
         raise _malformed("priority", f"One of {', '.join(PRIORITIES)} is expected.")
     name, key, tag = map(given.get, ("name", "key", "tag"))
-    return AttemptQuery(name, key, tag, priority, given.get("q", ""))
+    return AttemptQuery(name, key, tag, priority, given.get("q", ""), text(given, "host", LONGEST_HOST))
 
 
 def _table(chart: Chart, tag: Mapping[str, str]) -> Response:

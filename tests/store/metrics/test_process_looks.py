@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.store.metrics.filled import DAY, HOUR, T0, opened
-from vain.busiest import NO_TASK, Looks, Process
+from vain.busiest import Process
+from vain.looks import NO_TASK, Looks
 from vain.store.metrics.check import damaged_chunks
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore

@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 
 from vain import chunks
-from vain.busiest import Looks, Process, columns_of, no_looks, together, within
+from vain.busiest import Process
 from vain.catalog import metric_of, stored
 from vain.errors import StoreDamaged
+from vain.looks import Looks, columns_of, no_looks, together, within
 from vain.store.metrics import queries
 from vain.store.metrics.periods import DAY_MS, HOUR_MS
 from vain.store.metrics.snapshot import Snapshot

@@ -20,11 +20,12 @@ import apsw
 import numpy as np
 
 from vain.bands import Floats, Integers, MetricQuery, MetricWindow
-from vain.busiest import Looks, Process
+from vain.busiest import Process
 from vain.clock import Clock
 from vain.codec import encode
 from vain.errors import Invalid, Unavailable
 from vain.explaining.use import TaskUse, Thinned
+from vain.looks import Looks
 from vain.quality import Span
 from vain.store.folder import prepare, private_file
 from vain.store.metrics import process_looks, queries, reading, task_use
@@ -89,6 +90,20 @@ class MetricStore:
         """How many samples could not be stored."""
         return self._waiting.dropped
 
+    @property
+    def pending(self) -> int:
+        """How many samples, the newest of them, are not on disk yet."""
+        return self._waiting.count()
+
+    @property
+    def room(self) -> int:
+        """How many more samples may wait for the disk."""
+        return self._waiting.room
+
+    def hurry(self) -> None:
+        """Have what waits committed now."""
+        self._waiting.hurry()
+
     def append(
         self,
         t: float,
@@ -132,8 +147,9 @@ class MetricStore:
         return self._read(lambda snapshot: task_use.read(snapshot, tasks, begin, end, period))
 
     def names(self) -> list[str]:
-        """Every series that was ever stored."""
-        return list(self._book.ids)
+        """Every series that was ever stored, or waits to be."""
+        waiting = {row.names for row in self._waiting.read().rows}
+        return list(dict.fromkeys([*self._book.ids, *(name for names in waiting for name in names)]))
 
     def labels(self) -> dict[str, str]:
         """What is known of the instance behind a series, such as the device of a disk: JSON objects, by series."""

@@ -94,6 +94,21 @@ class Waiting:
         with self._changed:
             return Batch(tuple(self._rows), tuple(self._spans), dict(self._labels), self._lost)
 
+    def count(self) -> int:
+        """How many samples wait."""
+        return len(self._rows)
+
+    @property
+    def room(self) -> int:
+        """How many more may wait."""
+        return self._most_rows - len(self._rows)
+
+    def hurry(self) -> None:
+        """Commit what waits now, and not when it is due."""
+        with self._changed:
+            self._due = 0.0
+            self._changed.notify_all()
+
     def settle(self, batch: Batch) -> None:
         """It is written."""
         with self._changed:

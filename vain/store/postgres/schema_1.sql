@@ -1,4 +1,4 @@
--- Version 1 of the store on PostgreSQL; the tables are those of vain.db (schema_1.sql to schema_8.sql there).
+-- Version 1 of the store on PostgreSQL; the tables are those of vain.db (schema_1.sql to schema_9.sql there).
 -- Times are text in one canonical form (RFC 3339, UTC, milliseconds), and text compares by its bytes.
 -- body is JSON exactly as it is sent: of type json, which keeps every byte.
 
@@ -23,7 +23,8 @@ CREATE TABLE tasks (
     searched      text COLLATE "C" NOT NULL,
     body          json NOT NULL,
     stale         smallint NOT NULL DEFAULT 0,
-    tags          bytea
+    tags          bytea,
+    host          text COLLATE "C"
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX tasks_unfinished_key ON tasks (key) WHERE key IS NOT NULL AND status < 2;
 CREATE INDEX tasks_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL;
@@ -37,6 +38,7 @@ CREATE INDEX tasks_overdue ON tasks (task_id) WHERE overdue = 1;
 CREATE INDEX tasks_stale ON tasks (task_id) WHERE stale = 1;
 CREATE INDEX tasks_job ON tasks (name, started_at);
 CREATE INDEX tasks_key ON tasks (key, started_at) WHERE key IS NOT NULL;
+CREATE INDEX tasks_host ON tasks (host, created_at) WHERE host IS NOT NULL;
 
 CREATE TABLE events (seq bigint PRIMARY KEY, type text COLLATE "C" NOT NULL, body json NOT NULL);
 
@@ -74,6 +76,7 @@ CREATE TABLE attempts (
     outcome       text COLLATE "C",
     removed_ms    bigint,
     first_seq     bigint NOT NULL,
+    host          text COLLATE "C",
     PRIMARY KEY (task_id, attempt)
 );
 CREATE INDEX attempts_name ON attempts (name, completed_ms) WHERE outcome = 'succeeded';

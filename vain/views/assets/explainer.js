@@ -11,6 +11,7 @@ function valueOf(value, unit) {
   if (unit === "percent") return amountOf(value, "%")
   if (unit === "bytes") return bytes(value)
   if (unit === "bytes_per_second") return amountOf(value, "bytes/s")
+  if (unit === "seconds") return seconds(value)
   if (unit === "celsius") return `${value.toFixed(1)} °C`
   return value.toLocaleString(undefined, {maximumFractionDigits: value < 100 ? 2 : 0}) + (unit === "per_second" ? " /s" : "")
 }

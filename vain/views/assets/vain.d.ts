@@ -159,6 +159,7 @@ export interface Filter {
   tag?: string | Array<string>;
   key?: string | Array<string>;
   parent_id?: number | Array<number>;
+  host?: string | Array<string>;
   q?: string;
 }
 
@@ -282,6 +283,7 @@ export interface Previous {
   outcome?: "cancelled" | "crashed" | "failed" | "skipped" | "succeeded" | "timed-out" | null;
   key?: string | null;
   parent_id?: number | null;
+  source?: TaskSource | null;
 }
 
 /** One of the processes that used most then; `task_id` is that of its task, if it is of one. */

@@ -1,0 +1,293 @@
+"""All hosts that report: found by name, watched for silence, told which of their tasks they are to look at."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections import ChainMap
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from vain.clock import Clock, utc
+from vain.codec import decode, encode
+from vain.costs import Cost
+from vain.errors import Conflict, NotFound, Unavailable
+from vain.fleet.member import Member
+from vain.fleet.overview import grid_of, history_of, row_of
+from vain.hosts import (
+    Gone,
+    Host,
+    HostReport,
+    HostsHistory,
+    HostsQuery,
+    KnownHost,
+    Taken,
+    WatchedTask,
+    check_host,
+    figures,
+    slim,
+)
+from vain.past import Past
+from vain.samples import Sample
+from vain.shared import SharedReads
+from vain.store import reading
+from vain.store.database import Store
+from vain.store.metrics.retention import Keep
+from vain.store.transaction import Transaction
+from vain.types import Task
+from vain.watch import Watch
+
+FOLDER = "hosts"
+READERS = 2
+MOST_HOSTS = 5_000
+MOST_TASKS = 2_000
+"""Of one host, the newest, that its agent is told of."""
+SAVE_SECONDS = 60.0
+"""How often it is written down when a host was last seen."""
+REST_SECONDS = 60.0
+FRESH_SECONDS = 2.0
+"""An answer about all hosts is no older than this when it is shared."""
+MOST_SHARED = 8
+
+logger = logging.getLogger(__name__)
+
+
+class EndsRuns(Protocol):
+    """What is told that the process of a task is gone: ``vain.vigil.Vigil``."""
+
+    def gone(self, task_id: int, attempt: int, kind: str, exit_code: int | None = None) -> None: ...
+
+
+class Fleet:
+    """Belongs to the event loop. ``own_host`` is the machine of the server, which needs no agent."""
+
+    def __init__(
+        self,
+        store: Store,
+        data_dir: Path,
+        own_host: str,
+        keep: Keep = Keep(),  # noqa: B008  (frozen)
+        monotonic: Clock = time.monotonic,
+        wall: Clock = time.time,
+    ) -> None:
+        self.own_host = own_host
+        self.costs: dict[int, Cost] = {}
+        """What tasks on other hosts have used, as their agents say."""
+        self._store, self._folder, self._keep = store, data_dir / FOLDER, keep
+        self._monotonic, self._wall = monotonic, wall
+        self._members: dict[str, Member] = {}
+        self._saved: dict[str, KnownHost] = {}
+        self._saved_at: dict[str, float] = {}
+        self._running: dict[str, dict[int, WatchedTask]] = {}
+        self._places: dict[int, str] = {}
+        """The host of each task in progress."""
+        self._watching: dict[str, int] = {}
+        self._rested_at = monotonic()
+        self._histories: SharedReads[tuple[HostsQuery, int], HostsHistory] = SharedReads(MOST_SHARED)
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
+
+    async def start(self) -> None:
+        """Read which hosts there are."""
+        kept = await self._store.read(lambda connection: reading.kept(connection, "host"))
+        for name, body in kept.items():
+            self._saved[name] = decode(KnownHost, body)
+            self._members[name] = self._member(self._saved[name])
+
+    async def close(self) -> None:
+        """Write down when each was last seen, and commit what waits."""
+        await self._save(list(self._members.values()))
+        for member in self._members.values():
+            await member.close()
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def take(self, name: str, report: HostReport, vigil: EndsRuns) -> Taken:
+        """What the agent of a host sent. Raises Invalid, Conflict, or Unavailable beyond ``MOST_HOSTS``."""
+        member = self._members.get(name) or await self._introduced(name, report)
+        taken = await member.take(report)
+        running = self._running.get(name, {})
+        for task_id, cost in report.costs.items():
+            if task_id in running:
+                self.costs[task_id] = Cost(cost.attempt, cost.resources)
+        for gone in report.gone:
+            if _is_of(gone, running):
+                vigil.gone(gone.task_id, gone.attempt, gone.kind, gone.exit_code)
+        watching = self._watching.get(name, 1)
+        newest = list(running.values())[-MOST_TASKS:]
+        return replace(taken, watching=watching, tasks=None if report.watching == watching else newest)
+
+    def member(self, name: str) -> Member:
+        """One host. Raises NotFound."""
+        member = self._members.get(name)
+        if member is None:
+            raise NotFound(f"No agent has reported of a host {name!r}.")
+        return member
+
+    def knows(self, name: str | None) -> bool:
+        """Whether an agent has ever reported of it."""
+        return name in self._members
+
+    def hosts(self, own: Sample | None, version: str | None, period_seconds: float) -> list[Host]:
+        """All of them by name, the server's own machine first."""
+        return [
+            Host(
+                name=self.own_host,
+                kind="server",
+                silent=False,
+                last_seen_at=None if own is None else own.timestamp,
+                version=version,
+                period_seconds=period_seconds,
+                tasks_in_progress=len(self._running.get(self.own_host, {})),
+                now=None if own is None else figures(own),
+            ),
+            *(self.shown(name) for name in sorted(self._members)),
+        ]
+
+    def shown(self, name: str) -> Host:
+        """One host of an agent. Raises NotFound."""
+        return self.member(name).shown(len(self._running.get(name, {})))
+
+    def count(self) -> dict[str, int]:
+        """How many are live, and how many silent; nothing while there are none."""
+        silent = sum(member.known.silent_since is not None for member in self._members.values())
+        return {"live": len(self._members) - silent, "silent": silent} if self._members else {}
+
+    def silence(self) -> list[tuple[str, float | None]]:
+        """For how long nothing was heard of each host, as series that rules can watch."""
+        return [
+            (f"host.silent_seconds:{name}", float(int(member.silent_seconds))) for name, member in self._members.items()
+        ]
+
+    async def history(self, query: HostsQuery, own: Past) -> HostsHistory:
+        """One metric of all hosts over time, the server's machine (``own``) among them; shared by equal questions."""
+        question = query, int(self._monotonic() / FRESH_SECONDS)
+        return await self._histories.get(question, lambda: self._history(query, own))
+
+    async def _history(self, query: HostsQuery, own: Past) -> HostsHistory:
+        t, step = grid_of(query)
+        rows = {self.own_host: await own.run(partial(row_of, own, query, t, step))}
+        for name, member in list(self._members.items()):
+            past = await member.past()
+            rows[name] = await past.run(partial(row_of, past, query, t, step))
+        return await own.run(partial(history_of, query, t, step, rows))
+
+    async def forget(self, name: str) -> None:
+        """Delete a host and its history. It comes again with the next report of its agent. Raises NotFound."""
+        member = self.member(name)
+        del self._members[name]
+        self._saved.pop(name, None)
+        await self._store.write(lambda transaction: transaction.keep("host", name, None))
+        await member.close()
+        await asyncio.to_thread(shutil.rmtree, self._folder / name, ignore_errors=True)
+
+    def follow(self, task: Task, run_id: str | None) -> None:
+        """A task is in progress, or changed while it is."""
+        source = task.source
+        host = None if source is None or source.pid is None or task.status != "in-progress" else source.host
+        before = self._places.get(task.task_id)
+        if before is not None and before != host:
+            self.forget_task(task.task_id)
+        if host is None:
+            return
+        running = self._running.setdefault(host, {})
+        known = running.get(task.task_id)
+        watched = WatchedTask(slim(task), run_id or (known.run_id if known else None))
+        if known is None or watched != known:
+            running[task.task_id] = watched
+            self._places[task.task_id] = host
+            self._watching[host] = self._watching.get(host, 1) + 1
+
+    def forget_task(self, task_id: int) -> None:
+        """It is over."""
+        host = self._places.pop(task_id, None)
+        self.costs.pop(task_id, None)
+        if host is not None:
+            del self._running[host][task_id]
+            self._watching[host] += 1
+            if not self._running[host]:
+                del self._running[host]
+
+    def resumed(self) -> None:
+        """The server's machine slept: nobody could be heard."""
+        for member in self._members.values():
+            member.resumed()
+
+    async def sweep(self) -> None:
+        """Note who is silent and when each was last seen, and close what nobody needs. To be called once a second."""
+        now = self._monotonic()
+        due = []
+        for name, member in self._members.items():
+            is_silent = member.silent_seconds > member.known.patience_seconds()
+            if is_silent != (member.known.silent_since is not None):
+                since = utc(self._wall() - member.silent_seconds) if is_silent else None
+                member.known = replace(member.known, silent_since=since)
+                due.append(member)
+            elif now - self._saved_at.get(name, 0.0) >= SAVE_SECONDS and member.known != self._saved.get(name):
+                due.append(member)
+        await self._save(due)
+        if now - self._rested_at >= REST_SECONDS:
+            self._rested_at = now
+            for member in list(self._members.values()):
+                await member.rest()
+
+    def _member(self, known: KnownHost) -> Member:
+        folder = self._folder / known.name
+        return Member(known, folder, self._keep, self._store, self._threads, self._monotonic, self._wall)
+
+    async def _introduced(self, name: str, report: HostReport) -> Member:
+        check_host(name)
+        if name == self.own_host:
+            raise Conflict(
+                f"{name} is the machine of the server itself, which needs no agent; VAIN_HOSTNAME gives another name."
+            )
+        if len(self._members) >= MOST_HOSTS:
+            raise Unavailable(f"There are {MOST_HOSTS:,} hosts; DELETE /hosts/NAME forgets one that is gone.")
+        now = utc(self._wall())
+        known = KnownHost(name, now, now, report.version, report.period_seconds)
+        member = self._members[name] = self._member(known)
+        await self._save([member])
+        return member
+
+    async def _save(self, members: list[Member]) -> None:
+        changed = [member.known for member in members if member.known != self._saved.get(member.name)]
+        if not changed:
+            return
+
+        def change(transaction: Transaction) -> None:
+            for known in changed:
+                transaction.keep("host", known.name, encode(known))
+
+        await self._store.write(change)
+        now = self._monotonic()
+        for known in changed:
+            self._saved[known.name], self._saved_at[known.name] = known, now
+
+
+class Everywhere:
+    """The processes of tasks, here and on other hosts: what ``vain.vigil`` and ``vain.marks`` need of both."""
+
+    def __init__(self, here: Watch, fleet: Fleet) -> None:
+        self._here, self._fleet = here, fleet
+        self.costs: Mapping[int, Cost] = ChainMap(here.costs, fleet.costs)
+
+    def follow(self, task: Task, run_id: str | None) -> None:
+        """See ``Watch``."""
+        self._here.follow(task, run_id)
+        self._fleet.follow(task, run_id)
+
+    def forget(self, task_id: int) -> None:
+        """See ``Watch``."""
+        self._here.forget(task_id)
+        self._fleet.forget_task(task_id)
+
+
+def _is_of(gone: Gone, running: Mapping[int, WatchedTask]) -> bool:
+    """Whether it is an attempt that is in progress on this host."""
+    watched = running.get(gone.task_id)
+    return watched is not None and watched.task.attempt == gone.attempt

@@ -1,0 +1,277 @@
+"""One host: what its agent sends goes into a history of its own, and comes out of it as that of the server's machine.
+
+The agent keeps each sample until it is on this server's disk, so nothing has to be synced at once: samples are
+committed together every ``COMMIT_SECONDS``, and a crash loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from vain.busiest import Process
+from vain.clock import Clock, unix, utc
+from vain.codec import parse_time
+from vain.errors import Conflict
+from vain.history import Columns, History
+from vain.hosts import Host, HostReport, HostSample, KnownHost, Taken, figures, is_silent, skew_of
+from vain.past import Past
+from vain.quality import Span, since_last_run
+from vain.recorder import remember
+from vain.samples import Sample, labels, series
+from vain.spikes import Spikes
+from vain.store.database import Store
+from vain.store.metrics.retention import Keep
+from vain.store.metrics.store import MetricStore
+
+COMMIT_SECONDS = 10.0
+MOST_PENDING = 900
+HURRY = 300
+"""When so many samples wait, as after an outage, they are committed at once."""
+MANY = 3
+"""So many samples are not unpacked on the event loop."""
+IDLE_SECONDS = 600.0
+"""A history that nobody wrote to or asked for so long is closed, and what live charts show is forgotten."""
+ANOTHER_SECONDS = 10.0
+"""If another installation reported under this name so shortly ago, two machines have one name."""
+NO_ROWS = History(1).since(0)
+
+
+class Member:
+    """Belongs to the event loop; what blocks runs on threads, one report at a time."""
+
+    def __init__(
+        self,
+        known: KnownHost,
+        folder: Path,
+        keep: Keep,
+        store: Store,
+        threads: ThreadPoolExecutor,
+        monotonic: Clock = time.monotonic,
+        wall: Clock = time.time,
+    ) -> None:
+        self.known = known
+        self.latest: Sample | None = None
+        """The newest sample since the server started."""
+        self.busiest: Sequence[Process] | None = None
+        self._folder, self._keep, self._store, self._threads = folder, keep, store, threads
+        self._monotonic, self._wall = monotonic, wall
+        # One that was silent when the server ended has been so all the time; of others nothing is known yet.
+        since_seen = max(0.0, wall() - unix(known.last_seen_at))
+        self._heard_at = monotonic() - (since_seen if known.silent_since is not None else 0.0)
+        self._used_at = -IDLE_SECONDS
+        self._agent, self._session, self._accepted, self._stored = "", "", 0, 0
+        self._numbers: deque[int] = deque()
+        """Of the samples that may not be on disk yet, in order."""
+        self._newest: float | None = None
+        """When the newest sample was taken that came in order (Unix seconds)."""
+        self._skew: float | None = None
+        self._waiting: int | None = None
+        self._lock = asyncio.Lock()
+        self._past: Past | None = None
+        self._spikes: Spikes | None = None
+        self._live: History | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._listeners: set[Callable[[], None]] = set()
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.known.name
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long nothing was heard of it; while the server did not run, nobody could be heard."""
+        return max(0.0, self._monotonic() - self._heard_at)
+
+    def shown(self, tasks_in_progress: int) -> Host:
+        """As ``GET /hosts`` answers it."""
+        silent = self.known.silent_since is not None or is_silent(self.known, self._wall())
+        return Host(
+            name=self.name,
+            kind="agent",
+            silent=silent,
+            last_seen_at=self.known.last_seen_at,
+            first_seen_at=self.known.first_seen_at,
+            version=self.known.version or None,
+            period_seconds=self.known.period_seconds,
+            clock_skew_seconds=self._skew,
+            samples_waiting=self._waiting,
+            tasks_in_progress=tasks_in_progress,
+            now=None if silent or self.latest is None else figures(self.latest),
+        )
+
+    async def take(self, report: HostReport) -> Taken:
+        """What an agent sent. Raises Conflict if another machine has this name, Invalid that names a field."""
+        async with self._lock:
+            self._check_agent(report)
+            self._hear(report)
+            if report.session != self._session or not self._session:
+                self._session, self._accepted, self._stored = secrets.token_hex(8), 0, 0
+                self._numbers.clear()
+                return self._answer()
+            past = await self._opened()
+            fresh = report.samples[max(0, self._accepted + 1 - report.first) :][: past.store.room]
+            times = [self._time_of(each, number) for number, each in enumerate(fresh)]
+            store = partial(self._append, past.store, fresh, times, report.lost)
+            if len(fresh) > MANY:
+                await asyncio.to_thread(store)
+            else:
+                store()
+            if fresh:
+                first = max(report.first, self._accepted + 1)
+                self._numbers.extend(range(first, first + len(fresh)))
+                self._accepted = first + len(fresh) - 1
+            if past.store.pending >= HURRY:
+                past.store.hurry()
+            self._settle(past.store)
+            self._show(report, fresh)
+            return self._answer()
+
+    async def past(self) -> Past:
+        """Its history, for those who read."""
+        async with self._lock:
+            return await self._opened()
+
+    async def spikes(self) -> Spikes:
+        """Who used what, on this host."""
+        async with self._lock:
+            past = await self._opened()
+            if self._spikes is None:
+                self._spikes = Spikes(
+                    self._store, past, self._cores, self.known.period_seconds, is_here=self.name.__eq__
+                )
+            return self._spikes
+
+    def columns(self, cursor: int) -> Columns:
+        """Its last hour, as ``History.since`` gives it; nothing until it is read, which begins now."""
+        self._used_at = self._monotonic()
+        if self._live is not None:
+            return self._live.since(cursor)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_live())
+        return NO_ROWS
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after each report; the result ends it."""
+        self._listeners.add(callback)
+        return lambda: self._listeners.discard(callback)
+
+    def resumed(self) -> None:
+        """The server's machine slept: nobody could be heard."""
+        if self.known.silent_since is None:
+            self._heard_at = self._monotonic()
+
+    async def rest(self) -> None:
+        """Close the history if nobody needs it."""
+        now = self._monotonic()
+        if self._live is not None and now - self._used_at > IDLE_SECONDS:
+            self._live = None
+        if self._past is not None and now - max(self._heard_at, self._used_at) > IDLE_SECONDS:
+            await self.close()
+
+    async def close(self) -> None:
+        """Commit what waits, and close the history."""
+        async with self._lock:
+            past, self._past, self._spikes, self._live = self._past, None, None, None
+            if past is not None:
+                await asyncio.to_thread(_close, past)
+
+    def _check_agent(self, report: HostReport) -> None:
+        is_another = self._agent not in ("", report.agent)
+        if is_another and self.silent_seconds < ANOTHER_SECONDS:
+            raise Conflict(
+                f"Another machine reports as {self.name}: VAIN_HOSTNAME gives one of them another name, "
+                "also for the jobs that run there."
+            )
+        if is_another:
+            self._session = ""
+        self._agent = report.agent
+
+    def _hear(self, report: HostReport) -> None:
+        now = self._wall()
+        self._heard_at = self._monotonic()
+        self._skew, self._waiting = skew_of(report, now), report.waiting
+        self.known = replace(
+            self.known, last_seen_at=utc(now), version=report.version, period_seconds=report.period_seconds
+        )
+
+    async def _opened(self) -> Past:
+        self._used_at = self._monotonic()
+        if self._past is None:
+            open_store = partial(
+                MetricStore, self._folder, self.known.period_seconds, self._keep, self.name, MOST_PENDING,
+                COMMIT_SECONDS,
+            )  # fmt: skip
+            metrics = await asyncio.to_thread(open_store)
+            self._past = Past(metrics, self._threads)
+            self._newest = await asyncio.to_thread(metrics.last_run_ended_at, self._wall())
+        return self._past
+
+    def _time_of(self, each: HostSample, place: int) -> float:
+        return unix(parse_time(each.sample.timestamp, pointer=f"/samples/{place}/sample/timestamp"))
+
+    def _append(
+        self, store: MetricStore, samples: Sequence[HostSample], times: Sequence[float], lost: Sequence[Span]
+    ) -> None:
+        if lost:
+            store.note(lost)
+        for each, t in zip(samples, times, strict=True):
+            sample = each.sample
+            row = [pair for pair in series(sample) if not pair[0].startswith("tasks.")]
+            spans = [*self._stopped(each, t), *each.spans]
+            store.append(t, row, partial(labels, sample), spans, each.used, each.processes)
+            self._newest = t
+            if self._live is not None:
+                self._live.append(t, row)
+
+    def _stopped(self, each: HostSample, t: float) -> list[Span]:
+        if not each.is_first or self._newest is None:
+            return []
+        return since_last_run(self._newest, t, self.known.period_seconds)
+
+    def _settle(self, store: MetricStore) -> None:
+        """Rows are committed in the order in which they came: those that do not wait are on disk."""
+        waiting = store.pending
+        while len(self._numbers) > waiting:
+            self._stored = self._numbers.popleft()
+
+    def _show(self, report: HostReport, fresh: Sequence[HostSample]) -> None:
+        newest = report.latest or (fresh[-1].sample if fresh else None)
+        if newest is not None:
+            self.latest = replace(newest, host=self.name)
+        looked = next((each.processes for each in reversed(fresh) if each.processes is not None), None)
+        if looked is not None:
+            self.busiest = looked
+        for callback in tuple(self._listeners):
+            callback()
+
+    def _answer(self) -> Taken:
+        return Taken(self._session, self._accepted, self._stored, 0)
+
+    async def _read_live(self) -> None:
+        async with self._lock:
+            past = await self._opened()
+            live = History()
+            newest = self._newest
+            if newest is not None:
+                await asyncio.to_thread(remember, past.store, live, newest, self.known.period_seconds)
+            self._live = live
+        for callback in tuple(self._listeners):
+            callback()
+
+    def _cores(self) -> int | None:
+        return None if self.latest is None else self.latest.cpu.cores_logical
+
+
+def _close(past: Past) -> None:
+    past.close()
+    past.store.close()
