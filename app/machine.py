@@ -6,7 +6,7 @@ from vain.views.machine import Machine
 from vain.views.page import Section, open_live, show
 from vain.views.range import RangeChoice
 
-live = open_live()
+live = open_live(of_any_host=True)
 charts = Charts(live, height_pixels=300)
 parts = Machine(live)
 
@@ -25,6 +25,8 @@ show(
         Section("Pressure (last 10 s) and limits", (parts.limits,), "half"),
         Section("Temperatures", (parts.sensors,), "half"),
         Section("GPUs", (parts.gpus,), "half"),
-        Section("What vAIn itself costs", (parts.own, parts.stored), columns=2),
+        Section("What the agent costs", (parts.own,), "half")
+        if live.elsewhere
+        else Section("What vAIn itself costs", (parts.own, parts.stored), columns=2),
     ],
 )

@@ -47,7 +47,7 @@ def test_tasks_and_their_shares_are_told_with_the_moment(tmp_path: Path) -> None
         made = [await tracker.create(TaskDraft(name=name, status="in-progress")) for name in names]
         for second in range(100):
             metrics.append(BEGIN + second, [("cpu.percent", 99.0)])
-        seen = await Context(spikes)(FIRED)
+        seen = await Context(spikes.explain)(FIRED)
         assert seen.url == URL
         assert len(seen.shares) == 5 and {each.name for each in seen.shares} < set(names)
         assert {each.task_id for each in seen.shares} < {each.task_id for each in made}
@@ -66,7 +66,7 @@ def test_whoever_does_not_answer_in_time_is_not_waited_for(tmp_path: Path, monke
                 raise AssertionError("It was waited for")
 
         spikes.__class__ = Slow
-        seen = await Context(spikes)(FIRED)
+        seen = await Context(spikes.explain)(FIRED)
         assert (seen.shares, seen.processes, seen.url) == ([], [], URL)
 
     with_spikes(tmp_path, work)
@@ -75,7 +75,7 @@ def test_whoever_does_not_answer_in_time_is_not_waited_for(tmp_path: Path, monke
 def test_a_metric_that_nobody_has_a_share_of_has_its_moment_all_the_same(tmp_path: Path) -> None:
     async def work(spikes: Spikes, tracker: Tracker, metrics: MetricStore) -> None:
         rule = Rule(name="queue", metric="tasks.pending", above=10)
-        seen = await Context(spikes)(Fired(rule, "tasks.pending", 11.0, 10.0, BEGIN, 100.0))
+        seen = await Context(spikes.explain)(Fired(rule, "tasks.pending", 11.0, 10.0, BEGIN, 100.0))
         assert (seen.shares, seen.url) == ([], URL)
 
     with_spikes(tmp_path, work)

@@ -20,9 +20,10 @@ from msgspec.structs import replace
 
 from vain import firing
 from vain.alerting.alert import Alert, AlertEvent, Fired, Judging, PastFiring
-from vain.alerting.judging import GRACE_SECONDS, Judge
+from vain.alerting.judging import GAP_SECONDS, GRACE_SECONDS, Judge
 from vain.alerting.rule import Rule
 from vain.alerting.telling import title_of
+from vain.catalog import of_host, split_host
 from vain.clock import Clock, unix, utc
 from vain.codec import decode
 from vain.errors import Conflict, NotFound, VainError
@@ -67,6 +68,14 @@ async def _nothing(event: Fired) -> firing.Seen:
     return firing.NOTHING_SEEN
 
 
+class _Other:
+    """The judge of another machine, and what is known of its clock."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.held_until, self.has_sample = -inf, False
+
+
 class Alarms:
     """Owns the judge and what waits to be stored. Event loop only; ``close`` stores what waits, and ends it."""
 
@@ -87,6 +96,8 @@ class Alarms:
         # Not time.monotonic, which stands still while the machine sleeps: a rule must see that gap.
         self._since_boot, self._wall = since_boot, wall
         self.judge = Judge((), GAP_PERIODS * period_seconds)
+        self._others: dict[str, _Other] = {}
+        """The judges of other machines, by name."""
         self._waiting: deque[AlertEvent] = deque()
         """In Unix seconds. The first is under way, and leaves when it is stored."""
         self._woken = asyncio.Event()
@@ -101,10 +112,12 @@ class Alarms:
         self._rulebook.on_change.append(self._use_rules)
         self._silences.on_change.append(self._use_rules)
         known = await self._stored()
+        here = [alert for alert in known if alert.event is not None or split_host(alert.subject)[0] is None]
         if resume is not None:
-            self._add(await self._untold(await resume(self.judge, self._rules(), known)))
+            self._add(await self._untold(await resume(self.judge, self._rules(), here)))
         else:
-            self._restore(known)
+            self._restore(here)
+        self._restore_others([alert for alert in known if alert not in here])
         self._writer = asyncio.create_task(self._store_all())
 
     async def close(self) -> None:
@@ -129,10 +142,36 @@ class Alarms:
         if now - self._forgot_at > FORGET_SECONDS:
             self._forgot_at = now
             self.judge.forget(now)
+            for other in self._others.values():
+                other.judge.forget(now)
+
+    def take_of(self, host: str, sample: Sample, period_seconds: float, running: Collection[str]) -> None:
+        """Judge a sample of another machine, that was just taken, by the same rules; ``running`` are tasks there."""
+        if self._is_overfull():
+            return
+        now = self._since_boot()
+        other = self._others.get(host)
+        if other is None:
+            other = self._others[host] = _Other(Judge((), GAP_SECONDS))
+            other.judge.use(self._rules())
+        other.judge.gap_seconds = max(GAP_SECONDS, GAP_PERIODS * period_seconds)
+        if sample.period_seconds is None and other.has_sample:
+            other.held_until = now + GRACE_SECONDS
+        other.has_sample = True
+        found = other.judge.take(series(sample), now, running, hold=now < other.held_until)
+        at = self._wall()
+        self._add([
+            replace(event, subject=of_host(host, event.subject), since=at - (now - event.since)) for event in found
+        ])  # fmt: skip
+
+    def forget_host(self, host: str) -> None:
+        """A machine that somebody deleted: what fires for it is dropped with the next sweep."""
+        self._others.pop(host, None)
+        self._looked_at = -inf
 
     async def alerts(self) -> list[Alert]:
         """Everything that fires, by subject and rule, each with the worst value until now."""
-        peaks = self.judge.peaks()
+        peaks = self._peaks()
         return [replace(alert, peak=_peak_of(alert, peaks)) for alert in await self._stored()]
 
     async def firings(self, after: float, before: float, limit: int = MOST_FIRINGS) -> list[PastFiring]:
@@ -162,6 +201,13 @@ class Alarms:
 
         return await self._store.write(change)
 
+    def forget_series(self, subject: str) -> None:
+        """A series that somebody deleted: what fires for it is dropped with the next sweep."""
+        for rule, known in self.judge.firing():
+            if known == subject:
+                self.judge.settle(rule, subject)
+        self._looked_at = -inf
+
     async def sweep(self) -> None:
         """Tell again what still fires, and drop what no rule watches any more. To be called once a second."""
         now = self._since_boot()
@@ -172,7 +218,7 @@ class Alarms:
             return  # what is stored and what the judge says are not the same at this moment
         self._looked_at = now
         rules = {rule.name: rule for rule in self._rules()}
-        watched = set(self.judge.firing())
+        watched = set(self._peaks())
         for alert in known:
             rule = rules.get(alert.rule)
             is_watched = rule is not None and (
@@ -183,7 +229,7 @@ class Alarms:
                 await self._store.write(partial(self._drop, alert=alert, title=title))
             elif self._is_to_be_told(alert, rule):
                 await self._store.write(partial(self._remind, alert=alert, rule=rule))
-        peaks = self.judge.peaks()
+        peaks = self._peaks()
         worse = {alert.notification_id: peak for alert in known if (peak := _peak_of(alert, peaks)) != alert.peak}
         if worse:
             await self._store.write(partial(_keep_peaks, worse=worse))
@@ -211,6 +257,8 @@ class Alarms:
     def _use_rules(self) -> None:
         rules = self._rules()
         self.judge.use(rules)
+        for other in self._others.values():
+            other.judge.use(rules)
         about_tasks = tuple(rule for rule in rules if rule.tasks)
         self._store.judge_by(Judging(about_tasks, tuple(self._silences.all())))
         self._looked_at = -inf
@@ -224,12 +272,28 @@ class Alarms:
             if alert.event is None:
                 self.judge.restore(alert.rule, alert.subject, now - (at - unix(alert.since)), alert.peak)
 
+    def _restore_others(self, known: list[Alert]) -> None:
+        """What fired on other machines fires until their next samples say otherwise."""
+        now, at = self._since_boot(), self._wall()
+        for alert in known:
+            host, subject = split_host(alert.subject)
+            other = self._others.setdefault(host or "", _Other(Judge((), GAP_SECONDS)))
+            other.judge.use(self._rules())
+            other.judge.restore(alert.rule, subject, now - (at - unix(alert.since)), alert.peak)
+
+    def _peaks(self) -> dict[tuple[str, str], float | None]:
+        """Of all that fires, here and on other machines, the worst value so far."""
+        found = self.judge.peaks()
+        for host, other in self._others.items():
+            found |= {(rule, of_host(host, subject)): peak for (rule, subject), peak in other.judge.peaks().items()}
+        return found
+
     async def _untold(self, found: list[AlertEvent]) -> list[AlertEvent]:
         """Without what was told and over before the end, of which the history has lost the last second."""
         if not found:
             return found
         told = await self._store.read(partial(reading.notifications, query=RULES))
-        told_at = {(each.rule, each.metric): unix(each.timestamp) for each in reversed(told)}
+        told_at = {(each.rule, each.metric): unix(each.timestamp) for each in reversed(told) if each.host is None}
         untold = []
         for event in found:
             last_told_at = told_at.get((event.rule.name, event.subject), -inf)

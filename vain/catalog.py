@@ -123,7 +123,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("task.gpu_memory_bytes", "bytes", 0, "GPU memory of", "Memory that a task has on GPUs", "task_id"),
     Metric("task.gpu_percent", "percent", 1, "GPU of", "What a task uses of its GPUs", "task_id"),
     Metric("task.progress_percent", "percent", 1, "Progress of", "How far a task is", "task_id"),
-    Metric("host.silent_seconds", "seconds", 0, "Silent", "How long nothing was heard of a machine's agent", "host"),
+    Metric("host.silent_seconds", "seconds", 0, "Silence of", "How long nothing was heard of a machine", "host"),
     Metric("vain.cpu_percent", "percent", 1, "vAIn CPU", "What vAIn itself uses, in percent of one core"),
     Metric("vain.memory_bytes", "bytes", 0, "vAIn memory", "Resident memory of vAIn itself"),
 )
@@ -135,8 +135,22 @@ BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
 
 
 def metric_of(series: str) -> Metric | None:
-    """The row for a series (``disk.percent:/home`` belongs to ``disk.percent``), or None if there is none."""
-    return BY_NAME.get(series.partition(":")[0])
+    """The row for a series (``disk.percent:/home`` belongs to ``disk.percent``), or None if there is none; also for one
+    of another machine (``gpu-3/disk.percent:/home``)."""
+    return BY_NAME.get(series.partition(":")[0]) or BY_NAME.get(split_host(series)[1].partition(":")[0])
+
+
+def of_host(host: str, series: str) -> str:
+    """What a series of another machine is called where those of several stand beside each other."""
+    return f"{host}/{series}"
+
+
+def split_host(series: str) -> tuple[str | None, str]:
+    """The machine and the series of such a name; None: it is the server's own."""
+    host, slash, rest = series.partition("/")
+    # Before the first slash of a series of ours stands a colon: a metric has none in its name.
+    is_of_host = slash and ":" not in host and rest.partition(":")[0] in BY_NAME
+    return (host, rest) if is_of_host else (None, series)
 
 
 def stored(metric: Metric | None, value: float) -> float:

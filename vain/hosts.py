@@ -218,6 +218,11 @@ def check_host(name: str) -> str:
     return name
 
 
+def silence_of(name: str) -> str:
+    """The series that says how long nothing was heard of a host."""
+    return f"host.silent_seconds:{name}"
+
+
 def figures(sample: Sample) -> Figures:
     """What a list of hosts shows of a sample."""
     known = [gpu.percent for gpu in sample.gpus if gpu.percent is not None]

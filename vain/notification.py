@@ -58,6 +58,8 @@ class Notification(Struct, frozen=True):
     """That moment, or the task, on the dashboard: relative to the address of the server."""
     channels: list[str] | None = None
     """Where else it is told; None: everywhere."""
+    host: str | None = None
+    """The machine of ``metric``; None: the server's own."""
 
 
 class Notice(Struct, frozen=True):
@@ -80,3 +82,4 @@ class Notice(Struct, frozen=True):
     processes: list[ProcessPart] = []
     url: str | None = None
     channels: list[str] | None = None
+    host: str | None = None

@@ -201,6 +201,8 @@ class LocalSource:
         self._own_host = host
         self._member: Member | None = None
         """The machine that this is about, if it is not the server's own."""
+        self._others: dict[str, LocalSource] = {host: self}
+        """By machine; the same for all of them."""
         self._history, self._past, self._spikes = history, past, spikes
         self._timelines, self._watching, self._about, self._fleet = timelines, watching, about, fleet
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
@@ -332,7 +334,10 @@ class LocalSource:
 
     def of(self, host: str) -> Source:
         member = None if host == self._own_host else self._fleet.member(host)
-        other = copy(self)
+        known = self._others.get(host)
+        if known is not None and known._member is member:
+            return known  # one for all its pages, which are woken together
+        other = self._others[host] = copy(self)
         other._member, other.host = member, host
         other.period_seconds = self._monitor.period_seconds if member is None else member.known.period_seconds
         return other

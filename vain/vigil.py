@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
 from vain import lifecycle, liveness, usual
@@ -132,9 +132,10 @@ class Vigil:
         else:
             self._begin(self._tracker.crash(task_id, attempt))
 
-    def running_names(self) -> set[str]:
-        """Names and keys of the tasks in progress."""
-        return {name for task in self._running.values() for name in (task.name, task.key) if name}
+    def running_names(self, is_meant: Callable[[Task], bool] = lambda task: True) -> set[str]:
+        """Names and keys of the tasks in progress that are meant."""
+        running = (task for task in self._running.values() if is_meant(task))
+        return {name for task in running for name in (task.name, task.key) if name}
 
     async def sweep(self) -> None:
         """What the clock brings."""

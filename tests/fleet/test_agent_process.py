@@ -16,6 +16,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+import psutil
 import pytest
 
 from tests.server_process import ServerProcess, server_process
@@ -134,7 +135,7 @@ def test_a_task_on_another_machine_is_charged_and_its_crash_is_seen(tmp_path: Pa
     with server_process(tmp_path / "data") as server, agent_process(tmp_path, server.url):
         until(lambda: host(server))
         job = [sys.executable, "-m", "vain", "run", "--name", "burn", "--", sys.executable, "-c", burn]
-        process = subprocess.Popen(job, env=environment(tmp_path, server.url), start_new_session=True)
+        process = subprocess.Popen(job, env=environment(tmp_path, server.url))
         try:
             task = until(lambda: next(iter(asked(server, "/tasks")), None))
             number = task["task_id"]
@@ -151,7 +152,8 @@ def test_a_task_on_another_machine_is_charged_and_its_crash_is_seen(tmp_path: Pa
             series = asked(server, f"/performance/history?task_id={number}")["series"]
             assert max(filter(None, series[f"task.cpu_percent:{number}"]["mean"])) > 20
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            for each in (*psutil.Process(process.pid).children(recursive=True), process):
+                each.kill()
             process.wait()
         ended = until(lambda: (found := asked(server, f"/tasks/{number}"))["outcome"] and found, 30)
         assert ended["outcome"] == "crashed"

@@ -20,12 +20,13 @@ def lanes_of(asked: LaneQuery, tasks: Mapping[int, Task], seq: int, now: float |
     """The lanes of a window; each task has one attempt, the one that it is at."""
     query, moment = aligned(asked), time.time() if now is None else now
     frame = frame_of(query)
-    wanted = TaskQuery(status=query.status, outcome=query.outcome, text=query.text)
+    wanted = TaskQuery(status=query.status, outcome=query.outcome, text=query.text, host=query.host)
     found = [
         task
         for task in tasks.values()
         if matches(task, wanted)
         and (query.tag is None or query.tag in task.tags)
+        and query.host in (None, task.host)
         and (query.task_id is None or query.task_id in _line(task, tasks))
         and unix(task.created_at) < frame.end
         and (moment if task.completed_at is None else unix(task.completed_at)) >= frame.begin

@@ -6,7 +6,9 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 from msgspec import structs
 
 from tests.selected import select
@@ -19,16 +21,18 @@ from vain.alerting.alert import Alert, PastFiring, ShownRule, Silence, SilenceDr
 from vain.alerting.replay import replay
 from vain.alerting.rule import DEFAULT_RULES, Rule, checked
 from vain.alerting.silencing import silence_of
-from vain.bands import MetricQuery, MetricWindow
+from vain.bands import Floats, MetricQuery, MetricWindow
 from vain.busiest import Process
 from vain.changes import Change, LogPart, between
 from vain.errors import Conflict, NotFound
 from vain.explaining import Explaining, Explanation
+from vain.fleet.overview import grid_of, history_of
 from vain.flow.attempts import EVERY_ATTEMPT, Attempt, AttemptQuery, attempts_of
 from vain.flow.figures import Visualizations
 from vain.flow.trends import MOST_POINTS, PATTERNS
 from vain.flow.visualizations import visualizations
 from vain.history import Columns, History
+from vain.hosts import Host, HostsHistory, HostsQuery, figures
 from vain.lanes import LaneQuery, Lanes
 from vain.lifecycle import created, patched
 from vain.notification import Notification
@@ -51,6 +55,8 @@ from vain.types import Task, TaskDraft, TaskPage, TaskPatch, TaskQuery
 from vain.windows import window_of
 
 GIB = 2**30
+AWAY_SECONDS = 60.0
+"""So much later another host does what the first does."""
 
 
 def sample(t: float, cores: int = 4, host: str = "kestrel", disks: tuple[str, ...] = ("/",)) -> Sample:
@@ -126,6 +132,10 @@ class MovingSource:
         self.alerts: list[Alert] = []
         self.fired: list[PastFiring] = []
         self.silenced: dict[int, Silence] = {}
+        self.others: dict[str, Host] = {}
+        """Hosts of agents, by name."""
+        self.hosts_read = 0
+        self.hosts_asked: list[HostsQuery] = []
         for back in reversed(range(rows)):
             self.append(until - back)
 
@@ -203,6 +213,27 @@ class MovingSource:
             raise NotFound(f"There is no task {task_id}.")
         return self.tasks[task_id]
 
+    async def hosts(self) -> list[Host]:
+        self.hosts_read += 1
+        now = None if self.newest is None else figures(self.newest)
+        seen = None if self.newest is None else self.newest.timestamp
+        own = Host(self.host, "server", False, seen, version="0.1.0", period_seconds=1.0, now=now)
+        return [own, *self.others.values()]
+
+    async def hosts_history(self, query: HostsQuery) -> HostsHistory:
+        self.hosts_asked.append(query)
+        t, step = grid_of(query)
+        rows = {name: fleet_row(t, place) for place, name in enumerate([self.host, *self.others])}
+        return history_of(query, t, step, rows)
+
+    def of(self, host: str) -> MovingSource:
+        """The same about another machine, whose load has another phase."""
+        if host == self.host:
+            return self
+        if host not in self.others:
+            raise NotFound(f"No agent has reported of a host {host!r}.")
+        return OtherHost(self, host)
+
     async def create(self, draft: TaskDraft) -> Task:
         return self._keep(created(draft, len(self.tasks) + 1, clock.now()))
 
@@ -215,6 +246,8 @@ class MovingSource:
         self.tell()
 
     async def window(self, query: MetricQuery) -> MetricWindow:
+        if query.host:
+            self.of(query.host)
         self.queries.append(query)
         await asyncio.sleep(self.delay_seconds)
         return await asyncio.to_thread(self.memory.window, query)
@@ -303,11 +336,64 @@ class MovingSource:
         return task
 
 
+def agent(name: str, t: float, silent: bool = False, **fields: Any) -> Host:
+    """What is known of a host at Unix second ``t``, by a phase that its name gives."""
+    at = t + sum(map(ord, name)) % 97
+    known: dict[str, Any] = {
+        "version": "0.1.0",
+        "period_seconds": 1.0,
+        "clock_skew_seconds": 0.004,
+        "samples_waiting": 0,
+        "now": None if silent else structs.replace(figures(sample(at, 4, name)), gpu_usage=50 + 49 * math.sin(at / 31)),
+        "last_seen_at": clock.utc(t - 200 if silent else t),
+    }
+    return Host(name, "agent", silent, **{**known, **fields})
+
+
+def fleet_row(t: Floats, place: int) -> Floats:
+    """A metric of the host at ``place`` over time; the one before the last was away for a while."""
+    row = 50 + 40 * np.sin(t / (900 + 37 * (place % 11)) + place) * (1 - place % 5 / 6)
+    return np.where((np.arange(len(t)) < len(t) // 3) & (place % 7 == 3), np.nan, row)
+
+
+class OtherHost(MovingSource):
+    """One of the others, over the tasks, the notifications and the clock of the first."""
+
+    def __init__(self, first: MovingSource, host: str) -> None:
+        self._first, self.host, self.history = first, host, History()
+        self._seen, self._newest = first.newest, None
+        for t in first.columns(0).t:
+            self._append(t)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._first, name)
+
+    def latest(self) -> Sample | None:
+        seen = self._first.newest
+        if seen is not self._seen and seen is not None:
+            self._append(clock.unix(seen.timestamp))
+        self._seen = seen
+        return self._newest
+
+    async def hosts(self) -> list[Host]:
+        return await self._first.hosts()
+
+    def columns(self, cursor: int) -> Columns:
+        self.latest()
+        return self.history.since(cursor)
+
+    def _append(self, t: float) -> None:
+        moved = sample(t + AWAY_SECONDS, self.cores, self.host)
+        self._newest = structs.replace(moved, timestamp=clock.utc(t))
+        self.history.append(t, series(self._newest))
+
+
 def _is_asked(task: Task, query: AttemptQuery) -> bool:
     return (
         query.name in (None, task.name)
         and query.priority in (None, task.priority)
         and (query.tag is None or query.tag in task.tags)
+        and query.host in (None, task.host)
     )
 
 

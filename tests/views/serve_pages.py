@@ -10,6 +10,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from msgspec import structs
 from tornado.httpserver import HTTPServer
@@ -17,11 +18,12 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.routing import Router
 
-from tests.views.moving import MovingSource
+from tests.views.moving import MovingSource, agent
 from vain import clock, source
 from vain.alerting.alert import Alert, PastFiring, SilenceDraft
 from vain.alerting.rule import Rule
 from vain.busiest import Process
+from vain.hosts import Host
 from vain.notification import Notification
 from vain.quality import Span
 from vain.rulebook import Owned
@@ -103,6 +105,24 @@ async def watch(moving: MovingSource, now: float) -> None:
     await moving.silence(SilenceDraft(rules=["cpu-busy"], seconds=3_600, comment="load test"))
 
 
+def others(many: int, t: float) -> dict[str, Host]:
+    """Other machines; the second is silent, the third has a clock that is wrong and a version that wants to be HTML."""
+    names = [f"gpu-{number}" for number in range(1, many + 1)]
+    special: dict[str, dict[str, Any]] = {
+        "gpu-2": {"silent": True},
+        "gpu-3": {"clock_skew_seconds": 2.4, "samples_waiting": 17, "version": NASTY, "tasks_in_progress": 2},
+    }
+    return {name: agent(name, t, **special.get(name, {})) for name in names}
+
+
+async def report(moving: MovingSource) -> None:
+    """What the agents of the other machines do."""
+    while moving.others:
+        await asyncio.sleep(1.0)
+        fresh = others(len(moving.others), time.time())
+        moving.others = {name: moving.others[name] if host.silent else host for name, host in fresh.items()}
+
+
 def remember(moving: MovingSource, days: float) -> None:
     """A history of some days: the machine slept for a while three hours ago, and vAIn was stopped on the day before."""
     now = time.time()
@@ -125,6 +145,7 @@ async def main() -> None:
     parser.add_argument("--days", type=float, default=60.0, help="how far back the history reaches")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that a read of the history takes longer")
     parser.add_argument("--pages", default=",".join(PAGES))
+    parser.add_argument("--agents", type=int, default=0, help="how many other machines report")
     options = parser.parse_args()
     moving = MovingSource(0, options.cores, host=options.host)
     moving.delay_seconds = options.delay
@@ -133,6 +154,7 @@ async def main() -> None:
         moving.append(time.time() - back)
     remember(moving, options.days)
     await fill(moving)
+    moving.others = others(options.agents, time.time())
     source.use(moving)
     pages = application.build(
         {path: ROOT / "app" / PAGES[path] for path in options.pages.split(",")}, b"0" * 32, HEADER, "X-Vain-Name"
@@ -142,7 +164,7 @@ async def main() -> None:
     application.start(pages, IOLoop.current())
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    await moving.run(time.time)
+    await asyncio.gather(moving.run(time.time), report(moving))
 
 
 if __name__ == "__main__":

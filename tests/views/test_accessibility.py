@@ -25,6 +25,8 @@ CONTENT = {
     "/board?as=columns": "li.card",
     "/flow": "canvas",
     "/machine": "canvas",
+    "/machine?host=gpu-2": "text=gpu-2 is silent",
+    "/fleet": "tr.host[data-host=gpu-2]",
     "/alerts": "text=Disk is nearly full",
     "/settings": "text=k1a2b3c4",
     "/task?id=1": "h1 >> text=Nightly backup",
@@ -52,7 +54,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
-    with pages_served() as url:
+    with pages_served("--agents", "3") as url:
         yield url
 
 
@@ -119,8 +121,14 @@ def asks_for_the_keys(page: Page) -> None:
     page.wait_for_selector("#keys[open]")
 
 
+def opens_the_hosts(page: Page) -> None:
+    page.locator("#host summary").click()
+    page.wait_for_selector("#host li")
+
+
 PANELS: dict[str, list[tuple[Callable[[Page], None], str]]] = {
     "/": [(asks_who_it_was, "#explain")],
+    "/fleet": [(opens_the_hosts, ".bar")],
     "/board": [(begins_a_task, "main"), (searches, ".search"), (asks_for_the_keys, "#keys")],
 }
 """What opens on a page, one after the other: how, and where it is seen."""

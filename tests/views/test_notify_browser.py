@@ -152,7 +152,7 @@ def test_a_page_that_nobody_looks_at_notifies_of_all_that_is_loud_as_text(
     _, failed, well = notified(page)
     assert (failed["title"], failed["body"]) == (f"{NASTY} failed", "exit code 3")
     assert well["title"] == "awaited completed" and failed["tag"] != well["tag"]
-    expect(page.locator("#toasts .toast .title")).to_have_text([f"{NASTY} failed"])
+    expect(page.locator("#toasts .toast .title")).to_have_text(["awaited completed", f"{NASTY} failed"])
     page.evaluate("recorded[1].shown.onclick()")
     page.wait_for_url(f"**/task?id={task_id}")
 

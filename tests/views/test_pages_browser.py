@@ -12,7 +12,7 @@ from vain.web.mounts import STATIC_PREFIXES
 
 pytestmark = pytest.mark.slow
 
-PATHS = ("/", "/board", "/flow", "/machine", "/alerts", "/settings", "/task")
+PATHS = ("/", "/board", "/flow", "/machine", "/fleet", "/alerts", "/settings", "/task")
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,6 @@ def test_what_is_older_than_the_page_is_not_told() -> None:
 
 
 def test_all_is_told_but_what_is_quiet() -> None:
-    """The page says by the level whether it is a toast."""
     after = [note(5, "warning"), note(4, "info"), note(3, quiet=True), note(2)]
     assert told([note(1)], after) == [[], [5, 4, 2]]
 

@@ -58,8 +58,18 @@ def fail(server: Running, name: str) -> int:
     return int(server.make(name=name, status="completed", outcome="failed", exit_code=3)["task_id"])
 
 
+def succeed(server: Running, name: str) -> None:
+    """Somebody waits for it, so it is told."""
+    server.make(name=name, status="completed", priority="high")
+
+
+def tasks_told(page: Page) -> list[str]:
+    return [each.split()[0] for each in toasts(page).locator(".title").all_inner_texts()]
+
+
 def test_what_comes_is_told_as_text_with_its_task_and_what_was_before_is_not(page: Page, server: Running) -> None:
     expect(toasts(page)).to_have_count(0)
+    server.make(name="went well, and nobody waits", status="completed")
     task_id = fail(server, NASTY)
     toast = toasts(page)
     expect(toast).to_have_count(1, timeout=15_000)
@@ -67,7 +77,6 @@ def test_what_comes_is_told_as_text_with_its_task_and_what_was_before_is_not(pag
     expect(toast.locator(".title")).to_have_text(f"{NASTY} failed")
     expect(toast.locator(".title")).to_have_attribute("href", f"./task?id={task_id}")
     expect(toast.locator(".message")).to_contain_text("exit code 3")
-    server.make(name="went well, and somebody waits", status="completed", priority="high")
     toast.get_by_role("button", name="Close").click()
     expect(toasts(page)).to_have_count(0)
 
@@ -96,6 +105,36 @@ def test_a_warning_leaves_by_itself_unless_somebody_looks_at_it(server: Running,
     visit.page.mouse.move(5, 5)
     visit.page.clock.run_for(11_000)
     expect(toast).to_have_count(0)
+    visit.close()
+
+
+def test_an_info_is_said_calmly_and_leaves_by_itself(server: Running, browser: Browser) -> None:
+    visit = opened(server, browser, "/machine")
+    visit.page.clock.install()
+    succeed(server, "backup")
+    toast = toasts(visit.page)
+    expect(toast).to_have_attribute("role", "status", timeout=15_000)
+    assert toast.locator(".level, .title").all_inner_texts() == ["Info", "backup completed"]
+    visit.page.clock.run_for(11_000)
+    expect(toast).to_have_count(0)
+    visit.close()
+
+
+def test_an_info_gives_way_to_warnings_and_errors_and_hides_none(server: Running, browser: Browser) -> None:
+    visit = opened(server, browser, "/board")
+    visit.page.clock.install()
+    visit.page.clock.pause_at(visit.page.evaluate("Date.now() + 1000"))
+    for name in ("info-1", "info-2", "info-3"):
+        succeed(server, name)
+    expect(toasts(visit.page)).to_have_count(3, timeout=15_000)
+    server.make(name="late", due_at="2020-01-01T00:00:00Z")
+    expect(visit.page.locator("#toasts .more")).to_have_text("and 1 more", timeout=15_000)
+    assert tasks_told(visit.page) == ["late", "info-3", "info-2"]
+    for name in ("error-1", "error-2"):
+        fail(server, name)
+    succeed(server, "info-4")
+    expect(visit.page.locator("#toasts .more")).to_have_text("and 4 more", timeout=15_000)
+    assert tasks_told(visit.page) == ["error-2", "error-1", "late"]
     visit.close()
 
 

@@ -241,3 +241,67 @@ def test_the_client_reads_another_machine(run: Running) -> None:
             assert latest is not None and latest.cpu_usage == 13.0
         finally:
             source.close()
+
+
+@pytest.mark.slow
+def test_a_host_that_falls_silent_is_told_once_and_so_is_its_return(tmp_path: Path) -> None:
+    rule = {
+        "name": "host-silent", "title": "Machine fell silent", "metric": "host.silent_seconds", "above": 1, "clear": 1
+    }  # fmt: skip
+    with running(tmp_path / "data") as served:
+
+        def told(kind: str, count: int) -> list[dict[str, Any]]:
+            deadline = time.monotonic() + 15
+            while True:
+                found = [
+                    each for each in served.call("GET", f"/notifications?kind={kind}").json
+                    if each["metric"] == "host.silent_seconds:gpu-9"
+                ]  # fmt: skip
+                if len(found) >= count:
+                    assert len(found) == count
+                    return found
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+        assert served.call("GET", "/rules/host-silent").json["above"] == 60
+        served.call("PUT", "/rules/host-silent", rule)
+        session = settled(served, "gpu-9", [seen(time.time())])
+        (fired,) = told("rule.fired", 1)
+        assert fired["title"].startswith("Machine fell silent") and "gpu-9" in fired["title"] + fired["message"]
+        assert fired["level"] == "warning" and "above 1 s" in fired["title"] + fired["message"]
+        assert not fired["tasks"] and not fired.get("shares") and not fired.get("processes")
+        assert served.call("GET", "/rules/host-silent").json["firing"][0]["subject"] == "host.silent_seconds:gpu-9"
+        for n in range(20):
+            send(served, "gpu-9", session=session, first=2 + n, samples=[seen(time.time())])
+            time.sleep(0.1)
+        told("rule.cleared", 1)
+        told("rule.fired", 2)  # silent once more
+        assert served.call("DELETE", "/hosts/gpu-9").status == 204
+        deadline = time.monotonic() + 15
+        while served.call("GET", "/rules/host-silent").json["firing"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_the_rules_hold_for_every_machine_and_say_which(tmp_path: Path) -> None:
+    rule = {"name": "hot", "title": "CPU is hot", "metric": "cpu.percent", "above": 101}
+    with running(tmp_path / "data") as served:
+        served.call("PUT", "/rules/hot", rule)
+        session = send(served, "gpu-7").json["session"]
+        old = [seen(time.time() - 300, 150.0)]  # that was long ago
+        send(served, "gpu-7", session=session, samples=old)
+        assert served.call("GET", "/rules/hot").json["firing"] == []
+        send(served, "gpu-7", session=session, first=2, samples=[seen(time.time(), 150.0)])
+        deadline = time.monotonic() + 10
+        while not (found := served.call("GET", "/notifications?kind=rule.fired").json):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        (fired,) = found
+        assert (fired["host"], fired["metric"], fired["title"]) == ("gpu-7", "cpu.percent", "gpu-7: CPU is hot")
+        assert fired["url"].startswith("/?host=gpu-7&")
+        assert [each["host"] for each in served.call("GET", "/firings").json] == ["gpu-7"]
+        send(served, "gpu-7", session=session, first=3, samples=[seen(time.time(), 10.0)])
+        deadline = time.monotonic() + 10
+        while served.call("GET", "/rules/hot").json["firing"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

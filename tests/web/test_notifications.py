@@ -10,7 +10,7 @@ from tests.web.harness import Running, running
 
 FIELDS = [
     *"notification_id timestamp kind level title message task_id metric value threshold tasks quiet read".split(),
-    *"rule since duration_seconds fired_by shares processes url channels".split(),
+    *"rule since duration_seconds fired_by shares processes url channels host".split(),
 ]
 
 

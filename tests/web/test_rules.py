@@ -272,7 +272,7 @@ def test_when_rules_fired_is_told_with_how_it_ended(server: Running) -> None:
     [fired] = [each for each in server.call("GET", "/firings").json if each["rule"] == "told-later"]
     assert fired == {
         "rule": "told-later", "title": told["title"], "level": "warning", "metric": None, "task_id": told["task_id"],
-        "since": told["since"], "fired_at": told["timestamp"], "until": None,
+        "since": told["since"], "fired_at": told["timestamp"], "until": None, "host": None,
         "notification_id": told["notification_id"],
     }  # fmt: skip
     server.make(name="told-later", status="completed")

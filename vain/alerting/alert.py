@@ -13,8 +13,8 @@ from vain.types import LARGEST_INTEGER, Level, Line, Time
 class Fired(Struct, frozen=True):
     """A rule began to hold for a subject, at ``since``. Times are seconds in whatever the caller counts in.
 
-    ``subject`` is a series (``disk.percent:/home``), or a task's key or name. ``value`` is that of the metric, of a
-    trend the seconds that are left, of silence None.
+    ``subject`` is a series (``disk.percent:/home``, of another machine ``gpu-3/disk.percent:/home``), or a task's key
+    or name. ``value`` is that of the metric, of a trend the seconds that are left, of silence None.
     """
 
     rule: Rule
@@ -122,6 +122,8 @@ class PastFiring(Struct, frozen=True):
     until: Time | None
     notification_id: int
     """Of the ``rule.fired`` with which it began."""
+    host: str | None = None
+    """The machine of ``metric``; None: the server's own."""
 
 
 class Tested(Struct, frozen=True):

@@ -219,7 +219,7 @@ class Judge:
     """The rules and what they remember. Whoever calls it does so from one thread."""
 
     def __init__(self, rules: Iterable[Rule], gap_seconds: float = GAP_SECONDS) -> None:
-        self._gap_seconds = gap_seconds
+        self.gap_seconds = gap_seconds
         self._rules: dict[str, Rule] = {}
         self._of: dict[str, list[Rule]] = {}
         """By the metric or the series that they are about."""
@@ -354,7 +354,7 @@ class Judge:
         return [(each.rule.name, name) for each in known.values() if each.fired_since is not None]
 
     def _continues(self, before: float | None, t: float) -> bool:
-        return before is not None and 0 <= t - before <= self._gap_seconds
+        return before is not None and 0 <= t - before <= self.gap_seconds
 
 
 def _thresholds(rule: Rule) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from vain import words
 from vain.alerting.alert import Alert, AlertEvent, Cleared, Fired
 from vain.alerting.rule import Rule
-from vain.catalog import metric_of
+from vain.catalog import metric_of, split_host
 from vain.clock import unix
 from vain.notification import Notice
 from vain.types import Time
@@ -47,23 +47,27 @@ def capital(text: str) -> str:
 
 
 def subject_words(series: str) -> str:
-    """What a person calls a series: ``Disk /home`` for ``disk.percent:/home``."""
+    """What a person calls a series: ``Disk /home`` for ``disk.percent:/home``, with its machine if it is another's."""
+    host, series = split_host(series)
     metric, instance = metric_of(series), series.partition(":")[2]
     label = metric.label if metric is not None else series
-    return f"{label} {instance}" if metric is not None and instance else label
+    label = f"{label} {instance}" if metric is not None and instance else label
+    return label if host is None else f"{label} on {host}"
 
 
 def told_of(event: AlertEvent, since: Time) -> Notice:
     """That a rule fires for a subject, or does no more; ``since`` is when it began."""
     rule = event.rule
     fired = isinstance(event, Fired)
+    host, series = (None, event.subject) if rule.tasks else split_host(event.subject)
     notice = Notice(
         kind="rule.fired" if fired else "rule.cleared",
         level=rule.level if fired else "info",
         title=_fired_title(event) if fired else f"No longer: {_fired_title(event)}",
         message=_fired_words(event) if isinstance(event, Fired) else _cleared_words(event),
         task_id=event.task_id,
-        metric=None if rule.tasks else event.subject,
+        metric=None if rule.tasks else series,
+        host=host,
         # Of a trend it would be seconds, where everybody reads the unit of the metric; the message says it.
         value=None if rule.reaches is not None else event.value,
         threshold=None if rule.reaches is not None else event.threshold,
@@ -89,9 +93,11 @@ def reminder_of(alert: Alert, rule: Rule, now: Time) -> Notice:
 
 def dropped_of(alert: Alert, title: str, now: Time) -> Notice:
     """That nobody knows whether it still would: its rule is gone or asks something else."""
+    host, series = (None, alert.subject) if alert.event else split_host(alert.subject)
     return Notice(
-        kind="rule.cleared", level="info", title=f"No longer watched: {title}", quiet=True, rule=alert.rule,
-        message="The rule was changed or deleted while it fired", metric=None if alert.event else alert.subject,
+        kind="rule.cleared", level="info", title=f"No longer watched: {_of_host(title, host)}", quiet=True,
+        rule=alert.rule, message="The rule was changed or deleted while it fired",
+        metric=None if alert.event else series, host=host,
         task_id=alert.task_id, since=alert.since, fired_by=alert.notification_id,
         duration_seconds=max(0.0, unix(now) - unix(alert.since)),
     )  # fmt: skip
@@ -101,7 +107,13 @@ def _fired_title(event: AlertEvent) -> str:
     rule = event.rule
     if rule.tasks and event.event is not None and not rule.title:
         return f"{event.subject} {HAPPENED[event.event]}"
-    return f"{event.subject}: {rule.title}" if rule.tasks else title_of(rule)
+    if rule.tasks:
+        return f"{event.subject}: {rule.title}"
+    return _of_host(title_of(rule), split_host(event.subject)[0])
+
+
+def _of_host(title: str, host: str | None) -> str:
+    return title if host is None else f"{host}: {title}"
 
 
 def _fired_words(event: Fired) -> str:

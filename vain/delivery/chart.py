@@ -37,7 +37,7 @@ async def chart_of(notification: Notification, read: ReadWindow) -> bytes | None
     if series is None or (metric := metric_of(series)) is None:
         return None
     before = unix(notification.timestamp)
-    query = MetricQuery(before - SPAN_SECONDS, before, (series,), points=WIDTH // 2)
+    query = MetricQuery(before - SPAN_SECONDS, before, (series,), points=WIDTH // 2, host=notification.host or "")
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             window = await read(query)
@@ -46,6 +46,7 @@ async def chart_of(notification: Notification, read: ReadWindow) -> bytes | None
                 return None
             instance = series.partition(":")[2]
             title = f"{metric.label} {instance}" if instance else metric.label
+            title = title if notification.host is None else f"{notification.host}: {title}"
             sketch = Sketch(query.after, query.before, window.t, bands, notification.threshold, title, metric.unit)
             return await asyncio.to_thread(sketch.png)
     except Exception:

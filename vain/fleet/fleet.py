@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from vain.clock import Clock, utc
 from vain.codec import decode, encode
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable
-from vain.fleet.member import Member
+from vain.fleet.member import Member, judged_by_nobody
 from vain.fleet.overview import grid_of, history_of, row_of
 from vain.hosts import (
     Gone,
@@ -32,6 +32,7 @@ from vain.hosts import (
     WatchedTask,
     check_host,
     figures,
+    silence_of,
     slim,
 )
 from vain.past import Past
@@ -57,6 +58,10 @@ FRESH_SECONDS = 2.0
 MOST_SHARED = 8
 
 logger = logging.getLogger(__name__)
+
+
+Judging = Callable[[str, Sample], None]
+"""Gets each sample of a host that was just taken."""
 
 
 class EndsRuns(Protocol):
@@ -107,10 +112,10 @@ class Fleet:
             await member.close()
         await asyncio.to_thread(self._threads.shutdown)
 
-    async def take(self, name: str, report: HostReport, vigil: EndsRuns) -> Taken:
+    async def take(self, name: str, report: HostReport, vigil: EndsRuns, judge: Judging | None = None) -> Taken:
         """What the agent of a host sent. Raises Invalid, Conflict, or Unavailable beyond ``MOST_HOSTS``."""
         member = self._members.get(name) or await self._introduced(name, report)
-        taken = await member.take(report)
+        taken = await member.take(report, partial(judge, name) if judge is not None else judged_by_nobody)
         running = self._running.get(name, {})
         for task_id, cost in report.costs.items():
             if task_id in running:
@@ -160,9 +165,7 @@ class Fleet:
 
     def silence(self) -> list[tuple[str, float | None]]:
         """For how long nothing was heard of each host, as series that rules can watch."""
-        return [
-            (f"host.silent_seconds:{name}", float(int(member.silent_seconds))) for name, member in self._members.items()
-        ]
+        return [(silence_of(name), float(int(member.silent_seconds))) for name, member in self._members.items()]
 
     async def history(self, query: HostsQuery, own: Past) -> HostsHistory:
         """One metric of all hosts over time, the server's machine (``own``) among them; shared by equal questions."""

@@ -42,7 +42,16 @@ IDLE_SECONDS = 600.0
 """A history that nobody wrote to or asked for so long is closed, and what live charts show is forgotten."""
 ANOTHER_SECONDS = 10.0
 """If another installation reported under this name so shortly ago, two machines have one name."""
+FRESH_SECONDS = 15.0
+"""What is older when it comes is history: nobody has to be told of it now."""
 NO_ROWS = History(1).since(0)
+
+
+Judging = Callable[[Sample], None]
+
+
+def judged_by_nobody(sample: Sample) -> None:
+    """No rules are judged."""
 
 
 class Member:
@@ -109,8 +118,11 @@ class Member:
             now=None if silent or self.latest is None else figures(self.latest),
         )
 
-    async def take(self, report: HostReport) -> Taken:
-        """What an agent sent. Raises Conflict if another machine has this name, Invalid that names a field."""
+    async def take(self, report: HostReport, judge: Judging = judged_by_nobody) -> Taken:
+        """What an agent sent; ``judge`` gets each sample that was just taken.
+
+        Raises Conflict if another machine has this name, Invalid that names a field.
+        """
         async with self._lock:
             self._check_agent(report)
             self._hear(report)
@@ -134,6 +146,9 @@ class Member:
                 past.store.hurry()
             self._settle(past.store)
             self._show(report, fresh)
+            for each, t in zip(fresh, times, strict=True):
+                if self._wall() + (self._skew or 0.0) - t < FRESH_SECONDS:
+                    judge(each.sample)
             return self._answer()
 
     async def past(self) -> Past:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vain.alerting.alert import Alert, PastFiring
+from vain.catalog import split_host
 from vain.clock import unix, utc
 from vain.codec import decode
 from vain.notification import Notification
@@ -23,16 +24,18 @@ def firings(connection: Connection, after: Time, before: Time, limit: int) -> li
 
 def _of_alert(connection: Connection, alert: Alert) -> PastFiring:
     told = reading.notification(connection, alert.notification_id)
+    host, series = (None, alert.subject) if alert.event else split_host(alert.subject)
     return PastFiring(
         rule=alert.rule,
         title=alert.rule if told is None else told.title,
         level=alert.level,
-        metric=None if alert.event else alert.subject,
+        metric=None if alert.event else series,
         task_id=alert.task_id,
         since=alert.since,
         fired_at=alert.fired_at,
         until=None,
         notification_id=alert.notification_id,
+        host=host,
     )
 
 
@@ -51,4 +54,5 @@ def _of_end(body: bytes, fired_body: bytes | None) -> PastFiring | None:
         fired_at=None if fired is None else fired.timestamp,
         until=ended.timestamp if ended.duration_seconds is None else utc(unix(ended.since) + ended.duration_seconds),
         notification_id=ended.fired_by,
+        host=ended.host,
     )

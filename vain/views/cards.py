@@ -228,6 +228,7 @@ class Cards(pn.viewable.Viewer):
             now=_told(live.sample, kinds), past=past(live, kinds), sizing_mode="stretch_width", margin=0
         )
         live.param.watch(self._renew, "sample")
+        live.param.watch(lambda _event: self._row.param.update(past=past(live, kinds)), "caught_up")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._row

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vain.alerting.alert import PastFiring
 from vain.clock import unix
+from vain.lanes import Lanes
 from vain.views.charts import Plan
 
 ALIKE: Final = {"load": "cpu", "swap": "memory"}
@@ -24,6 +25,17 @@ def shaded(firings: Iterable[PastFiring], plans: Sequence[Plan]) -> list[dict[st
             "track": track_of(each.metric, plans),
         }
         for each in firings
+    ]
+
+
+def of_host(firings: Iterable[PastFiring], lanes: Lanes, host: str | None) -> list[PastFiring]:
+    """Those that a timeline shows: of metrics those of its machine (None: the server's own), and those about tasks,
+    on another machine only of tasks that are drawn."""
+    drawn = {bar.task_id for bar in lanes.bars}
+    return [
+        each
+        for each in firings
+        if (each.host == host if each.metric is not None else host is None or each.task_id in drawn)
     ]
 
 

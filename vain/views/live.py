@@ -55,6 +55,9 @@ class Live(param.Parameterized):
 
     sample = param.ClassSelector(class_=Sample, default=None, allow_None=True, doc="The newest sample")
     seq = param.Integer(default=0, doc="Number of the newest event")
+    caught_up = param.Integer(
+        default=0, doc="Rises when a history comes that was still being read when the page opened"
+    )
     tick = param.Integer(default=0, doc="Rises by one with each update")
     theme: param.Selector[Mode] = param.Selector(
         default="light", objects=["light", "dark"], doc="For where the page's own style cannot tell"
@@ -64,10 +67,14 @@ class Live(param.Parameterized):
     )
     following = param.Boolean(default=True, doc="Whether charts show the newest rows and move with them")
 
-    def __init__(self, source: Source, role: Role = "admin") -> None:
+    def __init__(self, source: Source, role: Role = "admin", elsewhere: str = "", unknown_host: str = "") -> None:
         super().__init__()
         self.source = source
         self.role: Role = role
+        self.elsewhere = elsewhere
+        """The machine that is shown, if it is another than the server's own."""
+        self.unknown_host = unknown_host
+        """What was asked for, if no agent has reported of it."""
         self.metrics = ColumnDataSource({"t": []})
         self._document: Document | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -235,9 +242,12 @@ class Live(param.Parameterized):
         if self._is_between or not self._attended or (self._document is None and self._loop is None):
             return
         with pn.io.hold(self._document):
+            had_none = self._newest is None
             if self.following:
                 self._take()
             self.param.update(sample=self.source.latest(), seq=self.source.seq, tick=self.tick + 1)
+            if had_none and self._newest is not None:
+                self.caught_up += 1
         if self._displays:
             pn.io.push_notebook(*self._displays)
 

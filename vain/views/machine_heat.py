@@ -36,9 +36,14 @@ class CoreHeat(pn.viewable.Viewer):
         self._strips = HeatStrips(period_seconds=live.source.period_seconds, sizing_mode="stretch_width", margin=0)
         self._show(live.sample)
         live.param.watch(lambda event: self._show(event.new), "sample")
+        live.param.watch(lambda _event: self._begin(), "caught_up")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._strips
+
+    def _begin(self) -> None:
+        self._count = -1
+        self._show(self._live.sample)
 
     def _show(self, sample: Sample | None) -> None:
         if sample is None:

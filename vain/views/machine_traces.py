@@ -62,9 +62,14 @@ class Traces(pn.viewable.Viewer):
         self._rows = TraceRows(empty=empty, sizing_mode="stretch_width", margin=0)
         self._show(live.sample)
         live.param.watch(lambda event: self._show(event.new), "sample")
+        live.param.watch(lambda _event: self._begin(), "caught_up")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._rows
+
+    def _begin(self) -> None:
+        self._names = None
+        self._show(self._live.sample)
 
     def _show(self, sample: Sample | None) -> None:
         if sample is None:

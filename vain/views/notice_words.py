@@ -101,7 +101,8 @@ def moment_address(notification: Notification) -> str:
     at = unix(notification.timestamp)
     begin = at - _lasted_seconds(notification)
     shown = {"after": begin - BEFORE_SECONDS, "before": at + AFTER_SECONDS, "from": begin, "to": at}
-    return f"./?{urlencode({name: f'{value:.0f}' for name, value in shown.items()})}"
+    of_host = {"host": notification.host} if notification.host else {}
+    return f"./?{urlencode({**of_host, **{name: f'{value:.0f}' for name, value in shown.items()}})}"
 
 
 def _lasted_seconds(notification: Notification) -> float:

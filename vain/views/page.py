@@ -7,6 +7,7 @@ does it: fewer models to build and to send than with Panel's layouts.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import Thread
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import panel as pn
@@ -17,10 +18,13 @@ from bokeh.models.ui import UIElement
 
 from vain import source
 from vain.client import Client
+from vain.errors import Invalid, NotFound
 from vain.remote import RemoteSource
 from vain.views import theme, viewer
+from vain.views.address import argument
 from vain.views.attention import Attention
 from vain.views.bell import Bell
+from vain.views.host_choice import HostChoice
 from vain.views.live import Live
 from vain.views.own import OwnUse
 from vain.views.text import asset, edition, template
@@ -31,13 +35,16 @@ NAVIGATION: Final = (
     ("/board", "Board"),
     ("/flow", "Flow"),
     ("/machine", "Machine"),
+    ("/fleet", "Hosts"),
     ("/alerts", "Notifications"),
     ("/settings", "Settings"),
 )
+OF_A_HOST: Final = ("/", "/machine")
+"""The pages that show any machine: ``?host=NAME``."""
 SCRIPTS: Final = ("theme.js", "renew.js", "header.js", "search.js", "keys.js")
 KEYS: Final = (
     ("/", "Search"),
-    ("g, letter", "Go to (t) Timeline, (b) Board, (f) Flow, (m) Machine, (n) Notifications, (s) Settings"),
+    ("g, letter", "Go to (t) Timeline, (b) Board, (f) Flow, (m) Machine, (h) Hosts, (n) Notifications, (s) Settings"),
     ("?", "Show these keys"),
     ("Esc", "Close"),
 )
@@ -64,26 +71,46 @@ class Section(NamedTuple):
     """Without room between the views, which are parts of one picture."""
 
 
-def open_live() -> Live:
+def open_live(of_any_host: bool = False) -> Live:
     """The ``Live`` of the session that a page is being built for, with the viewer's role.
 
-    In the server the source is its own; under ``panel serve`` it is the server that ``VAIN_URL`` names.
+    In the server the source is its own; under ``panel serve`` it is the server that ``VAIN_URL`` names. With
+    ``of_any_host`` it is about the machine that the address names (``?host=NAME``), if an agent has reported of it.
     """
-    return Live(source.current(or_else=lambda: RemoteSource(Client())), viewer.role(pn.state.curdoc)).start()
+    own, role = source.current(or_else=lambda: RemoteSource(Client())), viewer.role(pn.state.curdoc)
+    asked = (argument("host") or "") if of_any_host else ""
+    if asked in ("", own.host):
+        return Live(own, role).start()
+    try:
+        other = own.of(asked)
+    except (NotFound, Invalid):
+        return Live(own, role, unknown_host=asked).start()
+    if isinstance(other, RemoteSource):
+        _close_with_session(other)
+    return Live(other, role, elsewhere=asked).start()
+
+
+def _close_with_session(other: RemoteSource) -> None:
+    """To close it waits for a thread, which the loop must not."""
+    document = pn.state.curdoc
+    if document is not None and document.session_context is not None:
+        document.on_session_destroyed(lambda _context: Thread(target=other.close, daemon=True).start())
 
 
 def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None:
-    """Makes the current document the page at ``path``."""
+    """Makes the current document the page at ``path``. Of a host that nobody knows it says so, and nothing else."""
     # Panel would add a root of its own that no template places.
     pn.config.browser_info = False
     document = pn.state.curdoc or Document()
     live.send_declared()
     # Bokeh goes over the whole document after each root unless it is told to wait: half a second of the loop.
     with document.models.freeze():
-        frame = [_placed(section, index, document) for index, section in enumerate(sections)]
+        placed = () if live.unknown_host else sections
+        frame = [_placed(section, index, document) for index, section in enumerate(placed)]
         bell, own = _add(Bell(live), document, "bell"), _add(OwnUse(live), document, "own")
         attention = _add(Attention(live), document, "attention")
         toasts = _add(Toasts(live), document, "toasts")
+        hosts = _add(HostChoice(live), document, "hosts")
     document.title = f"{title} · {live.source.host} · vAIn"
     document.template = template("page.html")
     document.template_variables.update(
@@ -95,6 +122,9 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         documentation=_documentation(live.source),
         path=path,
         navigation=NAVIGATION,
+        of_a_host=OF_A_HOST,
+        elsewhere=live.elsewhere,
+        unknown_host=live.unknown_host,
         sections=frame,
         role=live.role,
         signed_in_as=viewer.signed_in_as(document),
@@ -102,6 +132,7 @@ def show(live: Live, path: str, title: str, sections: Iterable[Section]) -> None
         own=own,
         attention=attention,
         toasts=toasts,
+        hosts=hosts,
         keys=KEYS,
         names=_names(document),
     )

@@ -13,6 +13,7 @@ from panel.custom import JSComponent
 
 from vain.changes import Change, LogPart, between
 from vain.errors import NotFound, VainError
+from vain.hosts import Host
 from vain.lanes import Bar
 from vain.recap import words_of
 from vain.source import MOST_CHANGES
@@ -21,7 +22,17 @@ from vain.views import task_told
 from vain.views.live import Live
 from vain.views.lookback import WENT_WRONG
 from vain.views.task_charts import TaskCharts
-from vain.views.task_reads import Measured, Past, beside, earlier, family, measured, part_of_log, renew_seconds
+from vain.views.task_reads import (
+    Measured,
+    Past,
+    beside,
+    earlier,
+    family,
+    measured,
+    part_of_log,
+    place_of,
+    renew_seconds,
+)
 from vain.views.text import asset
 
 logger = logging.getLogger(__name__)
@@ -64,6 +75,7 @@ class Details(NamedTuple):
 
     own: Measured | None
     past: Past
+    place: Host | None
     family: list[Bar]
     changes: list[Change]
 
@@ -80,6 +92,7 @@ class TaskPage:
         self.task: Task | None = None
         self._own: Measured | None = None
         self._past: Past | None = None
+        self._place: Host | None = None
         self._family: list[Bar] = []
         self._changes: deque[Change] = deque(maxlen=MOST_CHANGES)
         self._seq, self._measured_at = -1, 0.0
@@ -147,12 +160,13 @@ class TaskPage:
         return Details(
             await measured(source, task, now),
             await earlier(source, task.task_id, now),
+            await place_of(source, task),
             await family(source, task, now),
             [] if self._changes else await source.changes(task.task_id),
         )
 
     def _show_details(self, found: Details) -> None:
-        self._past, self._family = found.past, found.family
+        self._past, self._place, self._family = found.past, found.place, found.family
         self._changes.extend(found.changes)
         self._show_life()
         self._measured_at = self._clock()
@@ -167,8 +181,10 @@ class TaskPage:
         task, now = self.task, self._clock()
         if task is None:
             return
-        said = words_of(task, now, beside(self.live, task, self._own, self._past))
-        self.head.shown = task_told.head(task, now, said, self.live.may_write and not self._is_gone, self._family)
+        said = words_of(task, now, beside(task, self._own, self._past, self._place))
+        told = task_told.head(task, now, said, self.live.may_write and not self._is_gone, self._family)
+        elsewhere = self._place.name if self._place is not None and self._place.kind == "agent" else ""
+        self.head.shown = {**told, "elsewhere": elsewhere}
 
     def _show_life(self) -> None:
         self.life.param.update(steps=task_told.life(self._changes), is_known=True)

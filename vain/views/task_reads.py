@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from vain.bands import MetricQuery, MetricWindow
 from vain.changes import LogPart
 from vain.clock import unix
-from vain.errors import VainError
+from vain.errors import Invalid, NotFound, VainError
+from vain.hosts import Host
 from vain.lanes import Bar, LaneQuery
 from vain.overlay import Run, at_point, grid, usual
 from vain.recap import Beside
 from vain.source import Source
 from vain.types import Task
-from vain.views.live import Live
 from vain.views.task_charts import METRICS
 
 WAITED: Final = "pressure.io_percent"
@@ -52,7 +54,7 @@ def renew_seconds(task: Task, now: float) -> float:
 
 
 async def measured(source: Source, task: Task, now: float) -> Measured | None:
-    """The samples of a task's last attempt; None if it was never started."""
+    """The samples of a task's last attempt, from the history of its machine; None if it was never started."""
     if task.started_at is None:
         return None
     begin = unix(task.started_at)
@@ -60,8 +62,18 @@ async def measured(source: Source, task: Task, now: float) -> Measured | None:
     names = tuple(f"{metric}:{task.task_id}" for metric in METRICS)
     # A window has at least a second, or a run of an instant would have none.
     query = MetricQuery(begin, max(end, begin + 1), (*names, WAITED), POINTS, tasks=(task.task_id,))
-    window = await source.window(query)
-    return Measured(run_of(window, task.task_id, begin), _mean(window, WAITED, min(end, now)))
+    window, is_its_own = await _window_of(source, query, task.host)
+    run = run_of(window, task.task_id, begin)
+    return Measured(run, _mean(window, WAITED, min(end, now)) if is_its_own else None)
+
+
+async def _window_of(source: Source, query: MetricQuery, host: str | None) -> tuple[MetricWindow, bool]:
+    """A window of the machine on which a task runs, or else of the server's; and whether it is the task's own."""
+    if host in (None, source.host):
+        return await source.window(query), True
+    with suppress(NotFound, Invalid):
+        return await source.window(structs.replace(query, host=host)), True
+    return await source.window(query), False
 
 
 def run_of(window: MetricWindow, task_id: int, begin: float) -> Run:
@@ -100,16 +112,20 @@ async def part_of_log(source: Source, task_id: int, after: int) -> LogPart | str
     return LogPart(part.begin, _whole(part.body))
 
 
-def beside(live: Live, task: Task, own: Measured | None, past: Past | None) -> Beside:
-    """What the card says beside the task's own figures. Of another machine, nothing is known here."""
-    sample = live.sample
-    is_here = task.source is None or task.source.host in (None, live.source.host)
-    known = sample if is_here else None
+async def place_of(source: Source, task: Task) -> Host | None:
+    """What is known of the machine on which a task runs; None if no agent has reported of it."""
+    named = task.host or source.host
+    return next((host for host in await source.hosts() if host.name == named), None)
+
+
+def beside(task: Task, own: Measured | None, past: Past | None, place: Host | None) -> Beside:
+    """What the card says beside the task's own figures; ``place`` is the machine on which it runs."""
     now_bytes, usual_bytes = (None, None) if own is None or past is None else _memory(own.run, past.runs)
+    now = None if place is None else place.now
     return Beside(
-        cores=known.cpu.cores_logical if known else None,
-        memory_bytes=known.memory.total_bytes if known else None,
-        waited_percent=own.waited_percent if own and is_here else None,
+        cores=now.cores_logical if now else None,
+        memory_bytes=now.memory_total_bytes if now else None,
+        waited_percent=own.waited_percent if own else None,
         durations=[unix(t.completed_at) - unix(t.started_at) for t in past.tasks if t.completed_at and t.started_at]
         if past
         else [],

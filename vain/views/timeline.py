@@ -23,7 +23,7 @@ from vain.types import OUTCOMES, STATUSES, Outcome, Status
 from vain.views import theme
 from vain.views.address import argument
 from vain.views.charts import BARE_LEFT_PIXELS, Charts
-from vain.views.fired import shaded
+from vain.views.fired import of_host, shaded
 from vain.views.lookback import WENT_WRONG, Lookback
 from vain.views.text import asset
 from vain.views.zoom import MARGIN
@@ -175,12 +175,14 @@ class Timeline(pn.viewable.Viewer):
             text=chosen.text.strip(),
             status=chosen.status,
             outcome=chosen.outcome,
+            host=self.live.elsewhere or None,
         )
 
     async def _read(self, query: LaneQuery) -> _Found | str:
         try:
             source = self.live.source
-            return _Found(await source.lanes(query), await source.firings(query.after, query.before))
+            lanes, fired = await source.lanes(query), await source.firings(query.after, query.before)
+            return _Found(lanes, of_host(fired, lanes, query.host))
         except VainError as error:
             return error.detail
         except Exception:

@@ -1,8 +1,8 @@
 """Toasts and notifications of the browser: what a person should know now, wherever they look.
 
-A warning or an error that comes while a page is open appears at its edge; what is older than the page does not. The
-browser keeps the number of the newest that it was told, so that a page which heals after a restart goes on there. One
-that was allowed to notify (``assets/notify.js``) has one of its pages told also while nobody looks at it.
+What comes while a page is open, and is neither quiet nor read, appears at its edge; what is older than the page does
+not. The browser keeps the number of the newest that it was told, so that a page which heals after a restart goes on
+there. One that was allowed to notify (``assets/notify.js``) has one of its pages told also while nobody looks at it.
 """
 
 from __future__ import annotations

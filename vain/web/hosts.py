@@ -13,7 +13,19 @@ from vain.catalog import BY_NAME
 from vain.clock import Clock
 from vain.codec import decode, encode, received
 from vain.errors import Flaw, Forbidden, Invalid, Malformed
-from vain.hosts import Host, HostReport, HostsHistory, HostsQuery, LeftReport, LeftReports, LeftTaken, Taken, check_host
+from vain.hosts import (
+    Host,
+    HostReport,
+    HostsHistory,
+    HostsQuery,
+    LeftReport,
+    LeftReports,
+    LeftTaken,
+    Taken,
+    check_host,
+    silence_of,
+)
+from vain.samples import Sample
 from vain.spool import RunReport
 from vain.types import KEY_ROLES
 from vain.web import parameters
@@ -52,6 +64,8 @@ async def forget_host(services: Services, request: Request, host: str) -> Respon
     """Delete a machine that is gone, and its history. With the next report of its agent it is there again."""
     request.parameters()
     await services.fleet.forget(host)
+    services.alarms.forget_series(silence_of(host))
+    services.alarms.forget_host(host)
     return Response(b"", status=204)
 
 
@@ -63,7 +77,12 @@ async def take_samples(services: Services, request: Request, host: str) -> Respo
     request.parameters()
     _check_writer(request, host)
     report = await _decoded(HostReport, request.body)
-    return Response(encode(await services.fleet.take(host, report, services.vigil)))
+
+    def judge(name: str, sample: Sample) -> None:
+        running = services.vigil.running_names(lambda task: task.host == name)
+        services.alarms.take_of(name, sample, report.period_seconds, running)
+
+    return Response(encode(await services.fleet.take(host, report, services.vigil, judge)))
 
 
 @operation(

@@ -18,9 +18,11 @@ from vain import source
 from vain.about import Teller
 from vain.alarms import Alarms
 from vain.alerting.channel import ChannelForm
+from vain.bands import MetricQuery, MetricWindow
 from vain.context import Context
 from vain.delivery import Deliveries
 from vain.errors import Misconfigured
+from vain.explaining import Explaining, Explanation
 from vain.fleet.fleet import Everywhere, Fleet
 from vain.history import History
 from vain.hub import Hub
@@ -280,8 +282,9 @@ class Server:
         rulebook, silences = RuleBook(store, file), Silences(store, file.silences)
         await rulebook.start()
         await silences.start()
+        running = partial(vigil.running_names, lambda task: not fleet.knows(task.host))
         alarms = Alarms(
-            store, rulebook, silences, settings.interval_seconds, vigil.running_names, Context(spikes),
+            store, rulebook, silences, settings.interval_seconds, running, Context(partial(_explain, spikes, fleet)),
             more=fleet.silence,
         )  # fmt: skip
         await alarms.start(Resumption(past).resume)
@@ -291,7 +294,7 @@ class Server:
             channels["webhook"] = ChannelForm(webhook=settings.webhook)
         deliveries = Deliveries(
             store, self._hub, channels, self.url + settings.prefix,
-            secret=settings.webhook_secret, window=past.window,
+            secret=settings.webhook_secret, window=partial(_window, past, fleet),
         )  # fmt: skip
         await deliveries.start()
         self._ends.append(deliveries.close)
@@ -364,6 +367,14 @@ class Server:
         self._services.alarms.take(sample)
         body = self._services.sample_json(sample)
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
+
+
+async def _explain(own: Spikes, fleet: Fleet, asked: Explaining) -> Explanation:
+    return await (await fleet.member(asked.host).spikes() if asked.host else own).explain(asked)
+
+
+async def _window(own: Past, fleet: Fleet, query: MetricQuery) -> MetricWindow:
+    return await (await fleet.member(query.host).past() if query.host else own).window(query)
 
 
 def _cores(monitor: Monitor) -> int | None:

@@ -28,12 +28,14 @@ function makeToolbar(ask, openNew, locked, views, toggle) {
   const trouble = makeSelect("Trouble", [["", "Any state"], ...Object.entries(TROUBLE_WORDS)], (value) => ask({trouble: value, offset: 0}))
   const since = makeSelect("Completed", [["", "Any day"], ...Object.entries(SINCE_WORDS)], (value) => ask({since: value, offset: 0}))
   const tag = h("input", {type: "text", class: "tag-filter", placeholder: "Any tag", "aria-label": "Tag", maxlength: 64, onchange: () => ask({tag: tag.value.trim() || null, offset: 0})})
+  // Of one machine: a link of the hosts' page leads here, and a click leads back to all of them.
+  const host = h("button", {type: "button", class: "host-filter", hidden: true, onclick: () => ask({host: null, offset: 0})})
   const orders = COLUMNS.flatMap(({title, sort}) => [[sort, `Sort: ${title}`], [opposite(sort), `Sort: ${title}, reversed`]])
   const order = makeSelect("Order", orders, (sort) => ask({sort, offset: 0}), "order")
   const create = locked ? null : h("button", {type: "button", class: "primary new", "aria-keyshortcuts": "n", onclick: openNew}, icon("plus"), h("span", {text: "New task"}), h("kbd", {text: "n", "aria-hidden": "true"}))
   // Where there is little room the filters stand behind a button, which says how many are set.
   const chosen = h("span", {class: "count"}), opener = h("button", {type: "button", class: "opener", "aria-controls": "board-filters", onclick: () => open(!root.hasAttribute("data-open"))}, icon("filter"), h("span", {text: "Filters"}), chosen)
-  const filters = h("div", {class: "filters", id: "board-filters"}, h("label", {class: "search"}, icon("search"), search, h("kbd", {text: "/", "aria-hidden": "true"})), priority.root, outcome.root, trouble.root, since.root, tag, order.root)
+  const filters = h("div", {class: "filters", id: "board-filters"}, h("label", {class: "search"}, icon("search"), search, h("kbd", {text: "/", "aria-hidden": "true"})), priority.root, outcome.root, trouble.root, since.root, tag, host, order.root)
   const root = h("div", {class: "toolbar"},
     h("div", {class: "tabs", role: "group", "aria-label": "Status"}, ...tabs), notes,
     h("div", {class: "tools"}, views.button, opener, filters, toggle.root, create))
@@ -58,8 +60,11 @@ function makeToolbar(ask, openNew, locked, views, toggle) {
     since.select.value = query.since ?? ""
     if (tag.getRootNode().activeElement !== tag) tag.value = query.tag ?? ""
     tag.classList.toggle("chosen", Boolean(query.tag))
+    host.hidden = !query.host
+    host.textContent = query.host ? `On ${query.host} ×` : ""
+    host.setAttribute("aria-label", query.host ? `Only tasks on ${query.host}: show those of all hosts` : "")
     views.show()
-    const number = [query.text, query.priority, query.outcome, query.trouble, query.since, query.tag].filter(Boolean).length
+    const number = [query.text, query.priority, query.outcome, query.trouble, query.since, query.tag, query.host].filter(Boolean).length
     chosen.textContent = number || ""
     opener.setAttribute("aria-label", number ? `Filters, ${number} set` : "Filters")
     for (const {select} of [priority, outcome, trouble, since]) select.classList.toggle("chosen", Boolean(select.value))

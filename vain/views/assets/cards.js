@@ -89,6 +89,10 @@ export function render({model}) {
   const all = readings(model).map((_, index) => build(root, [...(model.past[index] ?? [])]));
   const renew = (cards) => cards.forEach((card, index) => show(all[index], card));
   renew(readings(model));
+  model.on("past", () => {
+    all.forEach((parts, index) => parts.points.splice(0, Infinity, ...(model.past[index] ?? [])));
+    renew(readings(model));
+  });
   model.on("now", () => {
     const cards = readings(model);
     cards.forEach((card, index) => {

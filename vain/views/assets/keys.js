@@ -1,6 +1,7 @@
 // Keys of every page: / searches, ? lists the keys, g and a letter goes to a page.
 addEventListener("DOMContentLoaded", () => {
-  const PAGES = {t: "./", b: "./board", f: "./flow", m: "./machine", n: "./alerts", s: "./settings"}, TOGETHER_MILLISECONDS = 1500;
+  const {host} = document.documentElement.dataset, ofHost = host ? `?host=${encodeURIComponent(host)}` : "";
+  const PAGES = {t: `./${ofHost}`, b: "./board", f: "./flow", m: `./machine${ofHost}`, h: "./fleet", n: "./alerts", s: "./settings"}, TOGETHER_MILLISECONDS = 1500;
   const dialog = document.getElementById("keys"), list = dialog.querySelector("dl"), common = list.children.length;
   let goingUntil = 0;
 

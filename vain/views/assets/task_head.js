@@ -75,7 +75,7 @@ export function render({model, view}) {
     const {command} = task.source ?? {}
     return h("div", {class: "actions"},
       ...task.actions.map(act),
-      h("a", {class: "button", href: `./?after=${task.after}&before=${task.before}`, text: "On the timeline"}),
+      h("a", {class: "button", href: `./?${new URLSearchParams({...(task.elsewhere ? {host: task.elsewhere} : {}), after: task.after, before: task.before})}`, text: "On the timeline"}),
       command ? copyButton("Copy command", () => command) : null,
       copyButton("Copy curl", () => curlOf(task)))
   }

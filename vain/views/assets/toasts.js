@@ -1,5 +1,5 @@
 // Toasts at the edge of the page. The container outlives this component: a page that heals keeps what it was told.
-const MOST = 3, SHOWN_MILLISECONDS = 10_000, WORDS = {warning: "▲ Warning", error: "◆ Error"};
+const MOST = 3, SHOWN_MILLISECONDS = 10_000, WORDS = {info: "Info", warning: "▲ Warning", error: "◆ Error"};
 
 function make(name, className, text) {
   const made = document.createElement(name);
@@ -29,7 +29,7 @@ export function render({model}) {
     link.textContent = `and ${left} more`;
   }
 
-  // An error stays until somebody closes it; a warning for a while, and longer while it is looked at.
+  // An error stays until somebody closes it; the rest for a while, and longer while it is looked at.
   function leaveLater(toast) {
     let timer = null;
     const begin = () => { timer = setTimeout(() => close(toast), SHOWN_MILLISECONDS); }, stop = () => clearTimeout(timer);
@@ -56,11 +56,12 @@ export function render({model}) {
     const {newest, told} = event.data ?? event;
     box.dataset.newest = newest;
     notifier.take(newest, told);
-    for (const each of [...told].reverse()) if (each.level in WORDS && !box.querySelector(`[data-notification="${each.id}"]`)) show(each);
-    // The newest are seen; how many gave way to them is said below.
-    for (const old of [...box.querySelectorAll(".toast")].slice(MOST)) {
-      old.remove();
+    for (const each of [...told].reverse()) if (!box.querySelector(`[data-notification="${each.id}"]`)) show(each);
+    // The newest are seen, but no info hides a warning or an error; how many gave way is said below.
+    const isInfo = (toast) => toast.classList.contains("is-info");
+    for (const old of [...box.querySelectorAll(".toast")].sort((one, other) => isInfo(one) - isInfo(other)).slice(MOST)) {
       box.dataset.left = Number(box.dataset.left ?? 0) + 1;
+      close(old);
     }
     countRest();
   }
