@@ -129,19 +129,19 @@ class Agent:
             self._writer.close()
 
 
-def swarm(count: int, port: int, seconds: float) -> Swarm:
-    """So many agents for so long; they begin one after the other within ``RAMP_SECONDS``, which are not measured."""
-    return asyncio.run(_swarm([Agent(number, port) for number in range(count)], seconds))
+def swarm(count: int, port: int, seconds: float, ramp_seconds: float = RAMP_SECONDS) -> Swarm:
+    """So many agents for so long; they begin one after the other within ``ramp_seconds``, which are not measured."""
+    return asyncio.run(_swarm([Agent(number, port) for number in range(count)], seconds, ramp_seconds))
 
 
-async def _swarm(agents: list[Agent], seconds: float) -> Swarm:
+async def _swarm(agents: list[Agent], seconds: float, ramp_seconds: float) -> Swarm:
     took: list[float] = []
     late: list[float] = []
-    begin = time.monotonic() + RAMP_SECONDS
+    begin = time.monotonic() + ramp_seconds
     end = begin + seconds
 
     async def run(number: int, agent: Agent) -> None:
-        due = time.monotonic() + RAMP_SECONDS * number / len(agents)
+        due = time.monotonic() + ramp_seconds * number / len(agents)
         while due < end:
             await asyncio.sleep(due - time.monotonic())
             began = time.monotonic()

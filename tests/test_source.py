@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,12 @@ class Parts:
         charts = Charts(self.tracker, self.past.window, self.hub)
         rulebook, silences = RuleBook(self.store), Silences(self.store)
         alarms = Alarms(self.store, rulebook, silences, 1.0)
-        self.watching = Watching(rulebook, silences, alarms, partial(rehearse, self.store, self.past))
+        self.watching = Watching(
+            rulebook,
+            silences,
+            alarms,
+            lambda rule, after, before, host: rehearse(self.store, self.past, rule, after, before),
+        )
         spikes = Spikes(self.store, self.past, lambda: 2)
         self.source = LocalSource(
             "here",

@@ -306,9 +306,15 @@ class AsyncClient:
         """Forgets a rule that somebody made."""
         await self._call(self._client.delete_rule, name)
 
-    async def test_rule(self, rule: Rule | str, after: Moment | None = None, before: Moment | None = None) -> Tested:
+    async def test_rule(
+        self,
+        rule: Rule | str,
+        after: Moment | None = None,
+        before: Moment | None = None,
+        host: str | None = None,
+    ) -> Tested:
         """When a rule would have fired over the stored history."""
-        return await self._call(self._client.test_rule, rule, after, before)
+        return await self._call(self._client.test_rule, rule, after, before, host)
 
     async def firings(
         self, after: Moment | None = None, before: Moment | None = None, limit: int | None = None

@@ -41,14 +41,20 @@ class RuleCalls:
         """
         self._wire.send("DELETE", _path(name))
 
-    def test_rule(self, rule: Rule | str, after: Moment | None = None, before: Moment | None = None) -> Tested:
+    def test_rule(
+        self,
+        rule: Rule | str,
+        after: Moment | None = None,
+        before: Moment | None = None,
+        host: str | None = None,
+    ) -> Tested:
         """When a rule (or the stored one of that name) would have fired over the stored history; without times, the
         last day.
 
         Of rules about tasks the stored runs are judged; that one fell silent, came late or did not come is known as far
-        as notifications are kept.
+        as notifications are kept. ``host`` is another machine than the server's.
         """
-        asked = query_text({"after": written(after), "before": written(before)})
+        asked = query_text({"after": written(after), "before": written(before), "host": host})
         if isinstance(rule, str):
             return self._wire.decoded(Tested, self._wire.send("GET", f"{_path(rule)}/test{asked}"))
         body = msgspec.json.encode(rule)

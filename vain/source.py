@@ -174,7 +174,7 @@ class Watching(NamedTuple):
     rulebook: RuleBook
     silences: Silences
     alarms: Alarms
-    rehearse: Callable[[Rule, float, float], Awaitable[Rehearsal]]
+    rehearse: Callable[[Rule, float, float, str], Awaitable[Rehearsal]]
 
 
 class LocalSource:
@@ -304,7 +304,8 @@ class LocalSource:
         self._hub.nudge()
 
     async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
-        return await self._watching.rehearse(checked(rule), after, before)
+        host = "" if self._member is None else self.host
+        return await self._watching.rehearse(checked(rule), after, before, host)
 
     async def firings(self, after: float, before: float) -> list[PastFiring]:
         read = partial(self._watching.alarms.firings, after, before)

@@ -305,3 +305,15 @@ def test_the_rules_hold_for_every_machine_and_say_which(tmp_path: Path) -> None:
         while served.call("GET", "/rules/hot").json["firing"]:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_a_rule_is_tried_over_the_history_of_another_machine(run: Running) -> None:
+    now = time.time()
+    samples = [seen(now - 60 + n, 99.0 if 20 <= n < 40 else 10.0) for n in range(60)]
+    settled(run, "tried-1", samples)
+    rule = {"name": "x", "metric": "cpu.percent", "above": 98.5, "for": 5}
+    found = run.call("POST", "/rules/test?after=-120&host=tried-1", rule).json
+    (firing,) = found["firings"]
+    assert abs(firing["since"] - (now - 40)) < 1.5 and abs(firing["until"] - (now - 20)) < 1.5
+    assert run.call("POST", "/rules/test?after=-120&host=nobody", rule).status == 404
+    assert run.call("GET", "/rules/cpu-busy/test?after=-120&host=tried-1").json["firings"] == []

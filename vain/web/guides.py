@@ -22,8 +22,13 @@ CONTENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Every page, in the order of the navigation. ``reference`` is made of ``openapi.json``; the others are files."""
 REFERENCE = "reference"
-ATTACHED = ("grafana-dashboard.json",)
-"""Files that a page gives away; they lie beside it."""
+ATTACHED: Mapping[str, str] = {
+    "grafana-dashboard.json": "application/json",
+    "deploy/vain.service": "text/plain; charset=utf-8",
+    "deploy/vain-agent.service": "text/plain; charset=utf-8",
+    "deploy/Containerfile": "text/plain; charset=utf-8",
+}
+"""Files that pages give away, with their media types; they are had by their names without the folder."""
 
 _ELSEWHERE = re.compile(r"[a-z]+:|//|#")
 _NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
@@ -53,9 +58,9 @@ def read_guides() -> dict[str, Guide]:
     return {name: rendered(name, (folder / f"{name}.md").read_text("utf-8")) for name in names}
 
 
-def read_attached() -> dict[str, bytes]:
-    """The files that are given away, by name. Reads them: not for the event loop."""
-    return {name: (_folder() / name).read_bytes() for name in ATTACHED}
+def read_attached() -> dict[str, tuple[bytes, str]]:
+    """The files that are given away and their media types, by name. Reads them: not for the event loop."""
+    return {_bare(path): ((_folder() / path).read_bytes(), media) for path, media in ATTACHED.items()}
 
 
 def rendered(name: str, text: str) -> Guide:
@@ -138,6 +143,7 @@ def _relink(token: Token) -> None:
         return
     path, _, anchor = target.partition("#")
     if path in ATTACHED:
+        token.attrSet("href", _bare(path))
         return
     known = path.removesuffix(".md") if "/" not in path and path.endswith(".md") else "../docs"
     token.attrSet("href", f"{known}#{anchor}" if anchor and known != "../docs" else known)
@@ -146,6 +152,10 @@ def _relink(token: Token) -> None:
 def _plain(token: Token) -> str:
     children = token.children or []
     return "".join(" " if each.type in ("softbreak", "hardbreak") else each.content for each in children)
+
+
+def _bare(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _folder() -> Path:

@@ -74,7 +74,7 @@ def _pages(table: Mapping[str, Mapping[str, Endpoint]]) -> dict[str, Work]:
     frame = (_HERE / _FRAME).read_text("utf-8")
     pages = {name: _page(frame, known, guide, "", "../") for name, guide in known.items()}
     pages[""] = _page(frame, known, guides.home(known), "docs/", "./")
-    attached = {name: Work.of(body, JSON) for name, body in guides.read_attached().items()}
+    attached = {name: Work.of(*given) for name, given in guides.read_attached().items()}
     return pages | {name: _file(name) for name in _FILES} | attached
 
 

@@ -85,8 +85,8 @@ async def delete_rule(services: Services, request: Request, name: str) -> Respon
 
 
 @operation(
-    "testStoredRule", Answer(200, "When it would have fired.", Tested), tag="rules", parameters=parameters.WINDOW,
-    refuses=(404, 422),
+    "testStoredRule", Answer(200, "When it would have fired.", Tested), tag="rules",
+    parameters=(*parameters.WINDOW, parameters.HOST), refuses=(404, 422),
 )  # fmt: skip
 async def test_stored(services: Services, request: Request, name: str) -> Response:
     """What a rule would have told over the stored history: the last day, if no window is given."""
@@ -95,8 +95,8 @@ async def test_stored(services: Services, request: Request, name: str) -> Respon
 
 
 @operation(
-    "testRule", Answer(200, "When it would have fired.", Tested), tag="rules", parameters=parameters.WINDOW,
-    body=GivenRule,
+    "testRule", Answer(200, "When it would have fired.", Tested), tag="rules",
+    parameters=(*parameters.WINDOW, parameters.HOST), body=GivenRule, refuses=(404,),
 )  # fmt: skip
 async def test_given(services: Services, request: Request) -> Response:
     """The same of a rule that is not stored."""
@@ -118,10 +118,11 @@ async def list_firings(services: Services, request: Request) -> Response:
 
 
 async def _tested(services: Services, request: Request, rule: Rule) -> Response:
-    after, before = _window(request.parameters(), time.time())
+    given = request.parameters()
+    after, before = _window(given, time.time())
     if before > after + LONGEST_SECONDS:
         raise _bad_begin(f"A time at most {LONGEST_SECONDS / 86_400:.0f} days before the end is expected.")
-    found = await services.rehearse(rule, after, before)
+    found = await services.rehearse(rule, after, before, given.get("host", ""))
     return Response(encode(Tested(rule, utc(after), utc(before), found.step_seconds, found.firings)))
 
 

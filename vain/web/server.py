@@ -18,6 +18,7 @@ from vain import source
 from vain.about import Teller
 from vain.alarms import Alarms
 from vain.alerting.channel import ChannelForm
+from vain.alerting.rule import Rule
 from vain.bands import MetricQuery, MetricWindow
 from vain.context import Context
 from vain.delivery import Deliveries
@@ -34,7 +35,7 @@ from vain.notifier import ErrorNotices, Notifier
 from vain.past import Past
 from vain.pinging import Pinging
 from vain.recorder import Recorder
-from vain.rehearsal import rehearse
+from vain.rehearsal import Rehearsal, rehearse
 from vain.resumption import Resumption
 from vain.rulebook import NO_FILE, RuleBook, read_rule_file
 from vain.sampler import Sampler
@@ -194,7 +195,7 @@ class Server:
             rulebook,
             silences,
             alarms,
-            partial(rehearse, store, past),
+            partial(_rehearse, store, past, fleet),
             self._hub,
             charts,
             spikes,
@@ -367,6 +368,13 @@ class Server:
         self._services.alarms.take(sample)
         body = self._services.sample_json(sample)
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
+
+
+async def _rehearse(
+    store: Store, own: Past, fleet: Fleet, rule: Rule, after: float, before: float, host: str
+) -> Rehearsal:
+    past = await fleet.member(host).past() if host not in ("", fleet.own_host) else own
+    return await rehearse(store, past, rule, after, before)
 
 
 async def _explain(own: Spikes, fleet: Fleet, asked: Explaining) -> Explanation:

@@ -73,7 +73,8 @@ class Services(Struct, frozen=True):
     rulebook: RuleBook
     silences: Silences
     alarms: Alarms
-    rehearse: Callable[[Rule, float, float], Awaitable[Rehearsal]]
+    rehearse: Callable[[Rule, float, float, str], Awaitable[Rehearsal]]
+    """A rule, a window in Unix seconds, and of which machine (``""``: the server's own)."""
     hub: Hub
     charts: Charts
     spikes: Spikes
