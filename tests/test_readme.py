@@ -192,6 +192,17 @@ def test_with_a_key_others_are_let_in_and_without_one_they_are_not(root: Path, t
         server.terminate()
 
 
+def test_an_agent_reports_another_machine(root: Path, url: str, tmp_path: Path) -> None:
+    agent, listed = blocks(root, "shell", "vain agent").strip().splitlines()
+    agent = agent.partition("#")[0].replace("https://vain.example.org", url)
+    env = environment(root, VAIN_HOSTNAME="gpu-3", VAIN_DATA=str(tmp_path), VAIN_URL=url)
+    with subprocess.Popen([sys.executable, "-m", *agent.split()], env=env, stderr=subprocess.PIPE) as process:
+        try:
+            assert any("gpu-3" in typed(root, listed, VAIN_URL=url) for _ in range(20))
+        finally:
+            process.terminate()
+
+
 def status(port: str, key: str | None) -> int:
     """What a program is answered."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
