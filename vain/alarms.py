@@ -96,6 +96,8 @@ class Alarms:
         # Not time.monotonic, which stands still while the machine sleeps: a rule must see that gap.
         self._since_boot, self._wall = since_boot, wall
         self.judge = Judge((), GAP_PERIODS * period_seconds)
+        self.asks_for_tasks = False
+        """Whether a rule about a metric depends on which tasks run."""
         self._others: dict[str, _Other] = {}
         """The judges of other machines, by name."""
         self._waiting: deque[AlertEvent] = deque()
@@ -259,6 +261,7 @@ class Alarms:
         self.judge.use(rules)
         for other in self._others.values():
             other.judge.use(rules)
+        self.asks_for_tasks = any(rule.while_task or rule.unless_task for rule in rules)
         about_tasks = tuple(rule for rule in rules if rule.tasks)
         self._store.judge_by(Judging(about_tasks, tuple(self._silences.all())))
         self._looked_at = -inf

@@ -202,8 +202,14 @@ class KnownHost(Struct, frozen=True):
     last_seen_at: Time
     version: str = ""
     period_seconds: float = 1.0
+    agent: str = ""
+    """The installation that reported last."""
     silent_since: Time | None = None
     """Since when it says nothing, if that was told."""
+
+    def ordinary_seconds(self) -> float:
+        """How much longer its pauses may be than those of one that looks once a second."""
+        return self.patience_seconds() - SILENT_SECONDS
 
     def patience_seconds(self) -> float:
         """How long it may say nothing."""

@@ -20,7 +20,7 @@ from vain.codec import decode
 from vain.errors import Conflict, Invalid, Malformed, NotFound, VainError
 from vain.spool import Abandoned, RunReport, abandoned, folded
 from vain.tracker import Made, Report, Tracker
-from vain.types import TaskDraft, TaskPatch
+from vain.types import Task, TaskDraft, TaskPatch
 
 MOST_AT_ONCE = 100
 """Files of the spool that are read together, so that runs of several processes come in the order of their beginning."""
@@ -87,10 +87,11 @@ class Inbox:
         except ValueError:  # it is no address
             return False
 
-    async def take(self, report: RunReport) -> bool:
-        """Store one report. Whether it is done with: also if it can never be stored."""
+    async def take(self, report: RunReport, host: str | None = None) -> bool:
+        """Store one report, of a run on this ``host`` if one is named. Whether it is done with: also if it can never be
+        stored."""
         try:
-            await self._store(report)
+            await self._store(report, host)
         except (NotFound, Conflict, Invalid, Malformed) as error:
             logger.warning("What was left of a run is given up: %s", error.detail)
         except VainError as error:
@@ -101,14 +102,17 @@ class Inbox:
             logger.exception("What was left of a run is given up")
         return True
 
-    async def _store(self, report: RunReport) -> None:
+    async def _store(self, report: RunReport, host: str | None) -> None:
         now = self.wall()
         if report.sent_task_id is not None:
             await self._tracker.get(report.sent_task_id)  # one that was deleted does not come back
         # Also if its number is known: in another data folder that is somebody else's, and there it is made anew.
         how = Report(max(0.0, now - report.began_at), report.run_id, report.parent_run_id)
         create = partial(self._tracker.create, report=how)
-        task_id = (await _corrected(TaskDraft, report.draft, create)).task_id
+        made = await _corrected(TaskDraft, report.draft, create)
+        task_id = made.task_id
+        if host is not None and decode(Task, made.body).host not in (None, host):
+            raise Conflict(f"The run {report.run_id} is one of another machine.")  # its name was known, not its task
         if report.patch:
             how = Report(max(0.0, now - report.changed_at), report.run_id)
             await _corrected(TaskPatch, report.patch, partial(self._tracker.update, task_id, report=how))

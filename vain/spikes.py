@@ -42,7 +42,7 @@ class Spikes:
         now: Clock = time.time,
         is_here: Callable[[str | None], bool] = lambda host: True,
     ) -> None:
-        self._store, self._past, self._cores, self._now = store, past, cores, now
+        self._store, self.past, self._cores, self._now = store, past, cores, now
         self._period_seconds, self._is_here = period_seconds, is_here
         self._shared: SharedReads[tuple[Explaining, int], Explanation] = SharedReads(MOST_KEPT)
 
@@ -58,10 +58,10 @@ class Spikes:
         find = partial(ran_between, after=windows.after, before=windows.before, now=now)
         ran, left_out = await self._store.read(find)
         ran = [task for task in ran if self._is_here(task.process[0] or None if task.process else None)]
-        return await self._past.run(partial(self._explained, asked, windows, ran, left_out))
+        return await self.past.run(partial(self._explained, asked, windows, ran, left_out))
 
     def _explained(self, asked: Explaining, windows: Windows, ran: list[Ran], left_out: int) -> Explanation:
-        store, kind = self._past.store, kind_of(asked.metric)
+        store, kind = self.past.store, kind_of(asked.metric)
         metrics = _metrics(store.names(), asked.metric, kind)
         # A look tells of the time since the one before.
         looks, hours_left_out = store.looks(windows.after, windows.before + LOOK_SECONDS)

@@ -72,6 +72,8 @@ class House:
             yield made
         finally:
             await made.close()
+            # An answer that is on its way when its channel is cancelled is read to its end, and its connection closed.
+            await asyncio.sleep(0.05)
 
     async def tell(self, *notices: Notice) -> None:
         """Each in a commit of its own."""

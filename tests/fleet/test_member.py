@@ -13,11 +13,12 @@ from tests.fleet.reports import T0, report, sample, seen
 from tests.store.opened import Opened, with_store
 from vain.bands import MetricQuery
 from vain.clock import utc
-from vain.errors import Conflict, Invalid, NotFound
+from vain.errors import Conflict, Invalid, NotFound, StoreFull, Unavailable
 from vain.fleet.fleet import Fleet
 from vain.fleet.member import MOST_PENDING, Member
-from vain.hosts import Gone, HostCost, HostReport, Taken
+from vain.hosts import Gone, HostCost, HostReport, HostsQuery, Taken
 from vain.quality import Span
+from vain.store.metrics.writer import Writer
 from vain.types import Resources, Task, TaskSource
 
 
@@ -324,6 +325,137 @@ def test_what_nobody_needs_is_closed_and_opened_again(tmp_path: Path) -> None:
         await known.fleet.sweep()
         assert await known.member().past() is not first
         assert await known.stored() == [(0.0, 10.0)]
+
+    with_fleet(tmp_path, work)
+
+
+def test_what_comes_while_a_host_is_forgotten_is_refused_and_not_lost(tmp_path: Path) -> None:
+    async def work(known: Known) -> None:
+        session = await known.session()
+        await known.take(report(session, 1, [seen(0)]))
+        member, going = known.member(), asyncio.ensure_future(known.fleet.forget("gpu-3"))
+        refused = 0
+        while not going.done():
+            try:
+                session = (await known.take(report(session, 1, [seen(0)]))).session
+            except Unavailable:
+                refused += 1
+            await asyncio.sleep(0)
+        await going
+        with pytest.raises(Unavailable, match="being forgotten"):
+            await member.past()  # whoever still has it does not make its folder anew
+        session = await known.session()
+        await known.take(report(session, 1, [seen(0), seen(1)]))
+        assert await known.stored() == [(0.0, 10.0), (1.0, 10.0)]
+        assert (tmp_path / "hosts" / "gpu-3" / "metrics.db").exists()
+
+    with_fleet(tmp_path, work)
+
+
+def test_what_a_closed_history_could_not_commit_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(known: Known) -> None:
+        session = await known.session()
+        await known.take(report(session, 1, [seen(0), seen(1)]))
+        monkeypatch.setattr(Writer, "_commit", lambda self: (_ for _ in ()).throw(StoreFull("full")))
+        await known.member().close()
+        monkeypatch.undo()
+        taken = await known.take(report(session, 3, [seen(2)]))
+        assert (taken.session != session, taken.accepted, taken.stored) == (True, 0, 0)
+        await known.take(report(taken.session, 1, [seen(0), seen(1), seen(2)]))
+        assert [second for second, _ in await known.stored()] == [0.0, 1.0, 2.0]
+
+    with_fleet(tmp_path, work)
+
+
+def test_what_is_sent_again_after_a_restart_is_no_clock_that_was_set(tmp_path: Path) -> None:
+    first = [seen(n, is_first=n == 0) for n in range(10)]
+
+    async def before(known: Known) -> None:
+        session = await known.session()
+        await known.take(report(session, 1, first))
+
+    async def after(known: Known) -> None:
+        session = await known.session()
+        await known.take(report(session, 1, [*first, seen(10)]))
+        past = await known.member().past()
+        window = await past.window(MetricQuery(T0 - 10, T0 + 100, ("cpu.percent",)))
+        assert (len(window.t), window.spans) == (11, ())
+
+    with_fleet(tmp_path, before)
+    with_fleet(tmp_path, after)
+
+
+def test_live_rows_never_run_backwards(tmp_path: Path) -> None:
+    async def work(known: Known) -> None:
+        session = await known.session()
+        await known.take(report(session, 1, [seen(n) for n in range(5)]))
+        member = known.member()
+        member.columns(0)
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if len(member.columns(0).t):
+                break
+        again = await known.session(session="dead")
+        await known.take(report(again, 1, [seen(n) for n in range(7)]))
+        assert [t - T0 for t in member.columns(0).t] == [0, 1, 2, 3, 4, 5, 6]
+
+    with_fleet(tmp_path, work)
+
+
+def test_the_list_of_tasks_has_another_number_in_each_life(tmp_path: Path) -> None:
+    clocks, numbers = Clocks(), []
+
+    async def life(known: Known) -> None:
+        known.fleet.follow(task(7 + len(numbers)), None)
+        numbers.append((await known.take(report())).watching)
+
+    with_fleet(tmp_path, life, clocks)
+    clocks.passed = 20.0
+    with_fleet(tmp_path, life, clocks)
+    assert numbers[0] != numbers[1]
+
+
+def test_one_that_looks_rarely_is_silent_only_after_five_of_its_periods(tmp_path: Path) -> None:
+    async def work(known: Known) -> None:
+        await known.session(period_seconds=300.0)
+        known.clocks.passed = 1_400.0
+        assert dict(known.fleet.silence()) == {"host.silent_seconds:gpu-3": 0.0}
+        known.clocks.passed = 1_580.0
+        assert dict(known.fleet.silence()) == {"host.silent_seconds:gpu-3": 140.0}
+
+    with_fleet(tmp_path, work)
+
+
+def test_a_history_that_is_damaged_costs_no_other_host_anything(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def before(known: Known) -> None:
+        for name in ("good", "bad"):
+            session = await known.session(name)
+            await known.take(report(session, 1, [seen(n) for n in range(60)]), name)
+
+    async def after(known: Known) -> None:
+        with pytest.raises(Unavailable, match="history of the host bad"):
+            await known.take(report(await known.session("bad"), 1, [seen(60)]), "bad")
+        own = await known.member("good").past()
+        found = await known.fleet.history(HostsQuery(T0, T0 + 60, "cpu.percent", 6), own)
+        means = {row.host: row.mean for row in found.hosts}
+        assert (means["good"], means["bad"]) == (10.0, None)
+        assert len([each for each in caplog.records if each.levelname == "ERROR"]) == 1
+
+    with_fleet(tmp_path, before)
+    (tmp_path / "hosts" / "bad" / "metrics.db").write_bytes(b"no database" * 1_000)
+    with_fleet(tmp_path, after)
+
+
+def test_names_that_are_one_on_some_disks_are_one_too_many(tmp_path: Path) -> None:
+    async def work(known: Known) -> None:
+        await known.session("GPU")
+        for name in ("gpu", "con", "a.", "SERVER-1"):
+            with pytest.raises(Conflict):
+                await known.session(name)
 
     with_fleet(tmp_path, work)
 

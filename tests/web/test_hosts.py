@@ -317,3 +317,23 @@ def test_a_rule_is_tried_over_the_history_of_another_machine(run: Running) -> No
     assert abs(firing["since"] - (now - 40)) < 1.5 and abs(firing["until"] - (now - 20)) < 1.5
     assert run.call("POST", "/rules/test?after=-120&host=nobody", rule).status == 404
     assert run.call("GET", "/rules/cpu-busy/test?after=-120&host=tried-1").json["firings"] == []
+
+
+def test_what_an_agent_brings_belongs_to_its_own_machine(run: Running) -> None:
+    theirs = run.make(name="theirs", status="in-progress", source={"host": "other-1", "pid": 5})
+    left = {"run_id": "d" * 32, "began_seconds_ago": 9.0, "changed_seconds_ago": 1.0, "draft": {"name": "no source"}}
+    assert run.call("POST", "/hosts/own-1/reports", {"reports": [left]}).json == {"done": 1}
+    (task,) = [task for task in run.call("GET", "/tasks").json if task["name"] == "no source"]
+    assert task["source"]["host"] == "own-1"
+    # The same run, told of by the agent of another machine, changes nothing.
+    patch = {**left, "patch": {"status": "completed", "outcome": "failed"}}
+    assert run.call("POST", "/hosts/own-2/reports", {"reports": [patch]}).json == {"done": 1}
+    assert run.call("GET", f"/tasks/{task['task_id']}").json["status"] == "pending"
+    assert run.call("GET", f"/tasks/{theirs['task_id']}").json["status"] == "in-progress"
+
+
+def test_a_large_body_of_reports_holds_nobody_up(run: Running) -> None:
+    nested = {"a": [{"b": n, "c": n} for n in range(40)]}
+    body = {"reports": [{"run_id": "c" * 32, "began_seconds_ago": -1, "draft": {"x": [nested] * 400}}] * 8}
+    began, slow = time.monotonic(), run.call("POST", "/hosts/big-1/reports", body)
+    assert slow.status == 422 and time.monotonic() - began < 5

@@ -158,6 +158,7 @@ class AgentSpool:
         try:
             count, begin, end = int(parts[1]), float(parts[2]), float(parts[3])
         except (ValueError, IndexError):
+            path.read_bytes()  # what cannot be read now may be readable later: it is not given up
             lines = _lines_of(path)
             count, begin, end = len(lines), *_times_of(lines)
         if count == 0:

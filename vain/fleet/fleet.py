@@ -15,12 +15,13 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from vain.clock import Clock, utc
+from vain.bands import Floats
+from vain.clock import Clock, unix, utc
 from vain.codec import decode, encode
 from vain.costs import Cost
-from vain.errors import Conflict, NotFound, Unavailable
+from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
-from vain.fleet.overview import grid_of, history_of, row_of
+from vain.fleet.overview import grid_of, history_of, row_of, unknown_row
 from vain.hosts import (
     Gone,
     Host,
@@ -39,13 +40,13 @@ from vain.past import Past
 from vain.samples import Sample
 from vain.shared import SharedReads
 from vain.store import reading
+from vain.store.checking import HOSTS_FOLDER
 from vain.store.database import Store
 from vain.store.metrics.retention import Keep
 from vain.store.transaction import Transaction
 from vain.types import Task
 from vain.watch import Watch
 
-FOLDER = "hosts"
 READERS = 2
 MOST_HOSTS = 5_000
 MOST_TASKS = 2_000
@@ -53,6 +54,8 @@ MOST_TASKS = 2_000
 SAVE_SECONDS = 60.0
 """How often it is written down when a host was last seen."""
 REST_SECONDS = 60.0
+NO_FOLDERS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+"""What Windows takes for devices."""
 FRESH_SECONDS = 2.0
 """An answer about all hosts is no older than this when it is shared."""
 MOST_SHARED = 8
@@ -85,7 +88,7 @@ class Fleet:
         self.own_host = own_host
         self.costs: dict[int, Cost] = {}
         """What tasks on other hosts have used, as their agents say."""
-        self._store, self._folder, self._keep = store, data_dir / FOLDER, keep
+        self._store, self._folder, self._keep = store, data_dir / HOSTS_FOLDER, keep
         self._monotonic, self._wall = monotonic, wall
         self._members: dict[str, Member] = {}
         self._saved: dict[str, KnownHost] = {}
@@ -94,6 +97,9 @@ class Fleet:
         self._places: dict[int, str] = {}
         """The host of each task in progress."""
         self._watching: dict[str, int] = {}
+        # Another one in each life of the server: an agent must not take its old list for the new one.
+        self._first_list = int(wall() * 1000)
+        self._looking = asyncio.Semaphore(1)
         self._rested_at = monotonic()
         self._histories: SharedReads[tuple[HostsQuery, int], HostsHistory] = SharedReads(MOST_SHARED)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
@@ -107,9 +113,14 @@ class Fleet:
 
     async def close(self) -> None:
         """Write down when each was last seen, and commit what waits."""
-        await self._save(list(self._members.values()))
-        for member in self._members.values():
-            await member.close()
+        members = list(self._members.values())
+        try:
+            await self._save(members)
+        except VainError as error:
+            logger.warning("When hosts were last seen could not be stored: %s", error.detail)
+        for result in await asyncio.gather(*(member.close() for member in members), return_exceptions=True):
+            if isinstance(result, BaseException):
+                logger.error("The history of a host did not end well: %r", result)
         await asyncio.to_thread(self._threads.shutdown)
 
     async def take(self, name: str, report: HostReport, vigil: EndsRuns, judge: Judging | None = None) -> Taken:
@@ -123,7 +134,7 @@ class Fleet:
         for gone in report.gone:
             if _is_of(gone, running):
                 vigil.gone(gone.task_id, gone.attempt, gone.kind, gone.exit_code)
-        watching = self._watching.get(name, 1)
+        watching = self._watching.get(name, self._first_list)
         newest = list(running.values())[-MOST_TASKS:]
         return replace(taken, watching=watching, tasks=None if report.watching == watching else newest)
 
@@ -164,8 +175,14 @@ class Fleet:
         return {"live": len(self._members) - silent, "silent": silent} if self._members else {}
 
     def silence(self) -> list[tuple[str, float | None]]:
-        """For how long nothing was heard of each host, as series that rules can watch."""
-        return [(silence_of(name), float(int(member.silent_seconds))) for name, member in self._members.items()]
+        """For how long nothing was heard of each host, as series that rules can watch; called in the monitor's thread.
+
+        Of one that looks rarely what is longer than its ordinary pause, so that a minute means the same for all.
+        """
+        return [
+            (silence_of(name), float(int(max(0.0, member.silent_seconds - member.known.ordinary_seconds()))))
+            for name, member in list(self._members.items())
+        ]
 
     async def history(self, query: HostsQuery, own: Past) -> HostsHistory:
         """One metric of all hosts over time, the server's machine (``own``) among them; shared by equal questions."""
@@ -174,20 +191,34 @@ class Fleet:
 
     async def _history(self, query: HostsQuery, own: Past) -> HostsHistory:
         t, step = grid_of(query)
-        rows = {self.own_host: await own.run(partial(row_of, own, query, t, step))}
-        for name, member in list(self._members.items()):
-            past = await member.past()
-            rows[name] = await past.run(partial(row_of, past, query, t, step))
+        async with self._looking:  # all histories are read for it: one at a time is enough
+            rows = {self.own_host: await own.run(partial(row_of, own, query, t, step))}
+            for name, member in list(self._members.items()):
+                rows[name] = await self._row(member, query, t, step)
         return await own.run(partial(history_of, query, t, step, rows))
+
+    async def _row(self, member: Member, query: HostsQuery, t: Floats, step: float) -> Floats:
+        """Unknown for one that was not heard of since, and where a history cannot be read: the others are shown."""
+        if unix(member.known.last_seen_at) >= query.after:
+            try:
+                past = await member.past()
+                return await past.run(partial(row_of, past, query, t, step))
+            except VainError as error:
+                logger.warning("The history of %s is left out: %s", member.name, error.detail)
+        return unknown_row(t)
 
     async def forget(self, name: str) -> None:
         """Delete a host and its history. It comes again with the next report of its agent. Raises NotFound."""
         member = self.member(name)
-        del self._members[name]
-        self._saved.pop(name, None)
-        await self._store.write(lambda transaction: transaction.keep("host", name, None))
-        await member.close()
+        # The name stays taken until nothing is left: what its agent sends meanwhile is refused, and sent again.
+        await member.end()
         await asyncio.to_thread(shutil.rmtree, self._folder / name, ignore_errors=True)
+        try:
+            await self._store.write(lambda transaction: transaction.keep("host", name, None))
+        finally:
+            self._members.pop(name, None)
+            self._saved.pop(name, None)
+            self._saved_at.pop(name, None)
 
     def follow(self, task: Task, run_id: str | None) -> None:
         """A task is in progress, or changed while it is."""
@@ -204,7 +235,7 @@ class Fleet:
         if known is None or watched != known:
             running[task.task_id] = watched
             self._places[task.task_id] = host
-            self._watching[host] = self._watching.get(host, 1) + 1
+            self._watching[host] = self._watching.get(host, self._first_list) + 1
 
     def forget_task(self, task_id: int) -> None:
         """It is over."""
@@ -233,11 +264,17 @@ class Fleet:
                 due.append(member)
             elif now - self._saved_at.get(name, 0.0) >= SAVE_SECONDS and member.known != self._saved.get(name):
                 due.append(member)
-        await self._save(due)
+        try:
+            await self._save(due)
+        except VainError as error:  # the disk is full, say: the rest of the clock's work goes on
+            logger.info("When hosts were last seen could not be stored: %s", error.detail)
         if now - self._rested_at >= REST_SECONDS:
             self._rested_at = now
             for member in list(self._members.values()):
-                await member.rest()
+                try:
+                    await member.rest()
+                except Exception:
+                    logger.exception("The history of %s could not be closed", member.name)
 
     def _member(self, known: KnownHost) -> Member:
         folder = self._folder / known.name
@@ -245,7 +282,11 @@ class Fleet:
 
     async def _introduced(self, name: str, report: HostReport) -> Member:
         check_host(name)
-        if name == self.own_host:
+        taken = next((known for known in self._members if known.casefold() == name.casefold()), None)
+        if taken is not None or name.endswith(".") or name.casefold() in NO_FOLDERS:
+            # On some file systems both would be one folder, and some names are none.
+            raise Conflict(f"The name {name} cannot be used beside {taken or 'what the system calls so'}.")
+        if name.casefold() == self.own_host.casefold():
             raise Conflict(
                 f"{name} is the machine of the server itself, which needs no agent; VAIN_HOSTNAME gives another name."
             )

@@ -7,12 +7,14 @@ committed together every ``COMMIT_SECONDS``, and a crash loses none.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -20,11 +22,11 @@ from msgspec.structs import replace
 from vain.busiest import Process
 from vain.clock import Clock, unix, utc
 from vain.codec import parse_time
-from vain.errors import Conflict
+from vain.errors import Conflict, Misconfigured, StoreDamaged, Unavailable, VainError
 from vain.history import Columns, History
 from vain.hosts import Host, HostReport, HostSample, KnownHost, Taken, figures, is_silent, skew_of
 from vain.past import Past
-from vain.quality import Span, since_last_run
+from vain.quality import FAR_SECONDS, Span, since_last_run
 from vain.recorder import remember
 from vain.samples import Sample, labels, series
 from vain.spikes import Spikes
@@ -40,12 +42,17 @@ MANY = 3
 """So many samples are not unpacked on the event loop."""
 IDLE_SECONDS = 600.0
 """A history that nobody wrote to or asked for so long is closed, and what live charts show is forgotten."""
-ANOTHER_SECONDS = 10.0
+RETRY_SECONDS = 5.0
+CACHE_KIB = 256
+"""There may be many of them."""
+ANOTHER_SECONDS, ANOTHER_PERIODS = 10.0, 3
 """If another installation reported under this name so shortly ago, two machines have one name."""
 FRESH_SECONDS = 15.0
 """What is older when it comes is history: nobody has to be told of it now."""
 NO_ROWS = History(1).since(0)
 
+
+logger = logging.getLogger(__name__)
 
 Judging = Callable[[Sample], None]
 
@@ -77,7 +84,7 @@ class Member:
         since_seen = max(0.0, wall() - unix(known.last_seen_at))
         self._heard_at = monotonic() - (since_seen if known.silent_since is not None else 0.0)
         self._used_at = -IDLE_SECONDS
-        self._agent, self._session, self._accepted, self._stored = "", "", 0, 0
+        self._agent, self._session, self._accepted, self._stored = known.agent, "", 0, 0
         self._numbers: deque[int] = deque()
         """Of the samples that may not be on disk yet, in order."""
         self._newest: float | None = None
@@ -89,6 +96,8 @@ class Member:
         self._spikes: Spikes | None = None
         self._live: History | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._read_at = -inf
+        self._is_ended = self._is_broken = False
         self._listeners: set[Callable[[], None]] = set()
 
     @property
@@ -123,6 +132,10 @@ class Member:
 
         Raises Conflict if another machine has this name, Invalid that names a field.
         """
+        # A client that hangs up cancels its request; what was begun must not go on without the lock.
+        return await asyncio.shield(asyncio.ensure_future(self._take(report, judge)))
+
+    async def _take(self, report: HostReport, judge: Judging) -> Taken:
         async with self._lock:
             self._check_agent(report)
             self._hear(report)
@@ -131,8 +144,9 @@ class Member:
                 self._numbers.clear()
                 return self._answer()
             past = await self._opened()
-            fresh = report.samples[max(0, self._accepted + 1 - report.first) :][: past.store.room]
-            times = [self._time_of(each, number) for number, each in enumerate(fresh)]
+            known = max(0, self._accepted + 1 - report.first)
+            fresh = report.samples[known:][: past.store.room]
+            times = [self._time_of(each, number) for number, each in enumerate(fresh, start=known)]
             store = partial(self._append, past.store, fresh, times, report.lost)
             if len(fresh) > MANY:
                 await asyncio.to_thread(store)
@@ -153,25 +167,22 @@ class Member:
 
     async def past(self) -> Past:
         """Its history, for those who read."""
-        async with self._lock:
-            return await self._opened()
+        return await asyncio.shield(asyncio.ensure_future(self._past_opened()))
 
     async def spikes(self) -> Spikes:
         """Who used what, on this host."""
-        async with self._lock:
-            past = await self._opened()
-            if self._spikes is None:
-                self._spikes = Spikes(
-                    self._store, past, self._cores, self.known.period_seconds, is_here=self.name.__eq__
-                )
-            return self._spikes
+        past = await self.past()
+        if self._spikes is None or self._spikes.past is not past:
+            self._spikes = Spikes(self._store, past, self._cores, self.known.period_seconds, is_here=self.name.__eq__)
+        return self._spikes
 
     def columns(self, cursor: int) -> Columns:
         """Its last hour, as ``History.since`` gives it; nothing until it is read, which begins now."""
         self._used_at = self._monotonic()
         if self._live is not None:
             return self._live.since(cursor)
-        if self._reading is None or self._reading.done():
+        if (self._reading is None or self._reading.done()) and self._used_at - self._read_at > RETRY_SECONDS:
+            self._read_at = self._used_at
             self._reading = asyncio.create_task(self._read_live())
         return NO_ROWS
 
@@ -197,12 +208,20 @@ class Member:
         """Commit what waits, and close the history."""
         async with self._lock:
             past, self._past, self._spikes, self._live = self._past, None, None, None
+            # What could not be committed is gone: the agent still has it, and begins with it in another session.
+            self._session, self._accepted, self._stored = "", 0, 0
+            self._numbers.clear()
             if past is not None:
                 await asyncio.to_thread(_close, past)
 
+    async def end(self) -> None:
+        """It is being forgotten: nothing opens its history any more."""
+        self._is_ended = True
+        await self.close()
+
     def _check_agent(self, report: HostReport) -> None:
         is_another = self._agent not in ("", report.agent)
-        if is_another and self.silent_seconds < ANOTHER_SECONDS:
+        if is_another and self.silent_seconds < max(ANOTHER_SECONDS, ANOTHER_PERIODS * self.known.period_seconds):
             raise Conflict(
                 f"Another machine reports as {self.name}: VAIN_HOSTNAME gives one of them another name, "
                 "also for the jobs that run there."
@@ -216,20 +235,39 @@ class Member:
         self._heard_at = self._monotonic()
         self._skew, self._waiting = skew_of(report, now), report.waiting
         self.known = replace(
-            self.known, last_seen_at=utc(now), version=report.version, period_seconds=report.period_seconds
-        )
+            self.known, last_seen_at=utc(now), version=report.version, period_seconds=report.period_seconds,
+            agent=report.agent,
+        )  # fmt: skip
 
     async def _opened(self) -> Past:
+        if self._is_ended:
+            raise Unavailable(f"The host {self.name} is being forgotten.")
         self._used_at = self._monotonic()
         if self._past is None:
-            open_store = partial(
-                MetricStore, self._folder, self.known.period_seconds, self._keep, self.name, MOST_PENDING,
-                COMMIT_SECONDS,
-            )  # fmt: skip
-            metrics = await asyncio.to_thread(open_store)
-            self._past = Past(metrics, self._threads)
-            self._newest = await asyncio.to_thread(metrics.last_run_ended_at, self._wall())
+            try:
+                metrics, self._newest = await asyncio.to_thread(self._open)
+            except (StoreDamaged, Misconfigured) as error:
+                if not self._is_broken:
+                    logger.error("The history of the host %s cannot be used: %s", self.name, error.detail)
+                self._is_broken = True
+                raise Unavailable(f"The history of the host {self.name} cannot be used.") from error
+            self._past, self._is_broken = Past(metrics, self._threads), False
         return self._past
+
+    async def _past_opened(self) -> Past:
+        async with self._lock:
+            return await self._opened()
+
+    def _open(self) -> tuple[MetricStore, float | None]:
+        metrics = MetricStore(
+            self._folder, self.known.period_seconds, self._keep, self.name, MOST_PENDING, COMMIT_SECONDS,
+            cache_kib=CACHE_KIB, most_idle=1,
+        )  # fmt: skip
+        try:
+            return metrics, metrics.last_run_ended_at(self._wall())
+        except BaseException:
+            metrics.close()
+            raise
 
     def _time_of(self, each: HostSample, place: int) -> float:
         return unix(parse_time(each.sample.timestamp, pointer=f"/samples/{place}/sample/timestamp"))
@@ -237,16 +275,20 @@ class Member:
     def _append(
         self, store: MetricStore, samples: Sequence[HostSample], times: Sequence[float], lost: Sequence[Span]
     ) -> None:
+        live = self._live
         if lost:
             store.note(lost)
         for each, t in zip(samples, times, strict=True):
             sample = each.sample
             row = [pair for pair in series(sample) if not pair[0].startswith("tasks.")]
-            spans = [*self._stopped(each, t), *each.spans]
+            # What comes a second time, after a restart of either side, says nothing of the time before it.
+            is_known = self._newest is not None and self._newest - FAR_SECONDS < t <= self._newest
+            spans = [*([] if is_known else self._stopped(each, t)), *each.spans]
             store.append(t, row, partial(labels, sample), spans, each.used, each.processes)
-            self._newest = t
-            if self._live is not None:
-                self._live.append(t, row)
+            if not is_known:
+                self._newest = t
+                if live is not None:
+                    live.append(t, row)
 
     def _stopped(self, each: HostSample, t: float) -> list[Span]:
         if not each.is_first or self._newest is None:
@@ -260,7 +302,7 @@ class Member:
             self._stored = self._numbers.popleft()
 
     def _show(self, report: HostReport, fresh: Sequence[HostSample]) -> None:
-        newest = report.latest or (fresh[-1].sample if fresh else None)
+        newest = report.latest or (report.samples[-1].sample if report.samples else None)
         if newest is not None:
             self.latest = replace(newest, host=self.name)
         looked = next((each.processes for each in reversed(fresh) if each.processes is not None), None)
@@ -274,7 +316,11 @@ class Member:
 
     async def _read_live(self) -> None:
         async with self._lock:
-            past = await self._opened()
+            try:
+                past = await self._opened()
+            except VainError as error:
+                logger.info("The last hour of %s cannot be shown: %s", self.name, error.detail)
+                return
             live = History()
             newest = self._newest
             if newest is not None:

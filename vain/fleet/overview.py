@@ -22,6 +22,11 @@ def grid_of(query: HostsQuery) -> tuple[Floats, float]:
     return np.arange(first, max(last, first + 1), dtype=np.float64) * np.float64(step), step
 
 
+def unknown_row(t: Floats) -> Floats:
+    """Of a host of which nothing is known then."""
+    return np.full(len(t), np.nan)
+
+
 def row_of(past: Past, query: HostsQuery, t: Floats, step: float) -> Floats:
     """The means of one host on the grid, NaN where nothing is known; of several instances the largest."""
     names = [name for name in past.store.names() if name.partition(":")[0] == query.metric]

@@ -29,6 +29,8 @@ NEWEST_VERSIONS = {
     KEYS_NAME: 2,
 }
 """The databases of a data folder, and the newest version of each that is known."""
+HOSTS_FOLDER = "hosts"
+"""In it a folder for each machine with an agent, with a history of its own."""
 MOST_PROBLEMS = 20
 """So many are told of one database."""
 BUSY_MILLISECONDS = 5_000
@@ -61,22 +63,28 @@ def check(folder: Path) -> list[Report]:
     files = databases_in(folder)
     if not files:
         raise Misconfigured(f"There are no databases of vAIn in {folder}; --data names another folder.")
-    return [check_file(file) for file in files]
+    return [check_file(file, _within(file, folder)) for file in files]
 
 
 def databases_in(folder: Path) -> list[Path]:
-    """The databases of vAIn that are in a folder."""
-    return [path for name in NEWEST_VERSIONS if (path := folder / name).is_file()]
+    """The databases of vAIn that are in a folder, those of other machines (``hosts/NAME``) among them."""
+    own = [path for name in NEWEST_VERSIONS if (path := folder / name).is_file()]
+    return own + sorted((folder / HOSTS_FOLDER).glob(f"*/{METRICS_NAME}"))
 
 
-def check_file(path: Path) -> Report:
-    """One database; its name says which it is."""
+def check_file(path: Path, shown: str = "") -> Report:
+    """One database; its name says which it is, ``shown`` what it is called in the report."""
+    shown = shown or path.name
     try:
         with closing(opened(path)) as connection:
             problems = tuple(islice(_problems(connection, path.name), MOST_PROBLEMS))
-            return Report(path.name, "" if problems else str(connection.execute(_CONTENTS[path.name]).get), problems)
+            return Report(shown, "" if problems else str(connection.execute(_CONTENTS[path.name]).get), problems)
     except apsw.Error as exc:
-        return Report(path.name, "", (f"It cannot be read: {exc}.",))
+        return Report(shown, "", (f"It cannot be read: {exc}.",))
+
+
+def _within(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def opened(path: Path) -> apsw.Connection:

@@ -39,7 +39,7 @@ def backup(folder: Path, destination: Path) -> list[Report]:
         raise Conflict(f"{destination} is there already, and a backup overwrites nothing.")
     part = destination.with_name(f"{destination.name}.part")
     with _in_words(part), _made(part):
-        reports = _sound([_copied(file, part) for file in files])
+        reports = _sound([_copied(file, folder, part) for file in files], part)
         part.rename(destination)
         _sync_folder(destination.parent)
     return reports
@@ -53,38 +53,40 @@ def restore(source: Path, folder: Path) -> list[Report]:
     runs, Misconfigured if there is no backup, StoreDamaged if it is not sound.
     """
     files = databases_in(source)
-    if TASKS_NAME not in [file.name for file in files]:
+    if source / TASKS_NAME not in files:
         raise Misconfigured(f"There is no backup of vAIn in {source}: it has no {TASKS_NAME}.")
     prepare(folder)
     with _locked(folder), _in_words(folder), _made(folder / STAGED) as staged:
-        reports = _sound([_copied(file, staged) for file in files])
+        reports = _sound([_copied(file, source, staged) for file in files], staged)
         with closing(apsw.Connection(str(staged / TASKS_NAME))) as connection:
             connection.execute(_SET_EPOCH, (secrets.token_hex(8),))
-        _exchange([staged / file.name for file in files], folder)
+        _exchange(staged, [file.relative_to(source) for file in files], folder)
     return reports
 
 
-def _exchange(files: list[Path], folder: Path) -> None:
+def _exchange(staged: Path, names: list[Path], folder: Path) -> None:
     """Each file in the place of the one in the folder: all of them, or none."""
     aside = folder / ASIDE
     _refuse_leftover(aside)
     aside.mkdir(mode=0o700)
     added: list[Path] = []
     try:
-        for file in files:
-            target = folder / file.name
+        for name in names:
+            target = folder / name
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if target.exists():
-                _put_aside(target, aside)
+                _put_aside(target, (aside / name).parent)
             else:
                 added.append(target)
-            file.replace(target)
-        _sync_folder(folder)
+            (staged / name).replace(target)
+        for changed in {folder, *((folder / name).parent for name in names)}:
+            _sync_folder(changed)
     except BaseException:
         for target in added:
             target.unlink(missing_ok=True)
-        for kept in aside.iterdir():
-            kept.replace(folder / kept.name)
-        aside.rmdir()
+        for kept in [path for path in aside.rglob("*") if path.is_file()]:
+            kept.replace(folder / kept.relative_to(aside))
+        shutil.rmtree(aside)
         raise
     shutil.rmtree(aside)
 
@@ -98,6 +100,7 @@ def _refuse_leftover(aside: Path) -> None:
 
 def _put_aside(target: Path, aside: Path) -> None:
     """Keep the database, with what lies beside it, and leave a file that is whole until it is replaced."""
+    aside.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(apsw.Error), closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     try:
@@ -112,9 +115,11 @@ def _beside(path: Path) -> list[Path]:
     return [file for end in _BESIDE if (file := path.with_name(path.name + end)).exists()]
 
 
-def _copied(file: Path, folder: Path) -> Path:
-    """A copy in the folder, as one file that nobody else can read."""
-    copy = private_file(folder / file.name)
+def _copied(file: Path, base: Path, folder: Path) -> Path:
+    """A copy in the folder, where the file lies in its own (``base``), as one file that nobody else can read."""
+    place = folder / file.relative_to(base)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copy = private_file(place)
     with closing(opened(file)) as source, closing(apsw.Connection(str(copy))) as target:
         # In one step: a log's reader holds up no writer, and between steps a writer would have it begin anew.
         with target.backup("main", source, "main") as under_way:
@@ -123,8 +128,8 @@ def _copied(file: Path, folder: Path) -> Path:
     return copy
 
 
-def _sound(copies: list[Path]) -> list[Report]:
-    reports = [check_file(copy) for copy in copies]
+def _sound(copies: list[Path], base: Path) -> list[Report]:
+    reports = [check_file(copy, copy.relative_to(base).as_posix()) for copy in copies]
     for report in reports:
         if report.problems:
             raise StoreDamaged(f"{report.name} is not sound, and nothing was changed: {report.problems[0]}")

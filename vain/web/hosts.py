@@ -11,7 +11,7 @@ from msgspec import Meta
 from vain.about import version
 from vain.catalog import BY_NAME
 from vain.clock import Clock
-from vain.codec import decode, encode, received
+from vain.codec import decode, encode
 from vain.errors import Flaw, Forbidden, Invalid, Malformed
 from vain.hosts import (
     Host,
@@ -34,7 +34,8 @@ from vain.web.http import Request, Response, whole_number
 from vain.web.services import Services
 from vain.windows import seconds_of
 
-LARGEST_REPORT_BYTES = 8 << 20
+LARGEST_REPORT_BYTES = 5 << 20
+"""An agent sends no more than 4 MiB at once."""
 DEFAULT_SECONDS = 3_600.0
 MOST_POINTS, MOST_TOP = 1_000, 1_000
 LARGE_BYTES = 64 << 10
@@ -63,9 +64,10 @@ async def show_host(services: Services, request: Request, host: str) -> Response
 async def forget_host(services: Services, request: Request, host: str) -> Response:
     """Delete a machine that is gone, and its history. With the next report of its agent it is there again."""
     request.parameters()
-    await services.fleet.forget(host)
-    services.alarms.forget_series(silence_of(host))
     services.alarms.forget_host(host)
+    await services.fleet.forget(host)
+    services.alarms.forget_host(host)
+    services.alarms.forget_series(silence_of(host))
     return Response(b"", status=204)
 
 
@@ -78,8 +80,13 @@ async def take_samples(services: Services, request: Request, host: str) -> Respo
     _check_writer(request, host)
     report = await _decoded(HostReport, request.body)
 
+    running: set[str] | None = None
+
     def judge(name: str, sample: Sample) -> None:
-        running = services.vigil.running_names(lambda task: task.host == name)
+        nonlocal running
+        if running is None:
+            asks = services.alarms.asks_for_tasks
+            running = services.vigil.running_names(lambda task: task.host == name) if asks else set()
         services.alarms.take_of(name, sample, report.period_seconds, running)
 
     return Response(encode(await services.fleet.take(host, report, services.vigil, judge)))
@@ -92,12 +99,12 @@ async def take_left(services: Services, request: Request, host: str) -> Response
     """What processes left that ended while the server was away; an agent finds it on its machine."""
     request.parameters()
     _check_writer(request, host)
-    sent = received(LeftReports, request.body)
+    sent = await _decoded(LeftReports, request.body)
     for number, report in enumerate(sent.reports):
         _check_place(report, number, host)
     done = 0
     for report in sent.reports:
-        if not await services.inbox.take(_run_report(report, services.inbox.wall)):
+        if not await services.inbox.take(_run_report(report, host, services.inbox.wall), host):
             break
         done += 1
     return Response(encode(LeftTaken(done)))
@@ -160,13 +167,15 @@ def _check_place(report: LeftReport, number: int, host: str) -> None:
             raise Invalid(detail, [Flaw(detail, pointer=f"/reports/{number}/{field}/source/host")])
 
 
-def _run_report(report: LeftReport, wall: Clock) -> RunReport:
-    now = wall()
+def _run_report(report: LeftReport, host: str, wall: Clock) -> RunReport:
+    now, draft = wall(), dict(report.draft)
+    source = draft.get("source")
+    draft["source"] = {**(source if isinstance(source, dict) else {}), "host": host}
     return RunReport(
         run_id=report.run_id,
         parent_run_id=report.parent_run_id,
         began_at=now - report.began_seconds_ago,
-        draft=dict(report.draft),
+        draft=draft,
         changed_at=now - report.changed_seconds_ago,
         patch=dict(report.patch),
         log=report.log,
@@ -176,5 +185,5 @@ def _run_report(report: LeftReport, wall: Clock) -> RunReport:
 
 
 async def _decoded(type_: type[T], body: bytes) -> T:
-    # Of an agent's report no field is read by anybody who had checked another twin of it.
+    # No field of it is read by anybody who had checked another twin of it.
     return decode(type_, body) if len(body) < LARGE_BYTES else await asyncio.to_thread(decode, type_, body)

@@ -74,6 +74,16 @@ class Places:
         return self._count
 
 
+def raise_files(needed: int) -> None:
+    """Ask the system for so many open files, if it lets us."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def room_for(wanted: int) -> int:
     """So many connections of those wanted, as the system lets this process have files open; asks it for more first."""
     if resource is None:

@@ -70,6 +70,7 @@ from vain.web.listening import LOOPBACK, Front, Listener, is_address_of, listen
 from vain.web.mounts import Dashboard, Mounts
 from vain.web.oauth import oauth_of
 from vain.web.pages import find_pages
+from vain.web.places import raise_files
 from vain.web.preconditions import weak_tag
 from vain.web.proxies import Proxies
 from vain.web.readiness import Readiness
@@ -83,6 +84,8 @@ DashboardLoader = Callable[[], Dashboard]
 
 HEADER_BYTES = 16 << 10
 DRAIN_SECONDS = 10.0
+FILES_FOR_HOSTS = 32_768
+"""Five for each machine with an agent, beside those of connections; what the system gives is enough for fewer."""
 FIRST_SAMPLE_SECONDS = 1.0
 SECRET_NAME = "session.secret"  # noqa: S105  (a file's name)
 SECRET_BYTES = 32
@@ -259,6 +262,7 @@ class Server:
         return store
 
     async def _open_fleet(self, store: Store) -> Fleet:
+        raise_files(FILES_FOR_HOSTS)
         fleet = Fleet(store, self._settings.data_dir, host(), self._keep())
         await fleet.start()
         self._ends.append(fleet.close)

@@ -58,6 +58,7 @@ class MetricStore:
     """The history in ``metrics.db`` of a data folder, which the caller has locked.
 
     ``host`` is what this machine is called; ``now`` the time of day in Unix seconds, by which old chunks are deleted.
+    ``cache_kib`` and ``most_idle`` are what a connection keeps of the file, and how many wait for readers.
     Every method may be called from any thread; all but ``append`` and ``note`` block. Raises StoreDamaged or
     Misconfigured on opening.
     """
@@ -71,6 +72,8 @@ class MetricStore:
         most_pending: int = MOST_PENDING,
         commit_seconds: float = COMMIT_SECONDS,
         now: Clock = time.time,
+        cache_kib: int = CACHE_KIB,
+        most_idle: int = MOST_IDLE,
     ) -> None:
         prepare(folder)
         self.period_seconds = period_seconds
@@ -81,8 +84,9 @@ class MetricStore:
         """Connections that nobody reads with; None once it is closed."""
         self._oldest: tuple[int, float | None] = (-1, None)
         self._is_importing = True
+        self._cache_kib, self._most_idle = cache_kib, most_idle
         self._path = private_file(folder / DATABASE_NAME)
-        self._writer = Writer(self._path, host, keep, self._waiting, self._gate, now)
+        self._writer = Writer(self._path, host, keep, self._waiting, self._gate, now, cache_kib)
         self._book = self._writer.book
 
     @property
@@ -245,11 +249,11 @@ class MetricStore:
                 raise Unavailable("The history is closed.")
             if self._idle:
                 return self._idle.pop()
-        return open_for_reading(self._path, CACHE_KIB)
+        return open_for_reading(self._path, self._cache_kib)
 
     def _give_back(self, connection: apsw.Connection) -> None:
         with self._lock:
-            if self._idle is not None and len(self._idle) < MOST_IDLE:
+            if self._idle is not None and len(self._idle) < self._most_idle:
                 self._idle.append(connection)
                 return
         connection.close(True)

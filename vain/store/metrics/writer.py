@@ -41,7 +41,9 @@ class Writer:
     Raises StoreDamaged or Misconfigured when the database cannot be opened.
     """
 
-    def __init__(self, path: Path, host: str, keep: Keep, waiting: Waiting, gate: ReadGate, now: Clock) -> None:
+    def __init__(self, path: Path, host: str, keep: Keep, waiting: Waiting, gate: ReadGate, now: Clock,
+        cache_kib: int = CACHE_KIB,
+    ) -> None:  # fmt: skip
         self._keep, self._waiting, self._gate, self._now = keep, waiting, gate, now
         self._complained_at = float("-inf")
         self._seal_at = float("-inf")
@@ -50,7 +52,7 @@ class Writer:
         """How many times rows began to become chunks; see ``MetricStore._read``."""
         self.revision = 0
         """Rises when the oldest sample may be another one."""
-        self._connection = _opened(path)
+        self._connection = _opened(path, cache_kib)
         self._connection.set_wal_hook(self._note_log)
         try:
             with self._connection:
@@ -232,9 +234,9 @@ class Writer:
             logger.error("Samples could not be written (%d were dropped so far): %s", self._waiting.dropped, error)
 
 
-def _opened(path: Path) -> apsw.Connection:
+def _opened(path: Path, cache_kib: int) -> apsw.Connection:
     try:
-        return open_for_writing(path, MIGRATIONS, "vain.store.metrics", cache_kib=CACHE_KIB, gives_space_back=True)
+        return open_for_writing(path, MIGRATIONS, "vain.store.metrics", cache_kib=cache_kib, gives_space_back=True)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreDamaged(f"{path} is damaged and was not touched: {error}.") from error
     except apsw.Error as error:
