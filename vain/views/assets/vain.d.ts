@@ -227,6 +227,7 @@ export interface NotificationMessage {
   processes: Array<ProcessPart>;
   url: string | null;
   channels: Array<string> | null;
+  host: string | null;
   seq: number;
 }
 
