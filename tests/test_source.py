@@ -19,6 +19,7 @@ from vain.alerting.alert import SilenceDraft
 from vain.alerting.rule import DEFAULT_RULES, Rule
 from vain.errors import Conflict, Invalid, Misconfigured, NotFound
 from vain.fleet.fleet import Fleet
+from vain.fleet.machines import Machines
 from vain.history import History
 from vain.hub import Hub
 from vain.monitor import Monitor
@@ -26,7 +27,6 @@ from vain.notification import Notice
 from vain.notifier import Notifier
 from vain.past import Past
 from vain.recorder import Recorder
-from vain.rehearsal import rehearse
 from vain.rulebook import RuleBook
 from vain.samples import Sample
 from vain.silences import Silences
@@ -67,12 +67,8 @@ class Parts:
         charts = Charts(self.tracker, self.past.window, self.hub)
         rulebook, silences = RuleBook(self.store), Silences(self.store)
         alarms = Alarms(self.store, rulebook, silences, 1.0)
-        self.watching = Watching(
-            rulebook,
-            silences,
-            alarms,
-            lambda rule, after, before, host: rehearse(self.store, self.past, rule, after, before),
-        )
+        self.watching = Watching(rulebook, silences, alarms)
+        fleet = Fleet(self.store, folder, "here")
         spikes = Spikes(self.store, self.past, lambda: 2)
         self.source = LocalSource(
             "here",
@@ -80,15 +76,14 @@ class Parts:
             self.tracker,
             self.monitor,
             history,
-            self.past,
             self.notifier,
             self.hub,
             charts,
-            spikes,
             Timelines(self.store, self.hub),
             self.watching,
             nothing_known,
-            Fleet(self.store, folder, "here"),
+            fleet,
+            Machines(self.store, fleet, self.past, spikes),
         )
 
     def _publish(self, events: list[Event]) -> None:

@@ -12,6 +12,8 @@ from copy import copy
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from vain.about import About, version
 from vain.alarms import Alarms
 from vain.alerting.alert import PastFiring, ShownRule, Silence, SilenceDraft
@@ -24,6 +26,7 @@ from vain.codec import decode
 from vain.errors import Misconfigured
 from vain.explaining import Explaining, Explanation
 from vain.fleet.fleet import Fleet
+from vain.fleet.machines import Machines
 from vain.fleet.member import Member
 from vain.flow.attempts import EVERY_ATTEMPT, AttemptQuery
 from vain.flow.figures import Visualizations
@@ -34,13 +37,11 @@ from vain.lanes import LaneQuery, Lanes
 from vain.monitor import Monitor
 from vain.notification import Notification
 from vain.notifier import Notifier
-from vain.past import Past
 from vain.rehearsal import Rehearsal
 from vain.rulebook import RuleBook
 from vain.samples import Sample
 from vain.shared import SharedReads
 from vain.silences import Silences
-from vain.spikes import Spikes
 from vain.timelines import Timelines
 from vain.told import NEWEST, NotificationQuery
 from vain.tracker import Tracker
@@ -174,7 +175,6 @@ class Watching(NamedTuple):
     rulebook: RuleBook
     silences: Silences
     alarms: Alarms
-    rehearse: Callable[[Rule, float, float, str], Awaitable[Rehearsal]]
 
 
 class LocalSource:
@@ -187,24 +187,22 @@ class LocalSource:
         tracker: Tracker,
         monitor: Monitor,
         history: History,
-        past: Past,
         notifier: Notifier,
         hub: Hub,
         charts: Charts,
-        spikes: Spikes,
         timelines: Timelines,
         watching: Watching,
         about: Callable[[], Awaitable[About]],
         fleet: Fleet,
+        machines: Machines,
     ) -> None:
         self.host, self.period_seconds = host, period_seconds
-        self._own_host = host
         self._member: Member | None = None
         """The machine that this is about, if it is not the server's own."""
         self._others: dict[str, LocalSource] = {host: self}
         """By machine; the same for all of them."""
-        self._history, self._past, self._spikes = history, past, spikes
-        self._timelines, self._watching, self._about, self._fleet = timelines, watching, about, fleet
+        self._history, self._fleet, self._machines = history, fleet, machines
+        self._timelines, self._watching, self._about = timelines, watching, about
         self._tracker, self._monitor, self._notifier, self._hub, self._charts = tracker, monitor, notifier, hub, charts
         self._logs: SharedReads[tuple[int, int, int], LogPart] = SharedReads(MOST_SHARED)
         self._firings: SharedReads[tuple[int, float, float], list[PastFiring]] = SharedReads(MOST_SHARED)
@@ -237,18 +235,14 @@ class LocalSource:
         await self._notifier.mark_read(notification_id)
 
     async def window(self, query: MetricQuery) -> MetricWindow:
-        host = query.host or self.host
-        past = await self._past_of(host)
-        return await past.shared_window(query)
+        return await self._machines.shared_window(replace(query, host=query.host or self._elsewhere))
 
     async def extent(self) -> tuple[float, float] | None:
-        past = await self._past_of(self.host)
+        past = await self._machines.past_of(self._elsewhere)
         return await past.run(past.store.extent)
 
     async def explain(self, asked: Explaining) -> Explanation:
-        host = asked.host or self.host
-        spikes = self._spikes if host == self._own_host else await self._fleet.member(host).spikes()
-        return await spikes.explain(asked)
+        return await self._machines.explain(replace(asked, host=asked.host or self._elsewhere))
 
     async def visualizations(
         self,
@@ -304,8 +298,7 @@ class LocalSource:
         self._hub.nudge()
 
     async def test_rule(self, rule: Rule, after: float, before: float) -> Rehearsal:
-        host = "" if self._member is None else self.host
-        return await self._watching.rehearse(checked(rule), after, before, host)
+        return await self._machines.rehearse(checked(rule), after, before, self._elsewhere)
 
     async def firings(self, after: float, before: float) -> list[PastFiring]:
         read = partial(self._watching.alarms.firings, after, before)
@@ -331,10 +324,10 @@ class LocalSource:
         return self._fleet.hosts(self._monitor.latest, version(), self._monitor.period_seconds)
 
     async def hosts_history(self, query: HostsQuery) -> HostsHistory:
-        return await self._fleet.history(query, self._past)
+        return await self._machines.history(query)
 
     def of(self, host: str) -> Source:
-        member = None if host == self._own_host else self._fleet.member(host)
+        member = None if self._machines.is_own(host) else self._fleet.member(host)
         known = self._others.get(host)
         if known is not None and known._member is member:
             return known  # one for all its pages, which are woken together
@@ -354,8 +347,10 @@ class LocalSource:
 
         return end
 
-    async def _past_of(self, host: str) -> Past:
-        return self._past if host == self._own_host else await self._fleet.member(host).past()
+    @property
+    def _elsewhere(self) -> str:
+        """The machine, if it is another than the server's own."""
+        return "" if self._member is None else self.host
 
 
 _current: list[Source] = []

@@ -55,6 +55,6 @@ async def show(services: Services, request: Request) -> Response:
         metric=given.get("metric", DEFAULT_METRIC),
         baseline_after=moment("baseline_after"),
         baseline_before=moment("baseline_before"),
+        host=given.get("host", ""),
     )
-    spikes = await services.spikes_of(given.get("host"))
-    return Response(encode(await spikes.explain(asked)))
+    return Response(encode(await services.machines.explain(asked)))

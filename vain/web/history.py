@@ -105,7 +105,7 @@ class _Asked(Struct, frozen=True):
 async def show(services: Services, request: Request) -> Response:
     """The metrics of a window."""
     asked = await _asked(services, request)
-    past = await services.past_of(asked.query.host)
+    past = await services.machines.past_of(asked.query.host)
     store = past.store
     if asked.format == "json":
         return Response(await past.run(partial(_json, store, asked)), headers=VARIES)

@@ -135,7 +135,7 @@ async def show_history(services: Services, request: Request) -> Response:
         raise _malformed("metric", "A metric of the machine such as cpu.percent is expected.")
     points, top = whole_number(given, "points", 120, 1, MOST_POINTS), whole_number(given, "top", 20, 0, MOST_TOP)
     asked = HostsQuery(round(after, 3), round(before, 3), metric, points, top)
-    return Response(encode(await services.fleet.history(asked, services.past)))
+    return Response(encode(await services.machines.history(asked)))
 
 
 def _malformed(parameter: str, detail: str) -> Malformed:

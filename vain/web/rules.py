@@ -122,7 +122,7 @@ async def _tested(services: Services, request: Request, rule: Rule) -> Response:
     after, before = _window(given, time.time())
     if before > after + LONGEST_SECONDS:
         raise _bad_begin(f"A time at most {LONGEST_SECONDS / 86_400:.0f} days before the end is expected.")
-    found = await services.rehearse(rule, after, before, given.get("host", ""))
+    found = await services.machines.rehearse(rule, after, before, given.get("host", ""))
     return Response(encode(Tested(rule, utc(after), utc(before), found.step_seconds, found.firings)))
 
 

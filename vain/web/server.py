@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import mimetypes
 import secrets
 import signal
 import socket
 import webbrowser
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 from vain import source
 from vain.about import Teller
 from vain.alarms import Alarms
 from vain.alerting.channel import ChannelForm
-from vain.alerting.rule import Rule
-from vain.bands import MetricQuery, MetricWindow
 from vain.context import Context
 from vain.delivery import Deliveries
 from vain.errors import Misconfigured
-from vain.explaining import Explaining, Explanation
 from vain.fleet.fleet import Everywhere, Fleet
+from vain.fleet.machines import Machines
 from vain.history import History
 from vain.hub import Hub
 from vain.identity import boot_id, host
@@ -35,7 +31,6 @@ from vain.notifier import ErrorNotices, Notifier
 from vain.past import Past
 from vain.pinging import Pinging
 from vain.recorder import Recorder
-from vain.rehearsal import Rehearsal, rehearse
 from vain.resumption import Resumption
 from vain.rulebook import NO_FILE, RuleBook, read_rule_file
 from vain.sampler import Sampler
@@ -57,6 +52,7 @@ from vain.types import Event
 from vain.vigil import Vigil
 from vain.visuals import Charts
 from vain.watch import Watch
+from vain.web.assets import read_assets
 from vain.web.caretaker import Caretaker
 from vain.web.desk import Desk
 from vain.web.event_socket import socket_application
@@ -71,10 +67,9 @@ from vain.web.mounts import Dashboard, Mounts
 from vain.web.oauth import oauth_of
 from vain.web.pages import find_pages
 from vain.web.places import raise_files
-from vain.web.preconditions import weak_tag
 from vain.web.proxies import Proxies
 from vain.web.readiness import Readiness
-from vain.web.services import Asset, SampleJson, Services
+from vain.web.services import SampleJson, Services
 from vain.web.table import table
 from vain.web.tally import Tally
 
@@ -158,14 +153,10 @@ class Server:
         self.port = sockets[0].getsockname()[1]
 
         store = self._open_store()
-        metrics = self._open_metrics()
         sampler = Sampler(settings.data_dir)
         self._ends.append(sampler.close)
         fleet = await self._open_fleet(store)
-        recorder = Recorder(metrics, History(), settings.interval_seconds, more=fleet.silence)
-        self._ends.append(lambda: asyncio.to_thread(recorder.close))
-        past = Past(metrics)
-        self._ends.append(lambda: asyncio.to_thread(past.close))
+        recorder, past = self._open_history(fleet)
         watch = Watch(ProcessTrees(sampler.gpus), host(), boot_id(), self._on_gone_elsewhere)
         self._ends.append(watch.close)
         monitor = Monitor(
@@ -180,7 +171,8 @@ class Server:
         spikes = Spikes(
             store, past, lambda: _cores(monitor), settings.interval_seconds, is_here=lambda name: not fleet.knows(name)
         )
-        rulebook, silences, alarms = await self._make_alarms(store, past, spikes, vigil, fleet)
+        machines = Machines(store, fleet, past, spikes)
+        rulebook, silences, alarms = await self._make_alarms(store, past, machines, vigil, fleet)
         inbox = Inbox(settings.spool_dir, tracker, partial(is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
         timelines = Timelines(store, self._hub)
@@ -194,18 +186,17 @@ class Server:
             monitor,
             past,
             fleet,
+            machines,
             self._notifier,
             rulebook,
             silences,
             alarms,
-            partial(_rehearse, store, past, fleet),
             self._hub,
             charts,
-            spikes,
             timelines,
             keys,
             gate,
-            _assets(),
+            read_assets(),
             SampleJson(),
             fanout,
             Exporter(store, self._hub, self._tally, fanout.count_clients, fleet.count),
@@ -237,15 +228,14 @@ class Server:
                 made.tracker,
                 made.monitor,
                 history,
-                made.past,
                 self._notifier,
                 self._hub,
                 made.charts,
-                made.spikes,
                 made.timelines,
-                Watching(made.rulebook, made.silences, made.alarms, made.rehearse),
+                Watching(made.rulebook, made.silences, made.alarms),
                 Teller(settings, self.port, made.keys, made.past).read,
                 made.fleet,
+                made.machines,
             )
         )
         self._ends.append(lambda: source.use(None))
@@ -279,7 +269,7 @@ class Server:
         return tracker, vigil, pinging
 
     async def _make_alarms(
-        self, store: Store, past: Past, spikes: Spikes, vigil: Vigil, fleet: Fleet
+        self, store: Store, past: Past, machines: Machines, vigil: Vigil, fleet: Fleet
     ) -> tuple[RuleBook, Silences, Alarms]:
         """What fired before fires again before the first sample is judged; then whoever is told outside."""
         settings = self._settings
@@ -289,7 +279,7 @@ class Server:
         await silences.start()
         running = partial(vigil.running_names, lambda task: not fleet.knows(task.host))
         alarms = Alarms(
-            store, rulebook, silences, settings.interval_seconds, running, Context(partial(_explain, spikes, fleet)),
+            store, rulebook, silences, settings.interval_seconds, running, Context(machines.explain),
             more=fleet.silence,
         )  # fmt: skip
         await alarms.start(Resumption(past).resume)
@@ -299,17 +289,21 @@ class Server:
             channels["webhook"] = ChannelForm(webhook=settings.webhook)
         deliveries = Deliveries(
             store, self._hub, channels, self.url + settings.prefix,
-            secret=settings.webhook_secret, window=partial(_window, past, fleet),
+            secret=settings.webhook_secret, window=machines.window,
         )  # fmt: skip
         await deliveries.start()
         self._ends.append(deliveries.close)
         return rulebook, silences, alarms
 
-    def _open_metrics(self) -> MetricStore:
+    def _open_history(self, fleet: Fleet) -> tuple[Recorder, Past]:
+        """Of this machine: what is written, and what is read."""
         settings = self._settings
         metrics = MetricStore(settings.data_dir, settings.interval_seconds, self._keep(), host())
         self._ends.append(lambda: asyncio.to_thread(metrics.close))
-        return metrics
+        recorder, past = Recorder(metrics, History(), settings.interval_seconds, more=fleet.silence), Past(metrics)
+        self._ends.append(lambda: asyncio.to_thread(recorder.close))
+        self._ends.append(lambda: asyncio.to_thread(past.close))
+        return recorder, past
 
     def _keep(self) -> Keep:
         settings = self._settings
@@ -374,21 +368,6 @@ class Server:
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
 
 
-async def _rehearse(
-    store: Store, own: Past, fleet: Fleet, rule: Rule, after: float, before: float, host: str
-) -> Rehearsal:
-    past = await fleet.member(host).past() if host not in ("", fleet.own_host) else own
-    return await rehearse(store, past, rule, after, before)
-
-
-async def _explain(own: Spikes, fleet: Fleet, asked: Explaining) -> Explanation:
-    return await (await fleet.member(asked.host).spikes() if asked.host else own).explain(asked)
-
-
-async def _window(own: Past, fleet: Fleet, query: MetricQuery) -> MetricWindow:
-    return await (await fleet.member(query.host).past() if query.host else own).window(query)
-
-
 def _cores(monitor: Monitor) -> int | None:
     return None if monitor.latest is None else monitor.latest.cpu.cores_logical
 
@@ -416,12 +395,3 @@ def _session_secret(folder: Path) -> bytes:
         secret = secrets.token_hex(SECRET_BYTES).encode()
         path.write_bytes(secret)
     return secret
-
-
-def _assets() -> dict[str, Asset]:
-    folder = files("vain.views").joinpath("assets")
-    return {
-        entry.name: Asset(body, mimetypes.guess_type(entry.name)[0] or "application/octet-stream", weak_tag(body))
-        for entry in folder.iterdir()
-        if entry.is_file() and (body := entry.read_bytes()) is not None
-    }

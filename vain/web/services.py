@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from vain.alarms import Alarms
-from vain.alerting.rule import Rule
 from vain.codec import encode
 from vain.fleet.fleet import Fleet
+from vain.fleet.machines import Machines
 from vain.hub import Hub
 from vain.inbox import Inbox
 from vain.monitor import Monitor
 from vain.notifier import Notifier
 from vain.past import Past
 from vain.pinging import Pinging
-from vain.rehearsal import Rehearsal
 from vain.rulebook import RuleBook
 from vain.samples import Sample
 from vain.silences import Silences
-from vain.spikes import Spikes
 from vain.store.keys import KeyRing
 from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.vigil import Vigil
 from vain.visuals import Charts
+from vain.web.assets import Asset
 from vain.web.events import Fanout
 from vain.web.exporter import Exporter
 from vain.web.gate import Gate
 from vain.web.library import Library
 from vain.web.oauth import OAuth
 from vain.web.readiness import Readiness
-
-
-class Asset(Struct, frozen=True):
-    """A file of the pages, read once."""
-
-    body: bytes
-    content_type: str
-    tag: str
-    """Its entity tag."""
 
 
 class SampleJson:
@@ -69,15 +59,13 @@ class Services(Struct, frozen=True):
     monitor: Monitor
     past: Past
     fleet: Fleet
+    machines: Machines
     notifier: Notifier
     rulebook: RuleBook
     silences: Silences
     alarms: Alarms
-    rehearse: Callable[[Rule, float, float, str], Awaitable[Rehearsal]]
-    """A rule, a window in Unix seconds, and of which machine (``""``: the server's own)."""
     hub: Hub
     charts: Charts
-    spikes: Spikes
     timelines: Timelines
     keys: KeyRing
     gate: Gate
@@ -88,14 +76,6 @@ class Services(Struct, frozen=True):
     readiness: Readiness
     library: Library
     oauth: OAuth | None
-
-    async def past_of(self, host: str | None) -> Past:
-        """The history of a host, of the server's own machine if none is named. Raises NotFound."""
-        return self.past if host in (None, "", self.fleet.own_host) else await self.fleet.member(host).past()
-
-    async def spikes_of(self, host: str | None) -> Spikes:
-        """Who used what on a host, in the same way."""
-        return self.spikes if host in (None, "", self.fleet.own_host) else await self.fleet.member(host).spikes()
 
     def as_of(self, seq: int | None) -> dict[str, str]:
         """The headers that say up to which event an answer goes: who subscribes since then misses nothing."""
