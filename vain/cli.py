@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import vain
 from vain import commands as tasks
-from vain import follow_options, list_options, rule_options, run_options, settings, upkeep_options
+from vain import follow_options, host_options, list_options, rule_options, run_options, settings, upkeep_options
 from vain.errors import Misconfigured, VainError
 from vain.options import Parser, add_json, add_settings, command, example_text
 from vain.setting_types import Settings
@@ -165,8 +165,8 @@ def parser() -> Parser:
     rule_options.add_rules(subparsers, rules)
     rule_options.add_silence(subparsers, silence)
     _add_keys(subparsers)
-    _add_agent(subparsers)
-    _add_hosts(subparsers)
+    host_options.add_agent(subparsers, agent)
+    host_options.add_hosts(subparsers, hosts)
     upkeep_options.add_history(subparsers, history)
     upkeep_options.add_db(subparsers, db)
     return whole
@@ -179,40 +179,6 @@ def _add_serve(commands: Commands) -> None:
         ("vain serve --host 0.0.0.0 --no-browser", "for the network; make a key first: `vain keys create NAME`"),
     )  # fmt: skip
     add_settings(parser, settings.SERVER_SETTINGS)
-
-
-def _add_agent(commands: Commands) -> None:
-    parser = command(
-        commands, "agent", agent, "look at this machine, and report to a server on another one",
-        ("vain agent --server https://vain.example.org", "with the key of the file that VAIN_API_KEY_FILE names"),
-        ("vain keys create gpu-3 --role agent --host gpu-3", "on the server: a key that may do no more than this"),
-    )  # fmt: skip
-    add_settings(parser, settings.AGENT_SETTINGS)
-
-
-def _add_hosts(commands: Commands) -> None:
-    parser = command(
-        commands, "hosts", None, "list the machines that report, and forget those that are gone",
-        ("vain hosts ls", "what each does now"),
-        ("vain hosts rm gpu-3", "with its history"),
-    )  # fmt: skip
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
-
-    parser = command(
-        actions, "ls", hosts, "list the machines, the server's own first",
-        ("vain hosts ls", "a table"),
-        ("vain hosts ls --json | jq -r 'select(.silent).name'", "those that are silent, for a program"),
-    )  # fmt: skip
-    add_json(parser)
-    add_settings(parser, settings.CLIENT_SETTINGS)
-
-    parser = command(
-        actions, "rm", hosts, "forget machines, and delete their history",
-        ("vain hosts rm gpu-3", "one"),
-        ("vain hosts ls --json | jq -r 'select(.silent).name' | xargs vain hosts rm", "all that are silent"),
-    )  # fmt: skip
-    parser.add_argument("names", metavar="NAME", nargs="+", help="name of a machine")
-    add_settings(parser, settings.CLIENT_SETTINGS)
 
 
 def _add_task_commands(commands: Commands) -> None:
