@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import playwright
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser
+
+from tests.browser import chromium
 
 settings.register_profile("quick", max_examples=40)
 settings.register_profile("thorough", max_examples=1_000)
@@ -44,3 +48,10 @@ def chromium_path() -> str:
 def node_path() -> str:
     """The Node that Playwright brings: new enough to have ``WebSocket`` itself, which the system's may not be."""
     return str(Path(playwright.__file__).parent / "driver" / "node")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """A Chromium for the tests of a module. Skips where there is none."""
+    with chromium(chromium_path) as started:
+        yield started

@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Visit, chromium
+from tests.browser import Visit
 from tests.server_process import server_process
 from vain.client import Client
 from vain.store.keys import KeyRing
@@ -30,12 +30,6 @@ FIRST_SEEN = {
     "/task": "text=Which task?",
 }
 """What a page without charts shows when it is drawn."""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

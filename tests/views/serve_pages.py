@@ -18,7 +18,8 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.routing import Router
 
-from tests.views.moving import MovingSource, agent
+from tests.views.made_machines import agent
+from tests.views.moving import MovingSource
 from vain import clock, source
 from vain.alerting.alert import Alert, PastFiring, SilenceDraft
 from vain.alerting.rule import Rule

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
-from tests.browser import chromium, pages_served
+from tests.browser import pages_served
 from tests.web.harness import running
 from vain.store.keys import KeyRing
 from vain.views.page import NAVIGATION
@@ -37,12 +37,6 @@ COLOURS = ["color-contrast", "link-in-text-block"]
 """The rules that a colour scheme can break."""
 RUN = """([part, rules]) => axe.run(part ?? document, {resultTypes: ["violations"], preload: false,
   ...(rules ? {runOnly: {type: "rule", values: rules}} : {})})"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

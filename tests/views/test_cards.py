@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.views import moving
+from tests.views import made_machines, moving
 from vain.samples import Cpu, Disk, DiskIo, Memory, Sample
 from vain.views.cards import Reading, cards, judged, past
 from vain.views.live import Live
@@ -13,7 +13,7 @@ from vain.views.machine import cores, disks, limits
 from vain.views.machine_traces import interfaces
 from vain.views.own import own_use
 
-NOW = moving.sample(1_800_000_000.0, disks=("/", "/home"))
+NOW = made_machines.sample(1_800_000_000.0, disks=("/", "/home"))
 
 
 def by_label(sample: Sample | None) -> dict[str, Reading]:

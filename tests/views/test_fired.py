@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.views.moving import sample
+from tests.views.made_machines import sample
 from vain.alerting.alert import PastFiring
 from vain.views.fired import shaded, track_of
 from vain.views.tracks import plans

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.views.moving import MovingSource, agent
+from tests.views.made_machines import agent
+from tests.views.moving import MovingSource
 from vain.alerting.alert import PastFiring
 from vain.clock import utc
 from vain.hosts import Host

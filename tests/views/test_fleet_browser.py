@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import Visit, chromium, eventually, pages_served
+from tests.browser import Visit, eventually, pages_served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -19,12 +19,6 @@ NASTY = '<img src=x onerror="window.hacked=1">'
 def served() -> Iterator[str]:
     with pages_served("--agents", "12", "--pages", "/,/machine,/fleet,/board") as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from tests.views.moving import MovingSource, sample
+from tests.views.made_machines import sample
+from tests.views.moving import MovingSource
 from vain.bands import MetricWindow
 from vain.clock import unix, utc
 from vain.errors import Unavailable

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser import Visit, chromium, eventually, pages_served
+from tests.browser import Visit, eventually, pages_served
 
 pytestmark = pytest.mark.slow
 
@@ -17,12 +17,6 @@ pytestmark = pytest.mark.slow
 def served() -> Iterator[str]:
     with pages_served("--pages", "/,/flow,/alerts") as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tests.views.moving import MovingSource, sample
+from tests.views.made_machines import sample
+from tests.views.moving import MovingSource
 from vain.about import About, Keeping
 from vain.busiest import Process
 from vain.samples import DiskDevice, DiskIo, Gpu, Sample, Sensor

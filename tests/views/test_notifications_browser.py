@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import Visit, chromium
+from tests.browser import Visit
 from tests.web.harness import Running, running
 from vain.cli import _load_dashboard
 
@@ -28,12 +28,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for number in range(60, 120):
             run.make(name=f"sync {number}", status="completed")
         yield run
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

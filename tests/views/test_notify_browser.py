@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import chromium, eventually
+from tests.browser import eventually
 from tests.views.test_toasts_browser import NASTY, fail, newest
 from tests.web.harness import Running, running
 from vain.cli import _load_dashboard
@@ -41,12 +41,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("notify"), _load_dashboard) as run:
         fail(run, "before the page")
         yield run
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import Visit, chromium, eventually, free_port, pages_served
+from tests.browser import Visit, eventually, free_port, pages_served
 from vain.web.mounts import STATIC_PREFIXES
 
 pytestmark = pytest.mark.slow
@@ -19,12 +19,6 @@ PATHS = ("/", "/board", "/flow", "/machine", "/fleet", "/alerts", "/settings", "
 def served() -> Iterator[str]:
     with pages_served() as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct, convert
 from playwright.sync_api import Browser
 
-from tests.browser import Visit, chromium, eventually, pages_served
+from tests.browser import Visit, eventually, pages_served
 
 pytestmark = pytest.mark.slow
 
@@ -66,12 +66,6 @@ class Looker:
 def served() -> Iterator[str]:
     with pages_served() as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

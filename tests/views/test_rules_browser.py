@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import Visit, chromium
+from tests.browser import Visit
 from tests.web.harness import Running, running
 from vain.cli import _load_dashboard
 from vain.clock import utc
@@ -43,12 +43,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         swap = body.replace(b"room.percent", b"swap.percent")
         assert run.call("POST", "/performance/history", swap, {"Content-Type": "text/csv"}).status == 201
         yield run
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

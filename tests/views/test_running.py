@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tests.browser import chromium, eventually, free_port
 from tests.live_server import live_server
-from tests.views import moving
+from tests.views import made_machines
 from vain import clock
 from vain.client import Client
 from vain.store.keys import KeyRing
@@ -121,7 +121,7 @@ def test_a_gap_breaks_the_line_and_its_area() -> None:
 
 
 def test_the_machine_shows_its_figures_or_that_they_are_unknown() -> None:
-    cpu, memory = running.meters(moving.sample(NOW), {"cpu.percent": [1.0, 2.0], "memory.percent": [3.0]})
+    cpu, memory = running.meters(made_machines.sample(NOW), {"cpu.percent": [1.0, 2.0], "memory.percent": [3.0]})
     assert cpu.value.endswith(" %") and cpu.detail == "of 4 cores" and "of 16.0 GiB" in memory.detail and cpu.line
     assert cpu.span == "last 2 min"
     assert [meter.value for meter in running.meters(None, {})] == ["–", "–"]

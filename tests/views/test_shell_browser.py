@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import Visit, chromium, eventually, free_port, pages_served
+from tests.browser import Visit, eventually, free_port, pages_served
 from tests.server_process import server_process
 from vain.client import Client
 
@@ -28,12 +28,6 @@ DRAWN = """() => Bokeh.documents[0].roots().filter((root) => root.type === "Figu
 def served() -> Iterator[str]:
     with pages_served() as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser import Visit, chromium, eventually, pages_served
+from tests.browser import Visit, eventually, pages_served
 
 pytestmark = pytest.mark.slow
 
@@ -72,12 +72,6 @@ class Looker:
 def served() -> Iterator[str]:
     with pages_served() as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 def opened(browser: Browser, url: str, width: int = 1440) -> Looker:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import Visit, chromium
+from tests.browser import Visit
 from tests.web.harness import Running, running
 from vain.cli import _load_dashboard
 
@@ -23,12 +23,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("toasts"), _load_dashboard) as run:
         run.make(name="before the page", status="completed", outcome="failed")
         yield run
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser
 
-from tests.browser import Visit, chromium
+from tests.browser import Visit
 from tests.web.harness import Running, running
 
 pytestmark = pytest.mark.slow
@@ -16,12 +16,6 @@ pytestmark = pytest.mark.slow
 LOOKED_AT = {"": "body", "/getting-started": "body", "/reference": "#createTask"}
 """Of the reference one operation is looked at: all of it takes axe most of a minute, and is made by the same code."""
 RUN = "(part) => axe.run(part, {resultTypes: ['violations'], preload: false})"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with chromium(chromium_path) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
