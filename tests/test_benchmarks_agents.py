@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.agent_clients import backlog, sample, series_count, swarm
+from benchmarks.agent_fleet import WINDOWS, told
+from benchmarks.agents import _spooled
 from tests.web.harness import running
 from vain.codec import decode, encode
 from vain.samples import Sample
@@ -39,3 +41,10 @@ def test_what_was_kept_is_brought_second_by_second(tmp_path: Path) -> None:
         for name in ("node-0000", "node-0001"):
             asked = f"/performance/history?host={name}&after={end - 700}&before={end + 1}&metrics=cpu.percent"
             assert len(served.call("GET", asked).json["t"]) == 700
+
+
+@pytest.mark.slow
+def test_a_month_of_a_few_hosts_is_told_and_the_spool_is_measured() -> None:
+    found = told(3, 1)
+    assert found.first > 0 and set(found.then) == set(WINDOWS) and all(found.then.values())
+    assert 20 < _spooled(4.0) < 5_000

@@ -15,13 +15,12 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from vain.bands import Floats
 from vain.clock import Clock, unix, utc
 from vain.codec import decode, encode
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
-from vain.fleet.overview import grid_of, history_of, row_of, unknown_row
+from vain.fleet.overview import told_of
 from vain.hosts import (
     Gone,
     Host,
@@ -190,22 +189,23 @@ class Fleet:
         return await self._histories.get(question, lambda: self._history(query, own))
 
     async def _history(self, query: HostsQuery, own: Past) -> HostsHistory:
-        t, step = grid_of(query)
         async with self._looking:  # all histories are read for it: one at a time is enough
-            rows = {self.own_host: await own.run(partial(row_of, own, query, t, step))}
+            pasts: dict[str, Past | None] = {self.own_host: own}
             for name, member in list(self._members.items()):
-                rows[name] = await self._row(member, query, t, step)
-        return await own.run(partial(history_of, query, t, step, rows))
+                pasts[name] = await self._past_of(member, query)
+            # Together: to go to a thread and back for each of them would take longer than to read it.
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, told_of, query, pasts)
 
-    async def _row(self, member: Member, query: HostsQuery, t: Floats, step: float) -> Floats:
-        """Unknown for one that was not heard of since, and where a history cannot be read: the others are shown."""
-        if unix(member.known.last_seen_at) >= query.after:
-            try:
-                past = await member.past()
-                return await past.run(partial(row_of, past, query, t, step))
-            except VainError as error:
-                logger.warning("The history of %s is left out: %s", member.name, error.detail)
-        return unknown_row(t)
+    async def _past_of(self, member: Member, query: HostsQuery) -> Past | None:
+        """None for one that was not heard of since, and whose history cannot be opened: the others are shown."""
+        if unix(member.known.last_seen_at) < query.after:
+            return None
+        try:
+            return await member.past()
+        except VainError as error:
+            logger.warning("The history of %s is left out: %s", member.name, error.detail)
+            return None
 
     async def forget(self, name: str) -> None:
         """Delete a host and its history. It comes again with the next report of its agent. Raises NotFound."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping
 
 import numpy as np
 
 from vain.bands import Floats, MetricQuery
 from vain.catalog import mean_decimals, metric_of
+from vain.errors import VainError
 from vain.hosts import HostRow, HostsHistory, HostsQuery
 from vain.past import Past
 from vain.steps import step_for
 
-Column = Sequence[float | None]
+logger = logging.getLogger(__name__)
 
 
 def grid_of(query: HostsQuery) -> tuple[Floats, float]:
@@ -22,8 +24,20 @@ def grid_of(query: HostsQuery) -> tuple[Floats, float]:
     return np.arange(first, max(last, first + 1), dtype=np.float64) * np.float64(step), step
 
 
-def unknown_row(t: Floats) -> Floats:
-    """Of a host of which nothing is known then."""
+def told_of(query: HostsQuery, pasts: Mapping[str, Past | None]) -> HostsHistory:
+    """The answer out of the histories of all hosts, by name; None: of that one nothing is known then. Blocks."""
+    t, step = grid_of(query)
+    return history_of(
+        query, t, step, {name: _row_or_nothing(name, past, query, t, step) for name, past in pasts.items()}
+    )
+
+
+def _row_or_nothing(name: str, past: Past | None, query: HostsQuery, t: Floats, step: float) -> Floats:
+    if past is not None:
+        try:
+            return row_of(past, query, t, step)
+        except VainError as error:
+            logger.warning("The history of %s is left out: %s", name, error.detail)
     return np.full(len(t), np.nan)
 
 
