@@ -18,12 +18,15 @@ import psutil
 
 from benchmarks import processes
 from benchmarks.agent_clients import RAMP_SECONDS, Swarm, backlog, series_count, swarm
+from benchmarks.agent_fleet import WINDOWS, told
 from benchmarks.report import Section, Table, Target
 from benchmarks.rounds import spread
+from vain.agent.spool import AgentSpool
 
 MEBIBYTE = 1 << 20
 MOST_MEMORY_MIB, MOST_CPU_PERCENT = 40.0, 0.5
 MOST_BYTES, MOST_LATE_SECONDS = 1.5, 1.0
+MOST_FIRST, MOST_PAN = 2.0, 0.3
 HOUR_SECONDS = 3_600
 
 
@@ -36,6 +39,8 @@ class Scale(NamedTuple):
     agent_seconds: float = 20.0
     hosts: int = 5
     hours: int = 3
+    fleet: int = 1_000
+    fleet_rounds: int = 3
 
 
 FULL = Scale()
@@ -45,15 +50,18 @@ made up, in a process of their own, each with {series_count()} series and a repo
 own, for {FULL.seconds:g} s after a start of {RAMP_SECONDS:g} s: CPU and memory of the server (SQLite, a file for each
 host), how long a report takes, how late the latest report of all was in the last third, and how many samples of one
 host were not on disk at the end (an agent keeps them until they are). Last, {FULL.hosts} hosts that bring
-{FULL.hours} hours which they had kept: how fast the server takes them, and what they are on disk once sealed."""
+{FULL.hours} hours which they had kept: how fast the server takes them, and what they are on disk once sealed.
+At the end {FULL.fleet:,} hosts with a month of minutes and hours: how long `GET /performance/hosts` takes, when no
+history is open (a server that was just started and to which no agent has reported yet), and then, each time another
+window, so that nothing is told from memory."""
 
 
 def measure(scale: Scale = FULL) -> Section:
-    """About eight minutes."""
+    """About ten minutes."""
     cpu, memory = _agent(scale)
     agent = Table(
-        ["`vain agent`", "CPU of one core (%)", "memory (MiB)"],
-        [["once a second", spread(cpu).text(2), spread(memory).text(1)]],
+        ["`vain agent`", "CPU of one core (%)", "memory (MiB)", "disk while the server is away (bytes/s)"],
+        [["once a second", spread(cpu).text(2), spread(memory).text(1), f"{_spooled(scale.agent_seconds):,.0f}"]],
     )
     rows, targets = [], []
     for count in scale.counts:
@@ -78,7 +86,17 @@ def measure(scale: Scale = FULL) -> Section:
         *targets,
         Target("bytes a value on disk", size, MOST_BYTES),
     ]
-    return Section("agents", "Other machines", METHOD, [agent, many, kept], targets)
+    fleet = told(scale.fleet, scale.fleet_rounds)
+    then = {name: spread(fleet.then[name]) for name in WINDOWS}
+    moved = [[name, taken.text(2)] for name, taken in then.items()]
+    shown = Table(
+        [f"{scale.fleet:,} hosts, one metric", "s"], [["30 d, no history open", f"{fleet.first:.2f}"], *moved]
+    )
+    targets += [
+        Target(f"seconds until 30 d of {scale.fleet:,} hosts are told", then["30 d"].median, MOST_FIRST),
+        Target(f"seconds until 7 d of {scale.fleet:,} hosts are told, moved", then["7 d"].median, MOST_PAN),
+    ]
+    return Section("agents", "Other machines", METHOD, [agent, many, kept, shown], targets)
 
 
 @contextmanager
@@ -107,6 +125,18 @@ def _agent(scale: Scale) -> tuple[list[float], list[float]]:
             cpu.append(100 * (processes.cpu_seconds(agent) - before) / (time.monotonic() - began))
             memory.append(psutil.Process(agent).memory_info().rss / MEBIBYTE)
     return cpu, memory
+
+
+def _spooled(seconds: float) -> float:
+    """Bytes a second that an agent writes whose server is not there."""
+    with tempfile.TemporaryDirectory(prefix="vain-benchmark-") as folder:
+        with _running_agent(processes.free_port(), Path(folder)):
+            time.sleep(seconds)
+        spool = AgentSpool(Path(folder) / "agent", 1 << 30)
+        size = sum(path.stat().st_size for path in Path(folder, "agent").glob("*.z"))
+        if spool.newest < seconds / 2:
+            raise RuntimeError(f"{spool.newest} samples in {seconds:g} s: the figures mean nothing")
+        return size / spool.newest
 
 
 def _many(count: int, seconds: float) -> tuple[Swarm, float, float]:
