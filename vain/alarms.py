@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from functools import partial
 from math import inf
 
@@ -27,6 +27,7 @@ from vain.catalog import of_host, split_host
 from vain.clock import Clock, unix, utc
 from vain.codec import decode
 from vain.errors import Conflict, NotFound, VainError
+from vain.posts import Alone, Post
 from vain.rulebook import RuleBook
 from vain.sampler.clocks import seconds_since_boot
 from vain.samples import Sample, series
@@ -49,6 +50,8 @@ MOST_FIRINGS = 500
 LOOK_SECONDS = 5.0
 """How often it is looked at which alerts are to be told again."""
 FORGET_SECONDS = 600.0
+AWAY_SECONDS = 30.0
+"""A machine of which another server may have had the samples of the last while."""
 LONGEST_REPEAT_SECONDS = 86_400.0
 HAPPENED_ONCE = frozenset({"failed", "crashed", "timed-out", "shorter", "costlier"})
 """Nobody can do anything about it any more: told once."""
@@ -74,6 +77,9 @@ class _Other:
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self.held_until, self.has_sample = -inf, False
+        self.taken_at = -inf
+        self.is_restored = True
+        """Whether it knows what fires there."""
 
 
 class Alarms:
@@ -90,7 +96,10 @@ class Alarms:
         since_boot: Clock = seconds_since_boot,
         wall: Clock = time.time,
         more: Callable[[], list[tuple[str, float | None]]] = list,
+        post: Post = Alone(),  # noqa: B008  (it has no state)
     ) -> None:
+        """``more`` are series of the server itself; ``post``: what it judges, if there are other servers."""
+        self._post = post
         self._store, self._rulebook, self._silences = store, rulebook, silences
         self._running, self._see, self._more = running, see, more
         # Not time.monotonic, which stands still while the machine sleeps: a rule must see that gap.
@@ -105,6 +114,7 @@ class Alarms:
         self._woken = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        self._pending: set[asyncio.Task[None]] = set()
         self._held_until, self._looked_at, self._forgot_at = -inf, -inf, 0.0
         self._has_sample = self._is_full = False
 
@@ -114,18 +124,28 @@ class Alarms:
         self._rulebook.on_change.append(self._use_rules)
         self._silences.on_change.append(self._use_rules)
         known = await self._stored()
-        here = [alert for alert in known if alert.event is not None or split_host(alert.subject)[0] is None]
-        if resume is not None:
-            self._add(await self._untold(await resume(self.judge, self._rules(), here)))
+        here = self._post.of_here(known)
+        if resume is not None and self._post.may_resume():
+            found = await self._untold(await resume(self.judge, self._rules(), here))
+            self._add([replace(event, subject=self._post.told_as(event.subject)) for event in found])
         else:
             self._restore(here)
-        self._restore_others([alert for alert in known if alert not in here])
+        if self._post.is_alone:
+            self._restore_others([alert for alert in known if alert.event is None and alert not in here])
         self._writer = asyncio.create_task(self._store_all())
+
+    async def take_over(self) -> None:
+        """What this server judges has changed: what fires there goes on firing, and what is no longer its is let go."""
+        for rule, subject in self.judge.firing():
+            self.judge.settle(rule, subject)
+        self._restore(self._post.of_here(await self._stored()))
+        self._looked_at = -inf
 
     async def close(self) -> None:
         """Store what waits, if the store takes it, and end."""
         self._closing.set()
         self._woken.set()
+        await asyncio.gather(*self._pending, return_exceptions=True)
         if self._writer is not None:
             await self._writer
 
@@ -137,10 +157,14 @@ class Alarms:
         if sample.period_seconds is None and self._has_sample:
             self._held_until = now + GRACE_SECONDS
         self._has_sample = True
-        found = self.judge.take([*series(sample), *self._more()], now, self._running(), hold=now < self._held_until)
+        found = self.judge.take(
+            self._post.values(sample, self._more), now, self._running(), hold=now < self._held_until
+        )
         if found:
-            at = self._wall()
-            self._add([replace(event, since=at - (now - event.since)) for event in found])
+            at, told_as = self._wall(), self._post.told_as
+            self._add([
+                replace(event, subject=told_as(event.subject), since=at - (now - event.since)) for event in found
+            ])  # fmt: skip
         if now - self._forgot_at > FORGET_SECONDS:
             self._forgot_at = now
             self.judge.forget(now)
@@ -153,9 +177,15 @@ class Alarms:
             return
         now = self._since_boot()
         other = self._others.get(host)
-        if other is None:
+        if other is None or (not self._post.is_alone and now - other.taken_at > AWAY_SECONDS):
             other = self._others[host] = _Other(Judge((), GAP_SECONDS))
             other.judge.use(self._rules())
+            if not self._post.is_alone:  # another server may have judged it until now
+                other.is_restored = False
+                self._begin(self._restore_other(host, other))
+        other.taken_at = now
+        if not other.is_restored:
+            return
         other.judge.gap_seconds = max(GAP_SECONDS, GAP_PERIODS * period_seconds)
         if sample.period_seconds is None and other.has_sample:
             other.held_until = now + GRACE_SECONDS
@@ -223,6 +253,8 @@ class Alarms:
         watched = set(self._peaks())
         for alert in known:
             rule = rules.get(alert.rule)
+            if not self._post.keeps(alert, self._judges_now, is_known=rule is not None):
+                continue
             is_watched = rule is not None and (
                 bool(rule.tasks) if alert.event else (alert.rule, alert.subject) in watched
             )
@@ -269,6 +301,25 @@ class Alarms:
     def _rules(self) -> list[Rule]:
         return [owned.rule for owned in self._rulebook.rules() if owned.rule.enabled]
 
+    def _judges_now(self, host: str) -> bool:
+        other = self._others.get(host)
+        return other is not None and other.is_restored and self._since_boot() - other.taken_at < AWAY_SECONDS
+
+    async def _restore_other(self, host: str, other: _Other) -> None:
+        """What fired on a machine whose samples another server has judged so far goes on firing."""
+        try:
+            self._restore_others([alert for alert in await self._stored() if split_host(alert.subject)[0] == host])
+        except VainError as error:
+            logger.info("What fires on %s could not be read yet: %s", host, error.detail)
+            other.taken_at = -inf  # so that the next sample has it read again
+            return
+        other.is_restored = True
+
+    def _begin(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
     def _restore(self, known: list[Alert]) -> None:
         now, at = self._since_boot(), self._wall()
         for alert in known:
@@ -286,7 +337,7 @@ class Alarms:
 
     def _peaks(self) -> dict[tuple[str, str], float | None]:
         """Of all that fires, here and on other machines, the worst value so far."""
-        found = self.judge.peaks()
+        found = {(rule, self._post.told_as(subject)): peak for (rule, subject), peak in self.judge.peaks().items()}
         for host, other in self._others.items():
             found |= {(rule, of_host(host, subject)): peak for (rule, subject), peak in other.judge.peaks().items()}
         return found
@@ -296,7 +347,9 @@ class Alarms:
         if not found:
             return found
         told = await self._store.read(partial(reading.notifications, query=RULES))
-        told_at = {(each.rule, each.metric): unix(each.timestamp) for each in reversed(told) if each.host is None}
+        told_at = {
+            (each.rule, each.metric): unix(each.timestamp) for each in reversed(told) if self._post.names(each.host)
+        }
         untold = []
         for event in found:
             last_told_at = told_at.get((event.rule.name, event.subject), -inf)

@@ -145,6 +145,11 @@ def of_host(host: str, series: str) -> str:
     return f"{host}/{series}"
 
 
+def is_of_server(series: str) -> bool:
+    """Whether it is of the server itself, not of the machine that it runs on: for how long a host is silent."""
+    return series.startswith("host.")
+
+
 def split_host(series: str) -> tuple[str | None, str]:
     """The machine and the series of such a name; None: it is the server's own."""
     host, slash, rest = series.partition("/")

@@ -60,7 +60,7 @@ def serve(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     import logging
 
     from vain.web.loop import run
-    from vain.web.server import serve as serve_until_stopped
+    from vain.web.serving import serve as serve_until_stopped
 
     logging.basicConfig(level=known.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("tornado.access", "bokeh"):

@@ -103,6 +103,13 @@ class Unavailable(VainError):
     """Not now: starting, stopping, or more work waits than the queue may hold."""
 
 
+class Diverged(Unavailable):
+    """The database is another one than before: a standby was promoted, or it has gone back to a backup."""
+
+    def __init__(self) -> None:
+        super().__init__("The database has changed over to another state; this server begins anew.")
+
+
 class StoreFull(VainError):
     """The disk is full: reads go on, writes do not."""
 

@@ -206,6 +206,8 @@ class KnownHost(Struct, frozen=True):
     """The installation that reported last."""
     silent_since: Time | None = None
     """Since when it says nothing, if that was told."""
+    server: str = ""
+    """The server to which it reports, and which has its history; empty: there is but one."""
 
     def ordinary_seconds(self) -> float:
         """How much longer its pauses may be than those of one that looks once a second."""

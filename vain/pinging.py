@@ -36,7 +36,7 @@ class Pinging:
         self._listening_since = self._swept_at = wall()
 
     async def start(self) -> None:
-        """Read what is expected."""
+        """Read what is expected; again, when another server has changed it."""
         known = [decode(Expectation, body) for body in await self._store.read(reading.expectations)]
         self._expected = {each.key: each for each in known}
 

@@ -50,6 +50,14 @@ class RuleBook:
         kept = await self._store.read(lambda connection: reading.kept(connection, "rule"))
         self._made = {name: decode(Rule, body) for name, body in kept.items()}
 
+    async def read_again(self) -> None:
+        """Somebody may have changed it at another server."""
+        async with self._lock:
+            before = self._made
+            await self.start()
+        if self._made != before:
+            self._changed()
+
     def rules(self) -> list[Owned]:
         """All of them, by name."""
         found = {name: Owned(rule, "default") for name, rule in self._defaults.items()}

@@ -38,6 +38,13 @@ class Silences:
         found = [decode(Silence, body) for body in kept.values()]
         self._made = {each.silence_id: each for each in found}
 
+    async def read_again(self) -> None:
+        """Somebody may have changed it at another server."""
+        before = self._made
+        await self.start()
+        if self._made != before:
+            self._changed()
+
     def all(self) -> list[Silence]:
         """Those that hold now or later, those of the file first."""
         now = self._wall()

@@ -312,6 +312,10 @@ class Tracker:
         """All tasks in progress, with what their reporters call them."""
         return await self._store.read(reading.started)
 
+    async def run_of(self, task_id: int) -> str | None:
+        """What the reporter of a task calls it; None if it has no name of that kind."""
+        return await self._store.read(partial(reading.run_of, task_id=task_id))
+
     async def durations(self, task: Task, limit: int) -> list[float]:
         """Seconds that the last runs of the same key or name took to succeed."""
         return await self._store.read(partial(reading.durations, task=task, limit=limit))

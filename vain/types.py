@@ -296,6 +296,13 @@ class Event(Struct, frozen=True):
     body: bytes
 
 
+class TaskEventHead(Struct, frozen=True):
+    """What is looked at in an event of a task by those who need no more than to know which it is."""
+
+    task_id: int
+    action: Action = "updated"
+
+
 Trouble = Literal["stale", "overdue", "late", "failed", "any"]
 """``late``: stale or overdue; ``failed``: an outcome of ``FAILURES``; ``any``: one of all these."""
 

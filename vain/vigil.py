@@ -14,12 +14,13 @@ from typing import Protocol
 
 from vain import lifecycle, liveness, usual
 from vain.clock import Clock, unix
+from vain.codec import decode, encode
 from vain.costs import Cost
 from vain.errors import VainError
 from vain.liveness import Liveness, Promise
 from vain.marks import EARLIER_RUNS
 from vain.tracker import Tracker
-from vain.types import BEAT_SECONDS, CLIENT_FIELDS, Task
+from vain.types import BEAT_SECONDS, CLIENT_FIELDS, LARGEST_INTEGER, Task
 from vain.watch import ATTACHED
 
 BEATING_KINDS = frozenset({"run", "python", "cell"})
@@ -28,11 +29,19 @@ STOOD_STILL_SECONDS = 5.0
 """If the sweep did not run for so long, the server was stopped or the machine slept: nobody could be heard."""
 SAVE_COSTS_SECONDS = 60.0
 """How often the costs of a running task are stored when nothing else changes."""
+TOLD_SECONDS = 10.0
+"""What another server had to tell before it was gone is not told again, if it had so much time for it."""
+HEARD_SECONDS = 5.0
+"""Other servers are told of the beats that came within this time, every second."""
 FIRST_COSTS_SECONDS = 5.0
 """The first of them, so that a task that has just begun is not without for long."""
 LOOKS_AT_ONCE = 50
+MOST_ENDED = 1_000
 ARRANGED = frozenset({"name", "description", "priority", "tags", "key", "parent_id", "due_at"})
 """What people change to have order on the board; it says nothing of whether the work goes on."""
+
+_Beats = list[tuple[int, float | None]]
+"""Tasks, and how often each says that it lives, in seconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,13 +61,23 @@ class Vigil:
     """``beats`` of a task are expected from when it says so, or from its kind after a restart."""
 
     def __init__(
-        self, tracker: Tracker, watch: Watching, monotonic: Clock = time.monotonic, wall: Clock = time.time
+        self,
+        tracker: Tracker,
+        watch: Watching,
+        monotonic: Clock = time.monotonic,
+        wall: Clock = time.time,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._tracker, self._watch = tracker, watch
+        self._tracker, self._watch, self._leads = tracker, watch, leads
+        """``leads``: whether it is this server that says who is silent or runs long; the others only listen."""
         self._monotonic, self._wall = monotonic, wall
         self._liveness = Liveness(monotonic())
         self._running: dict[int, Task] = {}
         self._beats: dict[int, float] = {}
+        self._heard: dict[int, float] = {}
+        """When tasks beat lately, here."""
+        self._ended: dict[int, int] = {}
+        """At which version tasks ended at other servers; the last of them."""
         self._durations: dict[int, list[float]] = {}
         self._told_longer: set[tuple[int, int]] = set()
         self._saved_at: dict[int, float] = {}
@@ -75,11 +94,13 @@ class Vigil:
             if kind in BEATING_KINDS:
                 self._beats[task.task_id] = BEAT_SECONDS
             self._follow(task, run_id, stale=task.stale)
-            durations = await self._tracker.durations(task, EARLIER_RUNS)
-            self._durations[task.task_id] = durations
-            if usual.longer_than_usual(began - unix(task.started_at or task.created_at), durations) is not None:
-                self._told_longer.add((task.task_id, task.attempt))  # it was told before
+            self._durations[task.task_id] = await self._tracker.durations(task, EARLIER_RUNS)
+        await self._take_as_told(began)
         self._tracker.follower = self
+
+    async def take_over(self) -> None:
+        """This server leads from now on: what another one has told is not told again."""
+        await self._take_as_told(self._wall() - TOLD_SECONDS)
 
     async def close(self) -> None:
         """Wait for what was begun."""
@@ -92,10 +113,32 @@ class Vigil:
             self.deleted(task.task_id)
             return
         before = self._running.get(task.task_id)
+        if task.version <= self._ended.get(task.task_id, 0) or (before and before.version > task.version):
+            return  # what another server made of it came before the answer to our own change
         self._follow(task, run_id, stale=task.stale and before is None)
         self._saved_at[task.task_id] = self._monotonic()
         if by_client and not _is_only_arranged(before, task):
             self._liveness.reported(task.task_id, self._monotonic())
+
+    def changed_elsewhere(self, task: Task, is_deleted: bool = False) -> bool:
+        """Another server has made, changed or deleted a task. Whether it is one in progress that was not known."""
+        before = self._running.get(task.task_id)
+        if before is not None and before.version > task.version:
+            return False
+        has_ended = is_deleted or task.status != "in-progress"
+        if has_ended:
+            self.deleted(task.task_id)
+            self._ended[task.task_id] = LARGEST_INTEGER if is_deleted else task.version
+            while len(self._ended) > MOST_ENDED:
+                del self._ended[next(iter(self._ended))]
+            return False
+        self.saved(task, None, before is None or before.heartbeat_at != task.heartbeat_at)
+        return before is None
+
+    def named(self, task_id: int, run_id: str) -> None:
+        """What the reporter of a task calls it."""
+        if (task := self._running.get(task_id)) is not None:
+            self._watch.follow(task, run_id)
 
     def deleted(self, task_id: int) -> None:
         """See ``vain.tracker.Follower``."""
@@ -113,13 +156,28 @@ class Vigil:
 
     def beat(self, task_ids: Iterable[int]) -> list[int]:
         """These live. Returns those that are not in progress."""
-        unknown = []
+        unknown, now = [], self._monotonic()
         for task_id in task_ids:
             if task_id in self._running:
-                self._liveness.beat(task_id, self._monotonic())
+                self._liveness.beat(task_id, now)
+                self._heard[task_id] = now
             else:
                 unknown.append(task_id)
         return unknown
+
+    def beats_told(self) -> bytes:
+        """What other servers are told: the tasks that beat lately, and how often each said that it would."""
+        since = self._monotonic() - HEARD_SECONDS
+        self._heard = {task_id: at for task_id, at in self._heard.items() if at > since}
+        return encode([(task_id, self._beats.get(task_id)) for task_id in self._heard])
+
+    def beats_heard(self, told: Mapping[str, bytes]) -> None:
+        """What other servers tell."""
+        for body in told.values():
+            for task_id, beat_seconds in decode(_Beats, body):
+                if beat_seconds is not None:
+                    self.expect_beats(task_id, beat_seconds)
+                self._liveness.beat(task_id, self._monotonic())
 
     def resumed(self) -> None:
         """The machine slept: everybody gets the full grace anew."""
@@ -143,6 +201,12 @@ class Vigil:
         if now - self._swept_at > STOOD_STILL_SECONDS:
             self._liveness.resumed(now - self._swept_at, now)
         self._swept_at = now
+        if self._leads():
+            await self._tell_silent(now)
+            await self._tell_longer()
+        await self._save_costs(now)
+
+    async def _tell_silent(self, now: float) -> None:
         self._turned |= self._liveness.due(now)
         for task_id, stale in list(self._turned.items()):
             task = self._running.get(task_id)
@@ -150,8 +214,6 @@ class Vigil:
                 notice = liveness.stale_notice(task) if stale else liveness.recovered_notice(task)
                 await self._tracker.mark(task_id, task.attempt, [notice], stale=stale)
             del self._turned[task_id]  # only now: what the store refuses is tried again
-        await self._save_costs(now)
-        await self._tell_longer()
 
     async def _save_costs(self, now: float) -> None:
         due = [number for number, at in self._saved_at.items() if now - at >= self._patience_seconds(number)]
@@ -177,6 +239,13 @@ class Vigil:
                 await self._tracker.mark(*run, [usual.longer_notice(task, age, durations)])
                 self._told_longer.add(run)
         self._told_longer = {run for run in self._told_longer if run[0] in self._running}
+
+    async def _take_as_told(self, until: float) -> None:
+        """Of tasks that ran longer than usual at a time (Unix seconds) it was told."""
+        for task in list(self._running.values()):
+            durations, age = await self._durations_of(task), until - unix(task.started_at or task.created_at)
+            if usual.longer_than_usual(age, durations) is not None:
+                self._told_longer.add((task.task_id, task.attempt))
 
     async def _durations_of(self, task: Task) -> list[float]:
         known = self._durations.get(task.task_id)

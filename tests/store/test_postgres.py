@@ -68,14 +68,18 @@ def test_every_statement_has_words_that_postgresql_knows(url: str, tmp_path: Pat
     run(url, prepared)
 
 
-def test_a_second_server_is_refused_until_the_first_has_ended(url: str, tmp_path: Path) -> None:
-    first = PostgresEngine(url, tmp_path / "first")
-    with pytest.raises(StoreLocked, match="Another vAIn server uses postgresql"):
-        PostgresEngine(url, tmp_path / "second")
-    first.close()
-    second = PostgresEngine(url, tmp_path / "second")
+def test_a_copy_has_the_database_alone_and_servers_share_it(url: str, tmp_path: Path) -> None:
+    first, second = PostgresEngine(url, tmp_path / "first"), PostgresEngine(url, tmp_path / "second")
     assert second.epoch == first.epoch
+    with pytest.raises(StoreLocked, match="A vAIn server uses postgresql"):
+        PostgresEngine(url)
+    first.close()
     second.close()
+    alone = PostgresEngine(url)
+    with pytest.raises(StoreLocked, match="Another vAIn uses postgresql"):
+        PostgresEngine(url, tmp_path / "first")
+    alone.close()
+    PostgresEngine(url, tmp_path / "first").close()
 
 
 def test_tables_of_a_newer_vain_are_refused_and_left_as_they_were(url: str, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import webbrowser
 
 import pytest
 
-from vain.web.server import _open_browser
+from vain.web.serving import _open_browser
 
 
 class Browser:

@@ -73,15 +73,25 @@ class Deliveries:
         for name, worker in self._workers.items():
             self._tasks.append(asyncio.create_task(worker.run(begun[name]), name=f"vain-channel-{name}"))
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is this server that tells."""
+        return bool(self._tasks)
+
     async def close(self) -> None:
         """End them; what was not taken by then is sent after the next start. Raises StoreFull, Unavailable."""
+        was_running = self.is_running
+        await self.leave()
+        if was_running:
+            await self._store.write(self._keep_positions)
+
+    async def leave(self) -> None:
+        """Another server tells from now on."""
         self._stop_listening()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._tasks:
-            self._tasks.clear()
-            await self._store.write(self._keep_positions)
+        self._tasks.clear()
 
     def status(self) -> list[ChannelStatus]:
         """How each channel does, in the order in which they were named."""

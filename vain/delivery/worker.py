@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vain.clock import Clock, unix, utc
-from vain.codec import encode
+from vain.codec import decode, encode
 from vain.delivery.progress import Progress, Wanted, refused
 from vain.delivery.sending import Kind, Parcel, Refused, Sender
 from vain.delivery.wording import Voice
@@ -21,6 +21,7 @@ from vain.errors import Unavailable, VainError
 from vain.notification import Notification
 from vain.store import reading
 from vain.store.database import Store
+from vain.store.transaction import Transaction
 from vain.types import Time
 
 logger = logging.getLogger(__name__)
@@ -228,14 +229,19 @@ class Worker:
             await asyncio.sleep(self._pace.first_seconds)
 
     async def _keep(self, progress: Progress) -> bool:
-        body = encode(progress)
         try:
-            await self._store.write(lambda transaction: transaction.keep("channel", self._wanted.channel, body))
+            await self._store.write(partial(self._keep_if_ahead, progress=progress))
         except VainError as error:
             logger.warning("How far channel %s is could not be stored: %s", self._wanted.channel, error)
             return False
         self._kept_position = progress.position
         return True
+
+    def _keep_if_ahead(self, transaction: Transaction, progress: Progress) -> None:
+        """Unless another server, which tells by now, is further."""
+        known = transaction.kept("channel", self._wanted.channel)
+        if known is None or decode(Progress, known).position <= progress.position:
+            transaction.keep("channel", self._wanted.channel, encode(progress))
 
     def _now(self) -> Time:
         return utc(self._clock())

@@ -83,8 +83,10 @@ class Fleet:
         keep: Keep = Keep(),  # noqa: B008  (frozen)
         monotonic: Clock = time.monotonic,
         wall: Clock = time.time,
+        server: str = "",
     ) -> None:
-        self.own_host = own_host
+        """``server`` tells this one from others over the same database, as long as its folder is there."""
+        self.own_host, self._server = own_host, server
         self.costs: dict[int, Cost] = {}
         """What tasks on other hosts have used, as their agents say."""
         self._store, self._folder, self._keep = store, data_dir / HOSTS_FOLDER, keep
@@ -107,8 +109,10 @@ class Fleet:
         """Read which hosts there are."""
         kept = await self._store.read(lambda connection: reading.kept(connection, "host"))
         for name, body in kept.items():
-            self._saved[name] = decode(KnownHost, body)
-            self._members[name] = self._member(self._saved[name])
+            known = decode(KnownHost, body)
+            if known.server in ("", self._server):  # the history of others is where they report
+                self._saved[name] = known
+                self._members[name] = self._member(replace(known, server=self._server))
 
     async def close(self) -> None:
         """Write down when each was last seen, and commit what waits."""
@@ -293,7 +297,7 @@ class Fleet:
         if len(self._members) >= MOST_HOSTS:
             raise Unavailable(f"There are {MOST_HOSTS:,} hosts; DELETE /hosts/NAME forgets one that is gone.")
         now = utc(self._wall())
-        known = KnownHost(name, now, now, report.version, report.period_seconds)
+        known = KnownHost(name, now, now, report.version, report.period_seconds, server=self._server)
         member = self._members[name] = self._member(known)
         await self._save([member])
         return member
@@ -303,13 +307,26 @@ class Fleet:
         if not changed:
             return
 
-        def change(transaction: Transaction) -> None:
+        def change(transaction: Transaction) -> set[str]:
+            left = set()
             for known in changed:
-                transaction.keep("host", known.name, encode(known))
+                body = transaction.kept("host", known.name)
+                before = None if body is None else decode(KnownHost, body)
+                if before is not None and known.name in self._saved and before.server not in ("", self._server):
+                    left.add(known.name)  # it reports to another server by now
+                else:
+                    transaction.keep("host", known.name, encode(known))
+            return left
 
-        await self._store.write(change)
+        left = await self._store.write(change)
         now = self._monotonic()
+        for name in left:
+            await self._members.pop(name).close()
+            self._saved.pop(name, None)
+            self._saved_at.pop(name, None)
         for known in changed:
+            if known.name in left:
+                continue
             self._saved[known.name], self._saved_at[known.name] = known, now
 
 
@@ -318,7 +335,11 @@ class Everywhere:
 
     def __init__(self, here: Watch, fleet: Fleet) -> None:
         self._here, self._fleet = here, fleet
+        self._of_others: dict[int, Cost] = {}
         self.costs: Mapping[int, Cost] = ChainMap(here.costs, fleet.costs)
+        """What this server knows by itself."""
+        self.all_costs: Mapping[int, Cost] = ChainMap(here.costs, fleet.costs, self._of_others)
+        """And what others tell: a task may be changed at a server that does not see its processes."""
 
     def follow(self, task: Task, run_id: str | None) -> None:
         """See ``Watch``."""
@@ -329,6 +350,19 @@ class Everywhere:
         """See ``Watch``."""
         self._here.forget(task_id)
         self._fleet.forget_task(task_id)
+
+    def costs_told(self) -> bytes:
+        """What other servers are told."""
+        return encode(dict(self.costs))
+
+    def costs_heard(self, told: Mapping[str, bytes]) -> None:
+        """What other servers tell; what nobody tells any more is forgotten."""
+        heard: dict[int, Cost] = {}
+        for body in told.values():
+            heard |= decode(dict[int, Cost], body)
+        for task_id in self._of_others.keys() - heard.keys():
+            del self._of_others[task_id]
+        self._of_others |= heard
 
 
 def _is_of(gone: Gone, running: Mapping[int, WatchedTask]) -> bool:

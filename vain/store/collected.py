@@ -10,6 +10,8 @@ from vain.types import Event, Task, TaskCounts, Time
 
 Kept = Literal["rule", "alert", "silence", "channel", "host"]
 """What the server keeps beside tasks, as JSON by name."""
+KEPT_IN_MEMORY: frozenset[Kept] = frozenset({"rule", "silence"})
+"""What is read when a server starts, and then known by heart."""
 
 
 class Remembered(NamedTuple):
@@ -53,6 +55,12 @@ class Collected:
         """Task, offset, bytes."""
         self.tally = [0] * len(TaskCounts.__struct_fields__)
         """What is to be added to the counts of tasks."""
+
+    @property
+    def is_kept_by_all(self) -> bool:
+        """Whether it changes what every server has in memory."""
+        is_kept = any(kind in KEPT_IN_MEMORY for kind, _ in self.kept_changes)
+        return is_kept or bool(self.expectations) or bool(self.read_marks)
 
     def absorb(self, other: Collected) -> None:
         """Take over what another has collected after this."""

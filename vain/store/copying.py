@@ -78,6 +78,7 @@ def copy(source: Engine, target: Engine, told: Callable[[str, int], None] = lamb
             copied = {table.name: _copied(connection, target.connection, table, told) for table in TABLES}
             target.connection.execute(queries.SET_LAST_TASK_ID, (str(connection.execute(queries.LAST_TASK_ID).get),))
         target.connection.execute(queries.RENEW_EPOCH, (secrets.token_hex(8),))
+        target.recount()
         target.commit()
     except (*target.failures, *source.failures) as error:
         target.roll_back()

@@ -12,15 +12,16 @@ import queue
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from vain.alerting.alert import Judging
-from vain.errors import Misconfigured, Unavailable, VainError
+from vain.errors import Diverged, Misconfigured, Unavailable, VainError
 from vain.store import queries, reading
 from vain.store.collected import Collected, Stored
-from vain.store.connection import Connection, Engine
+from vain.store.connection import Begun, Connection, Engine, Group
 from vain.store.ledger import Ledger
 from vain.store.recent import RecentTasks
 from vain.store.transaction import Transaction
@@ -37,12 +38,38 @@ IDLE_SECONDS = 1.0
 """After this long without a change the engine may tidy up."""
 COMPLAINT_SECONDS = 10.0
 
+LOOK_SECONDS = 0.25
+"""How often it is looked at what other servers have committed, if nothing hints at it."""
+HOT_LOOK_SECONDS, HOT_SECONDS = 0.02, 0.2
+"""And for how long more often, after they have."""
+MOST_CAUGHT_UP = 1_000
+"""Events of others that are read together."""
+
+MOST_UNTOLD = 1_000
+
 Publish = Callable[[list[Event]], None]
+
+
+class Others(Protocol):
+    """What is told on the event loop of what other servers do; see ``Store.follow_others``."""
+
+    def happened(self, events: list[Event]) -> None:
+        """They have committed these, which are published."""
+
+    def kept_changed(self) -> None:
+        """What is known by heart has changed: rules, silences, what is expected, what was read."""
+
+    def diverged(self) -> None:
+        """Nothing that is known holds any more: all of it has to begin anew."""
 
 
 class _Change(NamedTuple):
     run: Callable[[Transaction], Any]
     future: asyncio.Future[Any]
+
+
+class _Hint(NamedTuple):
+    """Perhaps another server has committed."""
 
 
 class _Settled(NamedTuple):
@@ -58,8 +85,10 @@ class _Outcome(NamedTuple):
     counts: TaskCounts
     stored: list[Stored]
     settled: list[_Settled]
-    is_more: bool = False
-    """More was stored than ``stored`` says: by commits whose answer was lost."""
+    missed: tuple[Event, ...] = ()
+    """The first of ``events``: of commits of other servers, or whose answer was lost."""
+    is_kept_changed: bool = False
+    is_diverged: bool = False
 
 
 class Store:
@@ -73,7 +102,11 @@ class Store:
         self._engine = engine
         self._publish = publish
         self._loop = loop or asyncio.get_running_loop()
-        self._waiting: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Change | _Hint | None] = queue.SimpleQueue()
+        self._others: Others | None = None
+        self._untold: deque[_Outcome] = deque(maxlen=MOST_UNTOLD)
+        """What others did before somebody followed them."""
+        self._hot_until = 0.0
         self._reading = 0
         self._complained_at = -COMPLAINT_SECONDS
         try:
@@ -122,6 +155,21 @@ class Store:
         finally:
             self._reading -= 1
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may write to the database as well."""
+        return self._engine.is_shared
+
+    def group(self) -> Group | None:
+        """See ``Engine.group``."""
+        return self._engine.group()
+
+    def follow_others(self, others: Others) -> None:
+        """Tell it of what other servers do, and of what they did since the store was opened."""
+        self._others = others
+        while self._untold:
+            self._tell_others(self._untold.popleft())
+
     def judge_by(self, judging: Judging) -> None:
         """By which rules, and with which silences, changes of tasks are judged from the next one on."""
         self._ledger.judging = judging
@@ -138,36 +186,90 @@ class Store:
             return query(connection)
 
     def _write_groups(self) -> None:
-        """The writing thread: take what waits, commit it, answer it."""
+        """The writing thread: take what waits, commit it, answer it; look what others have committed."""
+        if self._engine.is_shared:
+            self._engine.listen(lambda: self._waiting.put(_Hint()))
         ended = is_logged = False
+        rested_at = time.monotonic()
         while not ended:
             group: list[_Change] = []
             try:
-                change = self._waiting.get(timeout=IDLE_SECONDS if is_logged else None)
+                change = self._waiting.get(timeout=self._patience_seconds(is_logged))
             except queue.Empty:
-                if self._is_unsure:
-                    self._loop.call_soon_threadsafe(self._answer, self._commit([]))
-                else:
-                    self._engine.rest(self._complain)
-                    is_logged = False
-                continue
+                change = _Hint()
             while change is not None:
-                group.append(change)
+                if isinstance(change, _Change):
+                    group.append(change)
                 if len(group) == LARGEST_GROUP or self._waiting.empty():
                     break
                 change = self._waiting.get()
             ended = change is None
             if group:
-                self._loop.call_soon_threadsafe(self._answer, self._commit(group))
+                self._tell(self._commit(group))
                 is_logged = True
                 self._engine.has_committed(self._complain)
+            elif not ended:
+                self._look()
+                if (now := time.monotonic()) - rested_at >= IDLE_SECONDS:
+                    rested_at = now
+                    is_logged = self._rest()
+
+    def _patience_seconds(self, is_logged: bool) -> float | None:
+        """For how long a change is waited for before something else is done; None: for ever."""
+        if self._engine.is_shared:
+            return HOT_LOOK_SECONDS if time.monotonic() < self._hot_until else LOOK_SECONDS
+        return IDLE_SECONDS if is_logged or self._is_unsure else None
+
+    def _rest(self) -> bool:
+        """Nothing was written for a while; whether it is to be rested again later."""
+        if self._is_unsure:
+            self._tell(self._commit([]))
+            return True
+        self._engine.rest(self._complain)
+        return False
+
+    def _tell(self, outcome: _Outcome) -> None:
+        self._loop.call_soon_threadsafe(self._answer, outcome)
+
+    def _look(self) -> None:
+        """Publish what other servers have committed."""
+        if not self._engine.is_shared or self._is_unsure:
+            return
+        try:
+            while (outcome := self._looked()) is not None:
+                self._hot_until = time.monotonic() + HOT_SECONDS
+                self._tell(outcome)
+        except Diverged:
+            self._is_unsure = True
+            self._tell(_Outcome([], self._ledger.counts, [], [], is_diverged=True))
+        except self._engine.failures as error:
+            self._complain(error)
+            self._is_unsure = True
+
+    def _looked(self) -> _Outcome | None:
+        """Some of what others have committed since; None if nothing was."""
+        ledger, numbers = self._ledger, self._engine.numbers()
+        if numbers == ledger.numbers and numbers.seq == self._told_seq:
+            return None
+        if numbers.seq < self._told_seq:
+            self._is_unsure = True  # it has gone back; the next group finds out, and says so
+            return None
+        is_kept_changed = numbers.kept != ledger.kept
+        most = min(numbers.seq - self._told_seq, MOST_CAUGHT_UP)
+        missed = reading.events_after(ledger.connection, self._told_seq, most) if most else []
+        ledger.take(numbers)
+        ledger.forget(missed)
+        self._told_seq += len(missed)
+        return _Outcome(missed, ledger.counts, [], [], tuple(missed), is_kept_changed)
 
     def _commit(self, group: list[_Change]) -> _Outcome:
         ledger = self._ledger
         settled: list[_Settled] = []
         try:
-            is_new = self._engine.begin()
-            missed = self._looked_up() if is_new or self._is_unsure else []
+            begun = self._engine.begin()
+            kept_before = ledger.kept
+            missed = self._caught_up(begun)
+            is_kept_changed = ledger.kept != kept_before
             settled.extend(self._run_change(change) for change in group)
             ledger.flush()
             self._engine.commit()
@@ -179,25 +281,36 @@ class Store:
             self._roll_back()
             self._is_unsure = True
             refusal = error if isinstance(error, VainError) else self._engine.refusal(error)
-            return _Outcome([], ledger.counts, [], [_Settled(change.future, None, refusal) for change in group])
+            refused = [_Settled(change.future, None, refusal) for change in group]
+            return _Outcome([], ledger.counts, [], refused, is_diverged=isinstance(error, Diverged))
         events = [*missed, *ledger.waiting.events]
         stored = ledger.settle()
         self._told_seq, self._is_unsure = ledger.seq, False
-        return _Outcome(events, ledger.counts, stored, settled, bool(missed))
+        return _Outcome(events, ledger.counts, stored, settled, tuple(missed), is_kept_changed)
 
-    def _looked_up(self) -> list[Event]:
-        """After a failure, or on a new connection: the numbers as they are, and events of which nobody was told.
+    def _caught_up(self, begun: Begun) -> list[Event]:
+        """At the begin of a transaction: the numbers as they are, and the events that nobody here was told of.
 
-        Raises Unavailable if the database has gone back; it gets another epoch then, so that whoever follows this
-        server's successor starts anew.
+        Those of other servers; and after a failure, or on a new connection, those of commits whose answer was lost.
+        Raises Diverged if the database has gone back; it gets another epoch then, so that whoever follows starts anew.
         """
-        self._ledger.reload()
-        missed = self._ledger.seq - self._told_seq
+        ledger = self._ledger
+        if begun.is_new or self._is_unsure:
+            ledger.reload()
+        elif begun.numbers is not None:
+            if begun.numbers == ledger.numbers and ledger.seq == self._told_seq:
+                return []
+            ledger.take(begun.numbers)
+        else:
+            return []
+        missed = ledger.seq - self._told_seq
         if missed < 0:
-            self._ledger.connection.execute(queries.RENEW_EPOCH, (secrets.token_hex(8),))
+            ledger.connection.execute(queries.RENEW_EPOCH, (secrets.token_hex(8),))
             self._engine.commit()
-            raise Unavailable("The database has gone back to an older state: this server has to be started anew.")
-        return reading.events_after(self._ledger.connection, self._told_seq, missed) if missed else []
+            raise Diverged
+        events = reading.events_after(ledger.connection, self._told_seq, missed) if missed else []
+        ledger.forget(events)
+        return events
 
     def _run_change(self, change: _Change) -> _Settled:
         transaction = Transaction(self._ledger)
@@ -230,9 +343,10 @@ class Store:
 
     def _answer(self, outcome: _Outcome) -> None:
         """On the loop: first what readers see, then the answers, so that whoever was answered finds what it wrote."""
-        if outcome.is_more:
+        if outcome.missed:
             self.recent.clear()
-        self.recent.update(outcome.stored)
+        if not self._engine.is_shared:  # else somebody may have changed it since, and nobody here knows of it yet
+            self.recent.update(outcome.stored)
         if outcome.events:
             self.committed_seq = outcome.events[-1].seq
         self.counts = outcome.counts
@@ -241,6 +355,7 @@ class Store:
                 self._publish(outcome.events)
         except Exception:
             logger.exception("Committed events could not be published")
+        self._tell_others(outcome)
         for future, result, error in outcome.settled:
             if future.cancelled():
                 continue
@@ -248,3 +363,19 @@ class Store:
                 future.set_result(result)
             else:
                 future.set_exception(error)
+
+    def _tell_others(self, outcome: _Outcome) -> None:
+        if not (outcome.missed or outcome.is_kept_changed or outcome.is_diverged):
+            return
+        if self._others is None:
+            self._untold.append(outcome)
+            return
+        try:
+            if outcome.is_diverged:
+                self._others.diverged()
+            if outcome.missed:
+                self._others.happened(list(outcome.missed))
+            if outcome.is_kept_changed:
+                self._others.kept_changed()
+        except Exception:
+            logger.exception("What another server did could not be followed")

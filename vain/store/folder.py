@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import apsw
 
 from vain.errors import Misconfigured, StoreLocked
 
+SERVER_NAME = "server.id"
 LOCK_NAME = "vain.lock"
 
 
@@ -36,6 +38,16 @@ def private_file(path: Path) -> Path:
     except OSError as error:
         raise Misconfigured(f"{path} cannot be made ({error.strerror}); --data names another folder.") from error
     return path
+
+
+def server_id(folder: Path) -> str:
+    """What tells a server from others over the same database, for as long as its folder is there. Blocks."""
+    path = private_file(folder / SERVER_NAME)
+    known = path.read_text("ascii").strip()
+    if not known:
+        known = secrets.token_hex(8)
+        path.write_text(known + "\n", "ascii")
+    return known
 
 
 def _check_private(path: Path) -> None:

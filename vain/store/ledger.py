@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from vain.alerting.alert import Judging
-from vain.codec import encode
+from vain.codec import decode, encode
 from vain.store import list_queries, queries
 from vain.store.collected import Collected, Stored
-from vain.store.connection import Connection, Engine
-from vain.types import LARGEST_LOG_BYTES, STATUSES, Task, TaskCounts
+from vain.store.connection import Connection, Engine, Numbers
+from vain.types import LARGEST_LOG_BYTES, STATUSES, Event, Task, TaskCounts, TaskEventHead
 
 Value = str | int | float | bytes | None
 Bindings = tuple[Value, ...]
@@ -34,14 +36,27 @@ class Ledger:
         """The one that writes."""
         return self._engine.connection
 
+    @property
+    def numbers(self) -> Numbers:
+        """As of what was absorbed last; the counts are those of the newest commit."""
+        return Numbers(self.seq, self.task_id, self.notification_id, self.kept, self.counts, self._engine.epoch)
+
     def reload(self) -> None:
         """Read the numbers from the database again, after opening and after a commit that failed."""
-        self.seq = self._number(queries.HEAD)
-        self.task_id = self._number(queries.LAST_TASK_ID)
-        self.counts = TaskCounts(*self.connection.execute(queries.COUNTS).get)
-        self.notification_id = self._number(queries.LAST_NOTIFICATION_ID)
+        self.take(self._engine.numbers())
         self.recent.clear()
         self.waiting = Collected()
+
+    def take(self, numbers: Numbers) -> None:
+        """The numbers as they are now: somebody else has committed."""
+        self.seq, self.task_id, self.notification_id = numbers.seq, numbers.task_id, numbers.notification_id
+        self.kept, self.counts = numbers.kept, numbers.counts
+
+    def forget(self, events: Iterable[Event]) -> None:
+        """Of the tasks that others have changed what is at hand is old."""
+        for event in events:
+            if event.type == "taskUpdate":
+                self.recent.pop(decode(TaskEventHead, event.body).task_id, None)
 
     def absorb(self, change: Collected, seq: int, task_id: int, notification_id: int) -> None:
         """Take over what a change has collected, and the numbers that it has used up."""
@@ -49,7 +64,18 @@ class Ledger:
         self.waiting.absorb(change)
 
     def flush(self) -> None:
-        """Write what waits, inside the transaction that is open."""
+        """Write what waits, inside the transaction that is open; last the numbers that it has used up."""
+        self._flush_tasks()
+        self._flush_reports()
+        waiting = self.waiting
+        self.connection.executemany(
+            queries.REMEMBER, [(key, *record, at) for key, (record, at) in waiting.remembered.items()]
+        )
+        if waiting.is_kept_by_all:
+            self.kept += 1
+        self._engine.note(self.numbers._replace(counts=_added(self.counts, waiting.tally)))
+
+    def _flush_tasks(self) -> None:
         execute, many, waiting = self.connection.execute, self.connection.executemany, self.waiting
         deleted = [(task_id,) for task_id, task in waiting.tasks.items() if task is None]
         saved = [_row(task, waiting.bodies[task_id]) for task_id, task in waiting.tasks.items() if task is not None]
@@ -76,8 +102,6 @@ class Ledger:
             execute(queries.FORGET_IDEMPOTENT, (waiting.forgotten_before,))
         if waiting.touched_at is not None:
             execute(queries.TOUCH, (waiting.touched_at,))
-        self._flush_reports()
-        many(queries.REMEMBER, [(key, *record, at) for key, (record, at) in waiting.remembered.items()])
 
     def _flush_reports(self) -> None:
         many, waiting = self.connection.executemany, self.waiting
@@ -113,9 +137,6 @@ class Ledger:
             del self.recent[next(iter(self.recent))]
         self.waiting = Collected()
         return stored
-
-    def _number(self, query: str) -> int:
-        return int(self.connection.execute(query).get)
 
 
 def _added(counts: TaskCounts, tally: list[int]) -> TaskCounts:

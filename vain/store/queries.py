@@ -18,6 +18,8 @@ LAST_TASK_ID = """
 SELECT max(coalesce((SELECT max(task_id) FROM tasks), 0),
            coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'last_task_id'), 0))"""
 LAST_NOTIFICATION_ID = "SELECT coalesce(max(notification_id), 0) FROM notifications"
+NUMBERS = (HEAD, LAST_TASK_ID, LAST_NOTIFICATION_ID)
+"""What was given last: to an event, a task, a notification."""
 TASK = "SELECT body, version FROM tasks WHERE task_id = ?"
 TASK_COUNT = "SELECT (SELECT count(*) FROM tasks), coalesce(max(task_id), 0) FROM tasks"
 TASKS_BETWEEN = "SELECT task_id, body FROM tasks WHERE task_id > ? AND task_id <= ? ORDER BY task_id"
@@ -34,6 +36,7 @@ TASK_UPDATES_WITH = """
 SELECT body FROM events WHERE seq BETWEEN ? AND ? AND type = 'taskUpdate' AND instr(body, ?) > 0 ORDER BY seq"""
 STARTED = "SELECT body FROM tasks INDEXED BY tasks_in_progress WHERE status = 1 ORDER BY task_id"
 RUN_TASK = "SELECT task_id FROM runs WHERE run_id = ?"
+RUN_OF_TASK = "SELECT run_id FROM runs WHERE task_id = ?"
 LAST_OF_KEY = (
     "SELECT task_id FROM attempts WHERE key = ? AND removed_ms IS NULL ORDER BY completed_ms DESC NULLS LAST LIMIT 1"
 )

@@ -156,6 +156,12 @@ def events_after(connection: Connection, seq: int, limit: int, size_bytes: int |
     return events
 
 
+def run_of(connection: Connection, task_id: int) -> str | None:
+    """What the reporter of a task calls it."""
+    row = connection.execute(queries.RUN_OF_TASK, (task_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 class Change(msgspec.Struct, frozen=True):
     """What is looked at in an event of a task."""
 

@@ -16,9 +16,11 @@ import apsw
 
 from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable, VainError
 from vain.store import queries
+from vain.store.connection import Begun, Numbers
 from vain.store.folder import FolderLock, prepare, private_file
 from vain.store.read_gate import ReadGate
 from vain.store.sqlite import LOG_PAGES, open_for_reading, open_for_writing, restart_log
+from vain.types import TaskCounts
 
 DATABASE_NAME = "vain.db"
 MIGRATIONS = tuple(f"schema_{version}.sql" for version in range(1, 10))
@@ -31,6 +33,7 @@ class SqliteEngine:
     """``vain.store.connection.Engine`` over a folder. Raises StoreLocked, StoreDamaged or Misconfigured on opening."""
 
     failures: tuple[type[Exception], ...] = (apsw.Error,)
+    is_shared = False
 
     def __init__(self, folder: Path) -> None:
         prepare(folder)
@@ -54,10 +57,25 @@ class SqliteEngine:
             self._lock.release()
             raise
 
-    def begin(self) -> bool:
+    def begin(self) -> Begun:
         """See ``Engine``."""
         self.connection.execute("BEGIN IMMEDIATE")
-        return False
+        return Begun()
+
+    def numbers(self) -> Numbers:
+        """See ``Engine``; found in the tables."""
+        seq, task_id, notification_id = (int(self.connection.execute(each).get) for each in queries.NUMBERS)
+        counts = TaskCounts(*self.connection.execute(queries.COUNTS).get)
+        return Numbers(seq, task_id, notification_id, 0, counts, self.epoch)
+
+    def note(self, numbers: Numbers) -> None:
+        """They are in the tables."""
+
+    def recount(self) -> None:
+        """They are in the tables."""
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Nobody else commits."""
 
     def commit(self) -> None:
         """See ``Engine``."""
@@ -95,6 +113,9 @@ class SqliteEngine:
         """See to it that the log begins anew before it is long."""
         if self._log_pages >= self._restart_at:
             self._checkpoint(True, complain)
+
+    def group(self) -> None:
+        """See ``Engine``."""
 
     def close(self) -> None:
         """See ``Engine``."""

@@ -57,9 +57,10 @@ class Caretaker:
         await asyncio.gather(*self._chores, return_exceptions=True)
 
     async def _sweep(self) -> None:
-        await self._services.tracker.sweep()
+        if self._services.duties.leads:
+            await self._services.tracker.sweep()
+            await self._services.pinging.sweep()
         await self._services.vigil.sweep()
-        await self._services.pinging.sweep()
         await self._services.fleet.sweep()
         await self._services.alarms.sweep()
         await asyncio.to_thread(self._services.keys.refresh)

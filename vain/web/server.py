@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import signal
 import socket
-import webbrowser
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from vain.alarms import Alarms
 from vain.alerting.channel import ChannelForm
 from vain.context import Context
 from vain.delivery import Deliveries
+from vain.duties import Duties
 from vain.errors import Misconfigured
 from vain.fleet.fleet import Everywhere, Fleet
 from vain.fleet.machines import Machines
@@ -28,8 +27,10 @@ from vain.inbox import Inbox
 from vain.marks import ServerMarks
 from vain.monitor import Monitor
 from vain.notifier import ErrorNotices, Notifier
+from vain.others import Elsewhere
 from vain.past import Past
 from vain.pinging import Pinging
+from vain.posts import Alone, Among, Post
 from vain.recorder import Recorder
 from vain.resumption import Resumption
 from vain.rulebook import NO_FILE, RuleBook, read_rule_file
@@ -41,7 +42,7 @@ from vain.silences import Silences
 from vain.source import LocalSource, Watching
 from vain.spikes import Spikes
 from vain.store.database import Store
-from vain.store.folder import private_file
+from vain.store.folder import private_file, server_id
 from vain.store.keys import KeyRing
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
@@ -86,32 +87,14 @@ SECRET_NAME = "session.secret"  # noqa: S105  (a file's name)
 SECRET_BYTES = 32
 
 
-async def serve(settings: Settings, dashboard: DashboardLoader | None) -> None:
-    """Run the server until SIGTERM or SIGINT, then drain it: what was begun is answered, nothing new is taken.
-
-    Raises Misconfigured, StoreLocked or StoreDamaged when it cannot start.
-    """
-    stopping = asyncio.Event()
-    server = Server(settings, dashboard)
-    await server.start()
-    try:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # A second signal ends the process at once.
-            loop.add_signal_handler(number, _stop_once, loop, number, stopping)
-        print(f"vAIn is at {server.url}", flush=True)  # noqa: T201
-        if not settings.no_browser and dashboard is not None:
-            asyncio.get_running_loop().run_in_executor(None, _open_browser, server.url)
-        await stopping.wait()
-    finally:
-        await server.stop()
-
-
 class Server:
     """One server process: store, sampler, gate, routes, dashboard. ``start`` and ``stop`` belong to the event loop."""
 
-    def __init__(self, settings: Settings, dashboard: DashboardLoader | None) -> None:
-        self._settings, self._dashboard = settings, dashboard
+    def __init__(
+        self, settings: Settings, dashboard: DashboardLoader | None, begin_anew: Callable[[], None] = lambda: None
+    ) -> None:
+        """``begin_anew``: called when nothing that it knows holds any more, and another has to take its place."""
+        self._settings, self._dashboard, self._begin_anew = settings, dashboard, begin_anew
         self._ends: list[Callable[[], object]] = []
         """How to end what was started, in the order of starting; what returns an awaitable is awaited."""
         self._tally = Tally()
@@ -153,32 +136,29 @@ class Server:
         self.port = sockets[0].getsockname()[1]
 
         store = self._open_store()
+        duties = Duties(store.group(), host())
+        self._ends.append(duties.close)
         sampler = Sampler(settings.data_dir)
         self._ends.append(sampler.close)
         fleet = await self._open_fleet(store)
         recorder, past = self._open_history(fleet)
         watch = Watch(ProcessTrees(sampler.gpus), host(), boot_id(), self._on_gone_elsewhere)
         self._ends.append(watch.close)
-        monitor = Monitor(
-            sampler,
-            recorder,
-            settings.interval_seconds,
-            lambda: store.counts,
-            self._on_sample_elsewhere,
-            watch=watch,
-        )
-        tracker, vigil, pinging = await self._follow_tasks(store, watch, fleet)
-        spikes = Spikes(
-            store, past, lambda: _cores(monitor), settings.interval_seconds, is_here=lambda name: not fleet.knows(name)
-        )
+        period = settings.interval_seconds
+        monitor = Monitor(sampler, recorder, period, lambda: store.counts, self._on_sample_elsewhere, watch=watch)
+        tracker, vigil, pinging = await self._follow_tasks(store, watch, fleet, duties)
+        await duties.start()
+        spikes = Spikes(store, past, lambda: _cores(monitor), period, is_here=lambda name: not fleet.knows(name))
         machines = Machines(store, fleet, past, spikes)
-        rulebook, silences, alarms = await self._make_alarms(store, past, machines, vigil, fleet)
+        rulebook, silences, alarms = await self._make_alarms(store, past, machines, vigil, fleet, duties)
+        self._follow_others(store, tracker, vigil, (rulebook.read_again, silences.read_again, pinging.start))
         inbox = Inbox(settings.spool_dir, tracker, partial(is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
         timelines = Timelines(store, self._hub)
         gate = Gate((*settings.allow_hosts, settings.host), self.port, keys, other_origins=settings.allow_origins)
         fanout = Fanout(self._hub, store, gate)
         self._services = Services(
+            duties,
             tracker,
             vigil,
             pinging,
@@ -206,6 +186,13 @@ class Server:
         )
         self._desk = self._make_desk(fanout)
         fanout.watch = self._desk.watch
+        await self._begin(monitor, fanout)
+        self._offer_source(recorder.history)
+        self._ends.append(self._desk.mounts.stop)
+        self._take_requests(sockets, fanout)
+
+    async def _begin(self, monitor: Monitor, fanout: Fanout) -> None:
+        """What happens by the clock, and the first sample."""
         self._caretaker = Caretaker(self._services, fanout, self._desk)
         await self._caretaker.start()
         self._ends.append(self._caretaker.stop)
@@ -214,9 +201,12 @@ class Server:
         # So that whoever asks at once finds a sample; a machine that takes longer is no reason not to answer.
         await asyncio.to_thread(monitor.wait_for_first, FIRST_SAMPLE_SECONDS)
 
-        self._offer_source(recorder.history)
-        self._ends.append(self._desk.mounts.stop)
-        self._take_requests(sockets, fanout)
+    def _follow_others(
+        self, store: Store, tracker: Tracker, vigil: Vigil, reads: Sequence[Callable[[], Awaitable[None]]]
+    ) -> None:
+        others = Elsewhere(tracker, vigil, self._hub, reads, self._begin_anew)
+        self._ends.append(others.close)
+        store.follow_others(others)
 
     def _offer_source(self, history: History) -> None:
         """What the pages read, in this process."""
@@ -253,23 +243,29 @@ class Server:
 
     async def _open_fleet(self, store: Store) -> Fleet:
         raise_files(FILES_FOR_HOSTS)
-        fleet = Fleet(store, self._settings.data_dir, host(), self._keep())
+        server = server_id(self._settings.data_dir) if store.is_shared else ""
+        fleet = Fleet(store, self._settings.data_dir, host(), self._keep(), server=server)
         await fleet.start()
         self._ends.append(fleet.close)
         return fleet
 
-    async def _follow_tasks(self, store: Store, here: Watch, fleet: Fleet) -> tuple[Tracker, Vigil, Pinging]:
+    async def _follow_tasks(
+        self, store: Store, here: Watch, fleet: Fleet, duties: Duties
+    ) -> tuple[Tracker, Vigil, Pinging]:
         watch = Everywhere(here, fleet)
-        marks = ServerMarks(watch.costs)
+        marks = ServerMarks(watch.all_costs)
         tracker = Tracker(store, marks=marks)
-        vigil, pinging = Vigil(tracker, watch), Pinging(store, tracker, marks=marks)
+        vigil = Vigil(tracker, watch, leads=lambda: duties.leads)
+        pinging = Pinging(store, tracker, marks=marks)
+        duties.exchange("beats", vigil.beats_told, vigil.beats_heard)
+        duties.exchange("costs", watch.costs_told, watch.costs_heard)
         await vigil.start()
         self._ends.append(vigil.close)
         await pinging.start()
         return tracker, vigil, pinging
 
     async def _make_alarms(
-        self, store: Store, past: Past, machines: Machines, vigil: Vigil, fleet: Fleet
+        self, store: Store, past: Past, machines: Machines, vigil: Vigil, fleet: Fleet, duties: Duties
     ) -> tuple[RuleBook, Silences, Alarms]:
         """What fired before fires again before the first sample is judged; then whoever is told outside."""
         settings = self._settings
@@ -280,7 +276,7 @@ class Server:
         running = partial(vigil.running_names, lambda task: not fleet.knows(task.host))
         alarms = Alarms(
             store, rulebook, silences, settings.interval_seconds, running, Context(machines.explain),
-            more=fleet.silence,
+            more=fleet.silence, post=_post_of(duties),
         )  # fmt: skip
         await alarms.start(Resumption(past).resume)
         self._ends.append(alarms.close)
@@ -291,8 +287,18 @@ class Server:
             store, self._hub, channels, self.url + settings.prefix,
             secret=settings.webhook_secret, window=machines.window,
         )  # fmt: skip
-        await deliveries.start()
+        if duties.leads:
+            await deliveries.start()
         self._ends.append(deliveries.close)
+
+        async def take_over() -> None:
+            await alarms.take_over()
+            if duties.leads != deliveries.is_running:
+                await (deliveries.start() if duties.leads else deliveries.leave())
+            if duties.leads:
+                await vigil.take_over()
+
+        duties.on_change.append(take_over)
         return rulebook, silences, alarms
 
     def _open_history(self, fleet: Fleet) -> tuple[Recorder, Past]:
@@ -368,23 +374,14 @@ class Server:
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])
 
 
+def _post_of(duties: Duties) -> Post:
+    if not duties.is_shared:
+        return Alone()
+    return Among(host(), lambda: duties.leads, lambda: duties.judges_machine)
+
+
 def _cores(monitor: Monitor) -> int | None:
     return None if monitor.latest is None else monitor.latest.cpu.cores_logical
-
-
-def _open_browser(url: str) -> None:
-    """Show the dashboard, where there is a screen: a browser for text would take over the terminal."""
-    try:
-        browser = webbrowser.get()
-    except webbrowser.Error:
-        return
-    if type(browser) is not webbrowser.GenericBrowser:
-        browser.open(url)
-
-
-def _stop_once(loop: asyncio.AbstractEventLoop, number: int, stopping: asyncio.Event) -> None:
-    stopping.set()
-    loop.remove_signal_handler(number)
 
 
 def _session_secret(folder: Path) -> bytes:

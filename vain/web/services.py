@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from vain.alarms import Alarms
 from vain.codec import encode
+from vain.duties import Duties
 from vain.fleet.fleet import Fleet
 from vain.fleet.machines import Machines
 from vain.hub import Hub
@@ -52,6 +53,7 @@ class SampleJson:
 class Services(Struct, frozen=True):
     """Shared by all handlers; they keep no state of their own."""
 
+    duties: Duties
     tracker: Tracker
     vigil: Vigil
     pinging: Pinging

@@ -11,7 +11,8 @@ from vain.forms import place_of
 from vain.store import queries
 from vain.store.checking import MOST_PROBLEMS, Report, task_problems
 from vain.store.postgres.connection import LoopThread, PostgresConnection, connected
-from vain.store.postgres.engine import BROKEN, MIGRATIONS
+from vain.store.postgres.engine import BROKEN
+from vain.store.postgres.tables import MIGRATIONS
 
 
 def check_database(url: str) -> Report:

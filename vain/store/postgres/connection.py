@@ -19,6 +19,8 @@ COMMAND_SECONDS = 60.0
 """A statement that takes longer is given up."""
 _KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """So that the database finds out soon that this server is gone, and lets another take over."""
+STALLED_MILLISECONDS = 10_000
+"""A transaction in which nothing happens for so long is undone by the database."""
 BATCH_ROWS = 500
 """So many rows are fetched at once where rarely all are read."""
 
@@ -123,6 +125,18 @@ class PostgresConnection:
         """The first value of what is no statement of the store."""
         return self._loop.wait(self.raw.fetchval(text, *values))
 
+    def row(self, text: str, *values: Any) -> asyncpg.Record:
+        """The first row of what is no statement of the store."""
+        return self._loop.wait(self.raw.fetchrow(text, *values))
+
+    def all(self, text: str, *values: Any) -> list[asyncpg.Record]:
+        """All rows of what is no statement of the store."""
+        return list(self._loop.wait(self.raw.fetch(text, *values)))
+
+    def first_of_transaction(self, text: str) -> asyncpg.Record:
+        """Begin a transaction, and the first row of its first statement, which is no statement of the store."""
+        return self._loop.wait(_first_of_transaction(self.raw, text))
+
     def abandon(self) -> None:
         """End it at once, whatever it does."""
         self._loop.wait(_abandoned(self.raw))
@@ -162,6 +176,14 @@ async def _prepared(raw: asyncpg.Connection, writes: bool) -> None:
     await raw.execute("SELECT set_config('search_path', quote_ident(current_schema()), false)")
     if writes and await raw.fetchval("SHOW synchronous_commit") == "off":
         await raw.execute("SET synchronous_commit = on")  # what was answered outlives a crash
+    if writes:
+        # All servers wait for who is in a transaction: one that stands still must not keep them from it for ever.
+        await raw.execute(f"SET idle_in_transaction_session_timeout = {STALLED_MILLISECONDS}")
+
+
+async def _first_of_transaction(raw: asyncpg.Connection, text: str) -> asyncpg.Record:
+    await raw.execute("BEGIN")
+    return await raw.fetchrow(text)
 
 
 async def _abandoned(raw: asyncpg.Connection) -> None:

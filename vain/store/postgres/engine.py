@@ -1,7 +1,8 @@
-"""PostgreSQL as the store's engine: the same tables and statements, one server that writes, connections that read.
+"""PostgreSQL as the store's engine: the same tables and statements, over which several servers may run.
 
-Who writes holds an advisory lock of the database for as long as it is connected, so a second server is refused. When
-the connection breaks, what was under way is refused, and the next change connects anew.
+Whoever writes locks one row for as long as the transaction takes (``head.py``), so the changes of all servers are one
+after the other, and numbers are dense. When the connection breaks, what was under way is refused, and the next change
+connects anew.
 """
 
 from __future__ import annotations
@@ -10,22 +11,22 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 
-from vain.errors import Misconfigured, StoreDamaged, StoreFull, StoreLocked, Unavailable, VainError
+from vain.errors import Diverged, Misconfigured, StoreFull, Unavailable, VainError
 from vain.forms import place_of
 from vain.store import queries
+from vain.store.connection import Begun, Numbers
 from vain.store.folder import FolderLock, prepare
+from vain.store.postgres import head
 from vain.store.postgres.connection import LoopThread, PostgresConnection, connected
+from vain.store.postgres.group import PostgresGroup
+from vain.store.postgres.listening import Listening
+from vain.store.postgres.tables import ALONE, IN_USE, migrate
 
-OLDEST_VERSION: Final = 140_000
-"""Of the server, as PostgreSQL counts."""
-MIGRATIONS: Final = ("schema_1.sql",)
-"""The file at position n brings the tables from version n to n + 1."""
 BROKEN: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -40,12 +41,21 @@ BROKEN: Final = (
     OSError,
     TimeoutError,
 )
-_LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('vain'), hashtext(current_schema()))"
-_HAS_TABLES: Final = "SELECT to_regclass('vain_version') IS NOT NULL"
+_NOT_TOLD: Final = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.FeatureNotSupportedError,
+)
+_LINEAGE: Final = """
+SELECT (SELECT system_identifier FROM pg_control_system())::text || '-'
+    || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"""
+_KNOWN_LINEAGE: Final = "SELECT value FROM meta WHERE key = 'lineage'"
+_SET_LINEAGE: Final = """
+INSERT INTO meta (key, value) VALUES ('lineage', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 
 
 class _Lost(Exception):
-    """Another server has taken over while this one was not connected."""
+    """Somebody uses the database alone since this server was connected last."""
 
 
 class _Undone(Exception):
@@ -58,10 +68,11 @@ class PostgresEngine:
     failures: tuple[type[Exception], ...] = (asyncpg.PostgresError, *BROKEN, _Lost, _Undone)
 
     def __init__(self, url: str, folder: Path | None = None) -> None:
-        """``folder``: where the history and the keys of a server are; None: it is no server that opens it."""
+        """``folder``: where the history of a server is; None: it is no server, and uses the database alone."""
         if folder is not None:
             prepare(folder)
         self._folder_lock = None if folder is None else FolderLock(folder)
+        self.is_shared = folder is not None
         self._url = url
         self._loop = LoopThread()
         self._local = threading.local()
@@ -69,9 +80,12 @@ class PostgresEngine:
         """What fails now may have been made all the same."""
         self._readers: list[PostgresConnection] = []
         self._readers_lock = threading.Lock()
+        self._listening = Listening(self._loop, url)
         try:
             self.connection = connected(self._loop, url, "vain writer", writes=True)
-            self._prepare()
+            migrate(self.connection, url, self._lock)
+            if self.is_shared:
+                self._renew_if_diverged()
             self.epoch = str(self.connection.execute(queries.EPOCH).get)
         except BaseException as error:
             self._end()
@@ -81,20 +95,42 @@ class PostgresEngine:
                 raise Misconfigured(f"The store at {place_of(url)} cannot be opened: {error}.") from error
             raise
 
-    def begin(self) -> bool:
-        """See ``Engine``."""
+    @property
+    def _lock(self) -> str:
+        return IN_USE if self.is_shared else ALONE
+
+    def begin(self) -> Begun:
+        """See ``Engine``. Raises Diverged."""
         self._is_committing = False
         is_new: bool = self.connection.raw.is_closed()
         if is_new:
             self.connection = connected(self._loop, self._url, "vain writer", writes=True)
         try:
-            if is_new and not self.connection.value(_LOCK):
+            if is_new and not self.connection.value(self._lock):
                 raise _Lost
-            self.connection.command("BEGIN")
+            if is_new and self.is_shared:
+                self._renew_if_diverged()
+            numbers = self._numbers_in(self.connection.first_of_transaction(head.LOCK))
         except BaseException:
             self.connection.abandon()
             raise
-        return is_new
+        return Begun(is_new, numbers)
+
+    def numbers(self) -> Numbers:
+        """See ``Engine``. Raises Diverged."""
+        return self._numbers_in(self.connection.row(head.READ))
+
+    def note(self, numbers: Numbers) -> None:
+        """See ``Engine``."""
+        self.connection.row(head.WRITE, *head.values_of(numbers))
+
+    def recount(self) -> None:
+        """See ``Engine``."""
+        self.connection.command(head.RECOUNT)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """See ``Engine``."""
+        self._listening.begin(heard)
 
     def commit(self) -> None:
         """See ``Engine``."""
@@ -144,9 +180,19 @@ class PostgresEngine:
 
     def rest(self, complain: Callable[[Exception], None]) -> None:
         """PostgreSQL tidies up by itself."""
+        self._listening.keep_on()
 
     def has_committed(self, complain: Callable[[Exception], None]) -> None:
-        """PostgreSQL tidies up by itself."""
+        """Give the other servers a hint."""
+        if self.is_shared and not self.connection.raw.is_closed():
+            try:
+                self._listening.tell(self.connection)
+            except self.failures as error:
+                complain(error)
+
+    def group(self) -> PostgresGroup | None:
+        """See ``Engine``."""
+        return PostgresGroup(self._url) if self.is_shared else None
 
     def close(self) -> None:
         """See ``Engine``."""
@@ -164,37 +210,40 @@ class PostgresEngine:
         for connection in (*self._readers, getattr(self, "connection", None)):
             if connection is not None:
                 connection.close()
+        self._listening.close()
         self._loop.close()
         if self._folder_lock is not None:
             self._folder_lock.release()
 
-    def _prepare(self) -> None:
-        """The lock, and the tables as this version knows them."""
-        known = self.connection
-        if int(known.value("SELECT current_setting('server_version_num')::int")) < OLDEST_VERSION:
-            raise Misconfigured(f"PostgreSQL {OLDEST_VERSION // 10_000} or later is needed, for {place_of(self._url)}.")
-        if known.value("SHOW server_encoding") != "UTF8":
-            raise Misconfigured(f"The database at {place_of(self._url)} has to be of the encoding UTF8.")
-        if known.value("SELECT current_schema()") is None:
-            raise Misconfigured(f"The schema that {place_of(self._url)} names is not there.")
-        if not known.value(_LOCK):
-            raise StoreLocked(f"Another vAIn server uses {place_of(self._url)}.")
-        version = int(known.value("SELECT version FROM vain_version") or 0) if known.value(_HAS_TABLES) else 0
-        if version > len(MIGRATIONS):
-            raise StoreDamaged(
-                f"{place_of(self._url)} was written by a newer vAIn (version {version}, this one knows "
-                f"{len(MIGRATIONS)}); it was not touched."
-            )
-        for number, name in enumerate(MIGRATIONS[version:], start=version + 1):
-            self._migrate(number, files("vain.store.postgres").joinpath(name).read_text("utf-8"))
+    def _numbers_in(self, row: asyncpg.Record) -> Numbers:
+        numbers = head.numbers_of(row)
+        if numbers.epoch != getattr(self, "epoch", numbers.epoch):
+            raise Diverged
+        return numbers
 
-    def _migrate(self, number: int, script: str) -> None:
-        known = self.connection
-        known.command("BEGIN")
-        known.command("CREATE TABLE IF NOT EXISTS vain_version (version integer NOT NULL)")
-        known.command(script)
-        known.command("DELETE FROM vain_version")
-        known.value("INSERT INTO vain_version VALUES ($1)", number)
-        if number == 1:
-            known.execute(queries.SET_EPOCH, (secrets.token_hex(8),))
-        known.command("COMMIT")
+    def _renew_if_diverged(self) -> None:
+        """A standby that was promoted, or a database out of a backup, may lack what others have seen of the old one: so
+        the log gets another name, once, whichever server is the first to see it.
+
+        A promotion begins another timeline of the write-ahead log, and another cluster has another identifier.
+        """
+        lineage = self._lineage()
+        known = self.connection.value(_KNOWN_LINEAGE)
+        if lineage is None or lineage == known:
+            return
+        self.connection.command("BEGIN")
+        self.connection.row(head.LOCK)
+        known = self.connection.value(_KNOWN_LINEAGE)
+        if known is not None and known != lineage:
+            self.connection.execute(queries.RENEW_EPOCH, (secrets.token_hex(8),))
+        self.connection.value(_SET_LINEAGE, lineage)
+        self.connection.command("COMMIT")
+
+    def _lineage(self) -> str | None:
+        """None where the database does not say."""
+        with suppress(
+            asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedFunctionError, asyncpg.FeatureNotSupportedError
+        ):
+            found = self.connection.value(_LINEAGE)
+            return None if found is None else str(found)
+        return None
