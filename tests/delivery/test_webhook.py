@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 import socket
 import threading
 import time
@@ -57,6 +58,13 @@ def test_a_receiver_can_verify_the_signature() -> None:
     other = "whsec_" + base64.b64encode(b"another key of thirty-two bytes!").decode()
     assert not verified(other, request)
     assert not verified(SECRET, request._replace(body=request.body.replace(b"job", b"JOB")))
+
+
+def test_every_name_is_in_the_body_once_and_another_machine_is_named() -> None:
+    (request,), _ = sent(host="gpu-3")
+    names = [name for name, _ in json.loads(request.body, object_pairs_hook=list)]
+    assert len(names) == len(set(names)), names
+    assert request.fields["host"] == "gpu-3"
 
 
 def test_the_body_is_the_notification_with_where_it_comes_from() -> None:

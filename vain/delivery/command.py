@@ -9,7 +9,6 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from vain.codec import encode
 from vain.delivery.sending import Kind, Parcel, Refused
 
 LIMIT_SECONDS = 30.0
@@ -34,12 +33,11 @@ class Command:
 
     async def send(self, parcel: Parcel) -> None:
         """See ``Sender``: an exit code of 0 means that it is taken."""
-        (notification,) = parcel.notifications
-        body = b'{"type":"notification",' + encode(notification)[1:-1] + b","
+        body = parcel.json(self._host)
         process = await self._start()
         try:
             async with asyncio.timeout(self._limit_seconds):
-                await process.communicate(body + encode({"host": self._host, "link": parcel.link})[1:] + b"\n")
+                await process.communicate(body + b"\n")
         except TimeoutError:
             raise Refused(f"it did not end within {self._limit_seconds:g} s") from None
         finally:

@@ -48,6 +48,7 @@ class Deliveries:
         host: str | None = None,
         pace: Pace | None = None,
         clock: Clock = time.time,
+        may_tell: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._hub = store, hub
         voice = Voice(host or this_host(), base_url.rstrip("/"))
@@ -58,7 +59,7 @@ class Deliveries:
         def worker(name: str, form: ChannelForm, sender: Sender) -> Worker:
             gather = form.group_for if form.group_for is not None else GROUP_SECONDS if sender.takes_many else 0.0
             wanted = Wanted(name, form.level)
-            return Worker(wanted, sender, gather, store, voice, chart, pace or Pace(), clock)
+            return Worker(wanted, sender, gather, store, voice, chart, pace or Pace(), clock, may_tell)
 
         self._workers = {name: worker(name, form, made[name]) for name, form in channels.items()}
         self._tasks: list[asyncio.Task[None]] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from vain.codec import encode
 from vain.notification import Notification
 
 Kind = Literal["webhook", "apprise", "command"]
@@ -46,6 +48,11 @@ class Parcel(Struct, frozen=True):
     def numbers(self) -> tuple[int, ...]:
         """What tells it from other parcels."""
         return tuple(each.notification_id for each in self.notifications)
+
+    def json(self, host: str) -> bytes:
+        """The first notification as programs get it; ``host`` is the server's machine, where it names no other."""
+        told = replace(self.notifications[0], host=self.notifications[0].host or host)
+        return b'{"type":"notification",' + encode(told)[1:-1] + b"," + encode({"link": self.link})[1:]
 
 
 class Sender(Protocol):

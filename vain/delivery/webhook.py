@@ -23,7 +23,6 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient import HTTPTimeoutError
 
 from vain.clock import Clock
-from vain.codec import encode
 from vain.delivery.aside import Aside
 from vain.delivery.sending import Kind, Parcel, Refused
 from vain.errors import Misconfigured
@@ -66,8 +65,7 @@ class Webhook:
     async def send(self, parcel: Parcel) -> None:
         """See ``Sender``: any status of 200 to 299 means that it is taken, 410 that nothing more is wanted."""
         (notification,) = parcel.notifications
-        told = {"host": self._host, "link": parcel.link}
-        body = b'{"type":"notification",' + encode(notification)[1:-1] + b"," + encode(told)[1:]
+        body = parcel.json(self._host)
         number = f"msg_{self._epoch}_{notification.notification_id}"
         _check(*await self._post(body, {"Content-Type": "application/json", **self._signed(number, body)}))
 

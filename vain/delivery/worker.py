@@ -77,7 +77,10 @@ class Worker:
         chart: MakeChart | None,
         pace: Pace,
         clock: Clock = time.time,
+        may_tell: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``may_tell``: asked before each message, since another server may tell by now."""
+        self._may_tell = may_tell
         self._wanted, self._sender, self._group_seconds, self._store = wanted, sender, group_seconds, store
         self._voice, self._pace, self._clock = voice, pace, clock
         self._chart = chart if sender.takes_charts else None
@@ -138,7 +141,11 @@ class Worker:
         if not chosen:
             await self._pass_over(ahead)
             return True
-        if not await self._deliver(await self._packed(chosen)):
+        parcel = await self._packed(chosen)
+        if not self._may_tell():
+            await asyncio.sleep(self._pace.first_seconds)
+            return True
+        if not await self._deliver(parcel):
             return False
         await self._advance(ahead)
         return True
@@ -180,6 +187,8 @@ class Worker:
                     return True
                 pause = max(self._pace.pause_seconds(self.progress.tries), refusal.pause_seconds or 0.0)
                 await asyncio.sleep(pause)
+                while not self._may_tell():  # noqa: ASYNC110  (it is cancelled when another server tells)
+                    await asyncio.sleep(self._pace.first_seconds)
                 parcel = replace(parcel, tries=self.progress.tries)
             else:
                 self._last_error, self._last_success, self._has_given_up = None, self._now(), False

@@ -285,7 +285,7 @@ class Server:
             channels["webhook"] = ChannelForm(webhook=settings.webhook)
         deliveries = Deliveries(
             store, self._hub, channels, self.url + settings.prefix,
-            secret=settings.webhook_secret, window=machines.window,
+            secret=settings.webhook_secret, window=machines.window, may_tell=lambda: duties.leads,
         )  # fmt: skip
         if duties.leads:
             await deliveries.start()

@@ -159,7 +159,8 @@ async def _connect(url: str, name: str, writes: bool) -> asyncpg.Connection:
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         server_settings=settings,
-        target_session_attrs="read-write" if writes else "any",
+        # Of several places that the address names; a standby would answer what is old by now.
+        target_session_attrs="read-write" if writes else "primary",
     )
     try:
         await _prepared(raw, writes)
