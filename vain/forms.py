@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_PORT = 5006
 LARGEST_KEY_BYTES = 256
@@ -208,11 +208,14 @@ def url(text: str) -> str:
 
 
 def database(text: str) -> str:
-    """The address of a database of PostgreSQL. Raises ValueError, which never repeats a password."""
+    """The address of a database of PostgreSQL. Raises ValueError, which never repeats a password.
+
+    It may name several hosts, a primary and its standbys, with commas between: ``a.example.org:5432,b.example.org``.
+    """
     right = "an address such as postgresql://vain@db.example.org/vain (a password stands in ~/.pgpass)"
     try:
         parts = urlsplit(text)
-        known = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+        known = parts.scheme in ("postgresql", "postgres") and all(_is_port(port) for _, port in _hosts(parts))
     except ValueError:
         raise ValueError(right) from None
     # Behind the host no '@' and no password: else a password that is not escaped would be taken for the database.
@@ -225,7 +228,21 @@ def database(text: str) -> str:
 def place_of(url: str) -> str:
     """Where a database is, without who and how: ``postgresql://db.example.org/vain``."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or 'localhost'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    hosts = ",".join(f"{host.lower() or 'localhost'}{f':{port}' if port else ''}" for host, port in _hosts(parts))
+    return f"{parts.scheme}://{hosts}{parts.path}"
+
+
+def _hosts(parts: SplitResult) -> list[tuple[str, str]]:
+    """Of an address of databases: each host and its port, which may be empty."""
+    found = []
+    for each in parts.netloc.rpartition("@")[2].split(","):
+        host, _, port = each.rpartition(":") if re.search(r":[^\]]*$", each) else (each, "", "")
+        found.append((host, port))
+    return found
+
+
+def _is_port(text: str) -> bool:
+    return not text or (text.isascii() and text.isdigit() and 0 < int(text) < 65_536)
 
 
 def key(text: str) -> str:

@@ -29,9 +29,12 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """A cluster in a folder of its own, which is started and killed; ``remove`` ends and forgets it."""
+    """A cluster in a folder of its own, which is started and killed; ``remove`` ends and forgets it.
 
-    def __init__(self, fsync: bool = False) -> None:
+    ``of``: it is a standby of this one, which runs, and follows it until it is promoted.
+    """
+
+    def __init__(self, fsync: bool = False, of: PostgresServer | None = None) -> None:
         folder = programs()
         assert folder is not None
         self._bin, self._fsync = folder, fsync
@@ -44,6 +47,9 @@ class PostgresServer:
             self.port = free.getsockname()[1]
         data = str(self._folder / "data")
         command = [str(self._bin / "initdb"), "-D", data, "-A", "trust", "-U", "vain", "-E", "UTF8", "--locale=C", "-N"]
+        if of is not None:
+            command = [str(self._bin / "pg_basebackup"), "-D", data, "-R", "-X", "stream", "-c", "fast", "-U", "vain"]
+            command += ["-h", "127.0.0.1", "-p", str(of.port)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), **_owner())
         assert done.returncode == 0, done.stderr
 
@@ -66,6 +72,12 @@ class PostgresServer:
         while subprocess.run(ready, env=_environment(), check=False).returncode:
             assert time.monotonic() < until and self._process.poll() is None, log.read_text()
             time.sleep(0.05)
+
+    def promote(self) -> None:
+        """A standby becomes one that is written to."""
+        command = [str(self._bin / "pg_ctl"), "promote", "-w", "-D", str(self._folder / "data")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(), **_owner())
+        assert done.returncode == 0, done.stderr
 
     def stop(self, kill: bool = False) -> None:
         """Ends it; ``kill``: all of its processes at once, without a word."""

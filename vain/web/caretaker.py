@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from vain.clock import now, utc
 from vain.codec import encode
+from vain.errors import Unavailable
 from vain.flow.figures import Visualizations, changed_charts
 from vain.visuals import Asked
 from vain.web.desk import Desk
@@ -97,5 +98,7 @@ async def _repeat(chore: Callable[[], Awaitable[object]], period_seconds: float)
         await asyncio.sleep(period_seconds)
         try:
             await chore()
+        except Unavailable as error:  # whoever asks is told so, too
+            logger.warning("A periodic chore has to wait: %s", error.detail)
         except Exception:
             logger.exception("A periodic chore failed")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import webbrowser
+from dataclasses import replace
 
 from vain.setting_types import Settings
 from vain.web.server import DashboardLoader, Server
@@ -40,6 +41,7 @@ async def serve(settings: Settings, dashboard: DashboardLoader | None) -> None:
                 if not settings.no_browser and dashboard is not None:
                     loop.run_in_executor(None, _open_browser, server.url)
             is_first = False
+            settings = replace(settings, port=server.port)  # which the system may have chosen
             await woken.wait()
             if not is_stopping.is_set():
                 logger.warning("The database is another one than before: everything begins anew")
