@@ -55,6 +55,12 @@ def test_values_are_in_base_units_with_the_labels_of_their_instance() -> None:
     assert shown("vain_disk_reachable") == {home: 0.0}
 
 
+def test_of_several_servers_it_says_which_leads() -> None:
+    assert shown("vain_leads") == {}
+    assert shown("vain_leads", figures=replace(FIGURES, leads=True)) == {(): 1.0}
+    assert shown("vain_leads", figures=replace(FIGURES, leads=False)) == {(): 0.0}
+
+
 def test_what_is_unknown_has_no_point() -> None:
     assert shown("vain_cpu_core_ratio") == {(("core", "0"),): 0.25}
     assert shown("vain_cpu_iowait_ratio") == {} and shown("vain_memory_limit_bytes") == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -50,12 +50,22 @@ class About(Struct, frozen=True):
     """Every key that was ever made."""
     database: str | None = None
     """Where tasks and events are, if that is not the data folder."""
+    leads: bool | None = None
+    """Whether it does what only one of several servers over that database may do."""
 
 
 class Teller:
     """Tells it of the server in this process. Files and databases are read off the loop."""
 
-    def __init__(self, settings: Settings, port: int, keys: KeyRing, past: Past) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        port: int,
+        keys: KeyRing,
+        past: Past,
+        leads: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        self._leads = leads
         self._settings, self._port, self._keys, self._past = settings, port, keys, past
         self._started_at = time.time()
 
@@ -70,6 +80,7 @@ class Teller:
             listens_on=f"{settings.host}, port {self._port}",
             data_folder=str(settings.data_dir),
             database=None if settings.store_url is None else place_of(settings.store_url),
+            leads=self._leads(),
             tasks_bytes=None if settings.store_url is not None else sizes[0],
             history_bytes=sizes[1],
             history_since=extent[0] if extent else None,

@@ -59,6 +59,10 @@ class Duties:
         """Whether this server does what concerns all of them."""
         return self.holds(LEADS)
 
+    def leads_others(self) -> bool | None:
+        """Whether it leads; None: it is alone."""
+        return self.leads if self.is_shared else None
+
     @property
     def judges_machine(self) -> bool:
         """Whether this server judges its machine."""

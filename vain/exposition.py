@@ -66,6 +66,8 @@ class Figures(Struct, frozen=True):
     """How many attempts at tasks ended so; None: that could not be read."""
     hosts: Mapping[str, int] = {}
     """How many other machines are live, and how many are silent."""
+    leads: bool | None = None
+    """Whether it does what only one of several servers may do; None: it is alone."""
 
 
 def prometheus_name(metric: Metric) -> str:
@@ -142,6 +144,11 @@ def _of_server(figures: Figures) -> list[Family]:
     hosts = (({"state": state}, count) for state, count in figures.hosts.items())
     return [
         _several("vain_hosts", "Other machines that report, by whether they do", hosts),
+        _gauge(
+            "vain_leads",
+            "1: this one of several servers does what only one may do, 0: another does",
+            None if figures.leads is None else float(figures.leads),
+        ),
         Family("vain_info", "gauge", "The version that runs", [Point({"version": figures.version or "unknown"}, 1.0)]),
         _gauge("vain_self_start_time_seconds", "When vAIn started, in Unix time", figures.started_at),
         _counter("vain_self_cpu_seconds_total", "CPU time that vAIn itself has used", figures.cpu_seconds),

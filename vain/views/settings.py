@@ -116,6 +116,11 @@ def server(about: About, host: str, role: Role) -> list[Meter]:
         Meter("Listens on", about.listens_on or unknown),
         Meter("Data folder", about.data_folder or unknown),
         *([Meter("Tasks and events", about.database, "--store")] if about.database else []),
+        *(
+            []
+            if about.leads is None
+            else [Meter("Of several servers", "this one leads" if about.leads else "another one leads")]
+        ),
         Meter("You may", {"read": "look", "write": "look and change tasks", "admin": "everything"}[role]),
     ]
 

@@ -22,8 +22,8 @@ looked at, half a second for a million."""
 
 
 class Exporter:
-    """``clients`` tells how many follow the stream, by the way they are connected, ``hosts`` how many
-    other machines there are, by state. Belongs to the event loop."""
+    """``clients`` tells how many follow the stream, by the way they are connected, ``hosts`` how many other machines
+    there are, by state, ``leads`` whether this one of several servers leads. Belongs to the event loop."""
 
     def __init__(
         self,
@@ -33,7 +33,9 @@ class Exporter:
         clients: Callable[[], Mapping[str, int]],
         hosts: Callable[[], Mapping[str, int]] = dict,
         clock: Clock = time.monotonic,
+        leads: Callable[[], bool | None] = lambda: None,
     ) -> None:
+        self._leads = leads
         self._store, self._hub, self._tally, self._clients, self._clock = store, hub, tally, clients, clock
         self._hosts = hosts
         self._version, self._started_at = version(), time.time()
@@ -54,6 +56,7 @@ class Exporter:
             tasks=self._store.counts,
             outcomes=outcomes,
             hosts=self._hosts(),
+            leads=self._leads(),
         )
 
     async def _ended(self) -> Mapping[str, int] | None:

@@ -179,7 +179,7 @@ class Server:
             read_assets(),
             SampleJson(),
             fanout,
-            Exporter(store, self._hub, self._tally, fanout.count_clients, fleet.count),
+            Exporter(store, self._hub, self._tally, fanout.count_clients, fleet.count, leads=duties.leads_others),
             Readiness(store, monitor, settings.interval_seconds),
             Library(table().table),
             oauth_of(settings, keys, _session_secret(settings.data_dir)),
@@ -223,7 +223,7 @@ class Server:
                 made.charts,
                 made.timelines,
                 Watching(made.rulebook, made.silences, made.alarms),
-                Teller(settings, self.port, made.keys, made.past).read,
+                Teller(settings, self.port, made.keys, made.past, made.duties.leads_others).read,
                 made.fleet,
                 made.machines,
             )
