@@ -19,15 +19,17 @@ from vain.store.metrics.store import DATABASE_NAME, MetricStore
 MONTH_SECONDS = 30 * 86_400
 PERIOD_SECONDS = 60
 SERIES = ("cpu.percent", "memory.percent", "disk.percent:/", "load.1m", *(f"cpu.core.percent:{n}" for n in range(16)))
+METRICS = ("cpu.percent", "memory.percent", "disk.percent", "load.1m", "cpu.core.percent")
 WINDOWS = {"30 d": MONTH_SECONDS, "7 d": 7 * 86_400, "24 h": 86_400}
 POINTS, TOP = 180, 200
 
 
 class Told(NamedTuple):
-    """Seconds until the answer is there: when no history was open, and for each window once they are."""
+    """Seconds until the answer is there: when no history was open, for each window once they are, and when it moves."""
 
     first: float
     then: dict[str, list[float]]
+    moved: dict[str, list[float]]
 
 
 def told(hosts: int, rounds: int) -> Told:
@@ -42,12 +44,17 @@ def told(hosts: int, rounds: int) -> Told:
             shutil.copy2(month, place / DATABASE_NAME)
         with processes.vain("--request-rate", "0", folder=data) as server:
             first = _seconds(server.port, MONTH_SECONDS)
-            # Each time another window, as somebody looks at it who moves it: nothing is told from memory.
+            # Of each metric once: nothing is told from memory.
             then = {
-                name: [_seconds(server.port, seconds - 7_200 * (each + 1)) for each in range(rounds)]
+                name: [_seconds(server.port, seconds, metric=METRICS[each]) for each in range(rounds)]
                 for name, seconds in WINDOWS.items()
             }
-        return Told(first, then)
+            # As somebody looks at it who moves it, by a fifth of what is seen.
+            moved = {
+                name: [_seconds(server.port, seconds, seconds * (each + 1) / 5) for each in range(rounds)]
+                for name, seconds in WINDOWS.items()
+            }
+        return Told(first, then, moved)
 
 
 def _month(folder: Path) -> Path:
@@ -74,15 +81,16 @@ def _introduce(port: int, hosts: int) -> None:
     connection.close()
 
 
-def _seconds(port: int, window: float) -> float:
+def _seconds(port: int, window: float, back: float = 0.0, metric: str = METRICS[0]) -> float:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     began = time.monotonic()
-    connection.request("GET", f"/performance/hosts?metric=cpu.percent&after={-window}&points={POINTS}&top={TOP}")
+    times = f"after={-window - back:.0f}&before={-back:.0f}" if back else f"after={-window:.0f}"
+    connection.request("GET", f"/performance/hosts?metric={metric}&{times}&points={POINTS}&top={TOP}")
     found = json.loads(connection.getresponse().read())
     took = time.monotonic() - began
     connection.close()
     known = [row for row in found["hosts"] if row["mean"] is not None]
-    if len(known) != min(TOP, found["count"] - 1):
+    if not back and len(known) != min(TOP, found["count"] - 1):
         raise RuntimeError(f"{len(known)} hosts were told of: the figures mean nothing")
     return took
 

@@ -88,13 +88,15 @@ def measure(scale: Scale = FULL) -> Section:
     ]
     fleet = told(scale.fleet, scale.fleet_rounds)
     then = {name: spread(fleet.then[name]) for name in WINDOWS}
-    moved = [[name, taken.text(2)] for name, taken in then.items()]
+    moved = {name: spread(fleet.moved[name]) for name in WINDOWS}
+    rows = [[name, then[name].text(2), moved[name].text(2)] for name in WINDOWS]
     shown = Table(
-        [f"{scale.fleet:,} hosts, one metric", "s"], [["30 d, no history open", f"{fleet.first:.2f}"], *moved]
+        [f"{scale.fleet:,} hosts, one metric", "first (s)", "moved by a fifth (s)"],
+        [["30 d, no history open", f"{fleet.first:.2f}", ""], *rows],
     )
     targets += [
         Target(f"seconds until 30 d of {scale.fleet:,} hosts are told", then["30 d"].median, MOST_FIRST),
-        Target(f"seconds until 7 d of {scale.fleet:,} hosts are told, moved", then["7 d"].median, MOST_PAN),
+        Target(f"seconds until 30 d of {scale.fleet:,} hosts are told, moved", moved["30 d"].median, MOST_PAN),
     ]
     return Section("agents", "Other machines", METHOD, [agent, many, kept, shown], targets)
 

@@ -47,4 +47,5 @@ def test_what_was_kept_is_brought_second_by_second(tmp_path: Path) -> None:
 def test_a_month_of_a_few_hosts_is_told_and_the_spool_is_measured() -> None:
     found = told(3, 1)
     assert found.first > 0 and set(found.then) == set(WINDOWS) and all(found.then.values())
+    assert set(found.moved) == set(WINDOWS) and all(found.moved.values())
     assert 20 < _spooled(4.0) < 5_000

@@ -287,6 +287,8 @@ class HostsQuery(Struct, frozen=True):
     metric: str = "cpu.percent"
     points: int = 120
     top: int = 20
+    around: bool = False
+    """Whether somebody looks who may move: what lies beside the window is then read as well, after the answer."""
 
 
 class HostRow(Struct, frozen=True):

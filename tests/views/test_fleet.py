@@ -214,7 +214,17 @@ def test_strips_come_worst_first_and_what_the_browser_chooses_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [None, [], {"metric": "cpu.percent"}, {"metric": "cpu", "seconds": 5}, {"seconds": "x"}, {"more": 1}]
+    "message",
+    [
+        None,
+        [],
+        {"metric": "cpu.percent"},
+        {"metric": "cpu", "seconds": 5},
+        {"seconds": "x"},
+        {"more": 1},
+        {"until": -1},
+        {"until": 1e300},
+    ],
 )
 def test_a_metric_or_a_time_that_is_not_offered_is_not_read(message: Any) -> None:
     async def story() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -146,6 +147,33 @@ def test_another_metric_and_another_time_are_read_and_kept_in_the_address(visit:
     page.reload()
     expect(page.get_by_role("heading", name="Disk of all hosts")).to_be_visible()
     expect(page.locator(".kinds").get_by_role("button", name="7 d")).to_have_attribute("aria-pressed", "true")
+
+
+def test_it_moves_through_time_by_button_and_by_key_and_the_address_keeps_it(visit: Visit, served: str) -> None:
+    page = visit.page
+    walk = page.get_by_role("group", name="Which time")
+    now, later, earlier = (walk.get_by_role("button", name=name) for name in ("Now", "Later", "Earlier"))
+    expect(now).to_have_attribute("aria-pressed", "true")
+    expect(later).to_be_disabled()
+    times = page.locator(".times")
+    before = times.inner_text()
+    earlier.click()
+    expect(now).to_have_attribute("aria-pressed", "false")
+    assert eventually(lambda: times.inner_text() != before)
+    until = int(page.url.rpartition("until=")[2])
+    assert 1_500 < time.time() - until < 2_400, "half of the hour that is seen"
+    link = page.locator(".axis a").first.get_attribute("href")
+    assert link is not None and "after=" in link and "before=" in link
+    page.reload()
+    expect(now).to_have_attribute("aria-pressed", "false")
+    heat(page).focus()
+    page.keyboard.press("Shift+ArrowLeft")
+    assert eventually(lambda: int(page.url.rpartition("until=")[2]) == until - 1_800)
+    later.click()
+    later.click()
+    expect(later).to_be_disabled()
+    expect(now).to_have_attribute("aria-pressed", "true")
+    assert "until" not in page.url
 
 
 def test_what_is_not_known_is_empty(visit: Visit) -> None:

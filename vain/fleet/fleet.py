@@ -7,12 +7,13 @@ import logging
 import shutil
 import time
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from msgspec.structs import replace
 
 from vain.clock import Clock, unix, utc
@@ -20,7 +21,8 @@ from vain.codec import decode, encode
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
-from vain.fleet.overview import told_of
+from vain.fleet.overview import grid_of, rows_of
+from vain.fleet.tables import HostTables
 from vain.hosts import (
     Gone,
     Host,
@@ -55,6 +57,8 @@ SAVE_SECONDS = 60.0
 REST_SECONDS = 60.0
 NO_FOLDERS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
 """What Windows takes for devices."""
+LATE_SECONDS = 3_600.0
+"""Samples that are older are of a time that is told from memory."""
 FRESH_SECONDS = 2.0
 """An answer about all hosts is no older than this when it is shared."""
 MOST_SHARED = 8
@@ -103,6 +107,9 @@ class Fleet:
         self._looking = asyncio.Semaphore(1)
         self._rested_at = monotonic()
         self._histories: SharedReads[tuple[HostsQuery, int], HostsHistory] = SharedReads(MOST_SHARED)
+        self._tables = HostTables(monotonic, wall)
+        self._ahead: asyncio.Task[None] | None = None
+        """Reads what lies beside a window that somebody looks at."""
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
 
     async def start(self) -> None:
@@ -117,6 +124,9 @@ class Fleet:
     async def close(self) -> None:
         """Write down when each was last seen, and commit what waits."""
         members = list(self._members.values())
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
         try:
             await self._save(members)
         except VainError as error:
@@ -130,6 +140,8 @@ class Fleet:
         """What the agent of a host sent. Raises Invalid, Conflict, or Unavailable beyond ``MOST_HOSTS``."""
         member = self._members.get(name) or await self._introduced(name, report)
         taken = await member.take(report, partial(judge, name) if judge is not None else judged_by_nobody)
+        if report.samples and (first := unix(report.samples[0].sample.timestamp)) < self._wall() - LATE_SECONDS:
+            self._tables.forget(first)
         running = self._running.get(name, {})
         for task_id, cost in report.costs.items():
             if task_id in running:
@@ -194,12 +206,38 @@ class Fleet:
 
     async def _history(self, query: HostsQuery, own: Past) -> HostsHistory:
         async with self._looking:  # all histories are read for it: one at a time is enough
-            pasts: dict[str, Past | None] = {self.own_host: own}
-            for name, member in list(self._members.items()):
-                pasts[name] = await self._past_of(member, query)
-            # Together: to go to a thread and back for each of them would take longer than to read it.
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, told_of, query, pasts)
+            names = [self.own_host, *self._members]
+            await self._read_what_is_wanted(query, own, names)
+            answer = await loop.run_in_executor(self._threads, self._tables.answer, query, names)
+        if query.around and (self._ahead is None or self._ahead.done()):
+            self._ahead = asyncio.create_task(self._read_around(query, own, names))
+        return answer
+
+    async def _read_around(self, query: HostsQuery, own: Past, names: Sequence[str]) -> None:
+        """Who asked has the answer; when they move, what they come to is there."""
+        for beside in self._tables.around(query):
+            async with self._looking:
+                await self._read_what_is_wanted(beside, own, names)
+
+    async def _read_what_is_wanted(self, query: HostsQuery, own: Past, names: Sequence[str]) -> None:
+        loop = asyncio.get_running_loop()
+        wanted = await loop.run_in_executor(self._threads, self._tables.wanted, query, names)
+        if wanted is not None:
+            await self._read_into_tables(wanted, grid_of(query)[1], own, names)
+
+    async def _read_into_tables(self, wanted: HostsQuery, step: float, own: Past, names: Sequence[str]) -> None:
+        began_at = self._monotonic()
+        pasts: dict[str, Past | None] = {}
+        for name in names:
+            member = self._members.get(name)
+            pasts[name] = own if member is None else await self._past_of(member, wanted)
+        places = round(wanted.after / step), round(wanted.before / step)
+        t = np.arange(*places, dtype=np.float64) * np.float64(step)
+        # Together: to go to a thread and back for each of them would take longer than to read it.
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(self._threads, rows_of, wanted, t, step, pasts)
+        self._tables.take(wanted.metric, t, step, rows, began_at)
 
     async def _past_of(self, member: Member, query: HostsQuery) -> Past | None:
         """None for one that was not heard of since, and whose history cannot be opened: the others are shown."""

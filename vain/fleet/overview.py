@@ -24,12 +24,9 @@ def grid_of(query: HostsQuery) -> tuple[Floats, float]:
     return np.arange(first, max(last, first + 1), dtype=np.float64) * np.float64(step), step
 
 
-def told_of(query: HostsQuery, pasts: Mapping[str, Past | None]) -> HostsHistory:
-    """The answer out of the histories of all hosts, by name; None: of that one nothing is known then. Blocks."""
-    t, step = grid_of(query)
-    return history_of(
-        query, t, step, {name: _row_or_nothing(name, past, query, t, step) for name, past in pasts.items()}
-    )
+def rows_of(query: HostsQuery, t: Floats, step: float, pasts: dict[str, Past | None]) -> dict[str, Floats]:
+    """Out of the histories of all hosts, by name; None: of that one nothing is known then. Blocks."""
+    return {name: _row_or_nothing(name, past, query, t, step) for name, past in pasts.items()}
 
 
 def _row_or_nothing(name: str, past: Past | None, query: HostsQuery, t: Floats, step: float) -> Floats:

@@ -35,6 +35,8 @@ METRICS: Final = {
 """What can be chosen, by the word that stands in the address. Of several disks or GPUs, the largest value."""
 SPANS: Final = {3_600: "1 h", 86_400: "24 h", 7 * 86_400: "7 d", 30 * 86_400: "30 d"}
 POINTS: Final = 150
+LATEST: Final = 253_370_764_800
+"""The year 9999, in Unix seconds."""
 TOP: Final = 200
 """So many hosts have a strip of their own."""
 SHORTEST_RENEWAL_SECONDS, LONGEST_RENEWAL_SECONDS = 20.0, 300.0
@@ -43,10 +45,11 @@ SECONDS_A_HOST: Final = 0.1
 
 
 class Choice(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the browser asks for: a word of ``METRICS``, and how far back (seconds)."""
+    """What the browser asks for: a word of ``METRICS``, how much time (seconds), and its end (Unix seconds, 0: now)."""
 
     metric: str = "cpu"
     seconds: int = 3_600
+    until: int = 0
 
 
 class HeatControl(JSComponent):
@@ -80,10 +83,10 @@ class FleetHeat(pn.viewable.Viewer):
         super().__init__()
         self._live, self._clock, self._server = live, clock, live.source.host
         self.choice = from_address()
-        self._reads, self._waits = False, False
+        self._reads, self._waits, self._trouble_free = False, False, True
         self._read_at, self._pause = 0.0, SHORTEST_RENEWAL_SECONDS
         self._control = HeatControl(
-            chosen={"metric": self.choice.metric, "seconds": self.choice.seconds},
+            chosen={"metric": self.choice.metric, "seconds": self.choice.seconds, "until": self.choice.until},
             sizing_mode="stretch_width",
             margin=0,
         )
@@ -101,12 +104,13 @@ class FleetHeat(pn.viewable.Viewer):
         except (VainError, TypeError, ValueError) as error:
             logger.warning("A page asked for a metric of all hosts that there is not: %s", error)
             return
-        if choice.metric in METRICS and choice.seconds in SPANS:
+        if choice.metric in METRICS and choice.seconds in SPANS and 0 <= choice.until <= LATEST:
             self.choice = choice
             self._read()
 
     def _follow(self) -> None:
-        if not self._reads and self._clock() - self._read_at >= self._pause:
+        is_past = self.choice.until != 0 and self._trouble_free
+        if not self._reads and not is_past and self._clock() - self._read_at >= self._pause:
             self._read()
 
     def _read(self) -> None:
@@ -128,6 +132,7 @@ class FleetHeat(pn.viewable.Viewer):
 
     def _show(self, choice: Choice, found: HostsHistory | str) -> None:
         self._reads = False
+        self._trouble_free = not isinstance(found, str)
         if isinstance(found, str):
             self._control.trouble = found
         elif choice == self.choice:
@@ -138,17 +143,22 @@ class FleetHeat(pn.viewable.Viewer):
 
 
 def from_address() -> Choice:
-    """What the page's address asks for (``metric`` and ``last``); what there is not, is as if it were absent."""
-    metric, seconds = argument("metric"), number("last")
-    return Choice(metric if metric in METRICS else "cpu", seconds if seconds in SPANS else 3_600)
+    """What the page's address asks for (``metric``, ``last`` and ``until``); what there is not, is as if it were
+    absent."""
+    metric, seconds, until = argument("metric"), number("last"), number("until")
+    return Choice(
+        metric if metric in METRICS else "cpu",
+        seconds if seconds in SPANS else 3_600,
+        until if until is not None and 0 < until <= LATEST else 0,
+    )
 
 
 def query_of(choice: Choice, now: float) -> HostsQuery:
     """The question, in whole steps: pages that look at the same time ask the same, and buckets stay as they are."""
     step = step_for(now - choice.seconds, now, POINTS)
-    before = ceil(now / step) * step
+    before = ceil((choice.until or now) / step) * step
     count = ceil(choice.seconds / step)
-    return HostsQuery(before - count * step, before, METRICS[choice.metric][1], count, TOP)
+    return HostsQuery(before - count * step, before, METRICS[choice.metric][1], count, TOP, around=True)
 
 
 def pause_of(found: HostsHistory) -> float:
@@ -170,6 +180,7 @@ def told(choice: Choice, found: HostsHistory, server: str) -> dict[str, Any]:
         "server": server,
         "metric": choice.metric,
         "seconds": choice.seconds,
+        "until": choice.until,
         "unit": found.unit,
         "begin": found.t[0] if found.t else found.after,
         "step": found.step,

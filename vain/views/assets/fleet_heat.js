@@ -4,9 +4,9 @@ const LIVE_SECONDS = 3600
 export function render({model, view}) {
   view.heat_teardown?.()
   let told = null, rows = [], at = null, read = null, choice = {...model.chosen}, server = ""
-  const metrics = make("div", "kinds"), spans = make("div", "kinds"), title = make("h2"), canvas = make("canvas"), axis = make("div", "axis"), times = make("div", "times"), mark = make("div", "mark"), moment = make("div", "moment")
+  const metrics = make("div", "kinds"), spans = make("div", "kinds"), walk = make("div", "kinds"), title = make("h2"), canvas = make("canvas"), axis = make("div", "axis"), times = make("div", "times"), mark = make("div", "mark"), moment = make("div", "moment")
   const plot = make("div", "plot", axis, make("div", "picture", canvas, mark, moment)), said = make("span", "said"), full = make("span"), scale = make("span", "scale", make("span", "", "0"), make("span", "ramp"), full)
-  const heat = make("div", "heat", make("div", "head", title, make("div", "tools", metrics, spans)), plot, make("div", "under", make("span"), times), make("div", "foot", said, scale)), first = makeFirst(), root = make("div", "", heat, first)
+  const heat = make("div", "heat", make("div", "head", title, make("div", "tools", metrics, spans, walk)), plot, make("div", "under", make("span"), times), make("div", "foot", said, scale)), first = makeFirst(), root = make("div", "", heat, first)
   heat.hidden = first.hidden = true
   canvas.tabIndex = 0
   canvas.setAttribute("role", "img")
@@ -16,11 +16,13 @@ export function render({model, view}) {
   metrics.setAttribute("role", "group")
   metrics.setAttribute("aria-label", "Which metric")
   spans.setAttribute("role", "group")
-  spans.setAttribute("aria-label", "How far back")
+  spans.setAttribute("aria-label", "How much time")
+  walk.setAttribute("role", "group")
+  walk.setAttribute("aria-label", "Which time")
 
   function choose(change) {
     choice = {...choice, ...change}
-    putInAddress({metric: choice.metric === "cpu" ? "" : choice.metric, last: choice.seconds === LIVE_SECONDS ? "" : choice.seconds})
+    putInAddress({metric: choice.metric === "cpu" ? "" : choice.metric, last: choice.seconds === LIVE_SECONDS ? "" : choice.seconds, until: choice.until || ""})
     read ??= showBusy()
     press()
     model.send_msg(choice)
@@ -34,8 +36,20 @@ export function render({model, view}) {
   const buttons = [...choices(metrics, model.metrics, "metric"), ...choices(spans, model.spans, "seconds")]
   const labelOf = (all, value) => (all.find(([each]) => each === value) ?? ["", ""])[1]
 
+  // By half of what is seen, so that the eye keeps its place.
+  function move(direction) {
+    const now = Date.now() / 1000, until = Math.round((choice.until || now) + direction * choice.seconds / 2)
+    if (direction > 0 && !choice.until) return
+    choose({until: until >= now - choice.seconds / 4 ? 0 : Math.max(choice.seconds, until)})
+  }
+  const button = (text, name, act) => Object.assign(make("button", "", text), {type: "button", title: name, ariaLabel: name, onclick: act})
+  const later = button("›", "Later (Shift →)", () => move(1)), now = button("Now", "Until now", () => choose({until: 0}))
+  walk.append(button("‹", "Earlier (Shift ←)", () => move(-1)), later, now)
+
   function press() {
     for (const {button, is} of buttons) button.setAttribute("aria-pressed", String(is()))
+    now.setAttribute("aria-pressed", String(!choice.until))
+    later.disabled = !choice.until
   }
 
   const columns = () => rows[0]?.values.length ?? 0
@@ -43,13 +57,13 @@ export function render({model, view}) {
     const begin = told.begin + column * told.step
     return spanOf(new Date(begin * 1000), new Date((begin + told.step) * 1000), told.step < 60 ? 1 : 60)
   }
-  const address = ({host}) => ofHost("./", host, host === server, choice.seconds === LIVE_SECONDS ? {live: LIVE_SECONDS} : {last: choice.seconds})
+  const address = ({host}) => ofHost("./", host, host === server, choice.until ? {after: told.begin, before: told.begin + columns() * told.step} : choice.seconds === LIVE_SECONDS ? {live: LIVE_SECONDS} : {last: choice.seconds})
 
   function summary() {
     const worst = told.hosts[0]
     if (!worst) return "Nothing is known of this time"
     const newest = worst[1].findLast((value) => value != null)
-    return newest == null ? "Nothing is known of this time" : `Highest mean: ${worst[0]}, now ${amountIn(newest, told.unit)}`
+    return newest == null ? "Nothing is known of this time" : `Highest mean: ${worst[0]}, ${choice.until ? "at the end" : "now"} ${amountIn(newest, told.unit)}`
   }
 
   function say() {
@@ -109,7 +123,7 @@ export function render({model, view}) {
   function renew() {
     if (!model.shown) return
     const fresh = JSON.parse(model.shown), before = at && rows[at.row]?.name
-    if (fresh.metric !== choice.metric || fresh.seconds !== choice.seconds) return
+    if (fresh.metric !== choice.metric || fresh.seconds !== choice.seconds || fresh.until !== choice.until) return
     read?.()
     read = null
     told = fresh
@@ -146,13 +160,14 @@ export function render({model, view}) {
 
   const MOVES = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}
   function key(event) {
-    const move = MOVES[event.key]
+    const step = MOVES[event.key]
     if (event.ctrlKey || event.metaKey || event.altKey || !rows.length) return
-    if (event.key === "Escape") at = null
+    if (event.shiftKey && step?.[1]) move(step[1])
+    else if (event.key === "Escape") at = null
     else if (event.key === "Enter") return open(at && rows[at.row])
     else if (event.key === "Home" || event.key === "End") at = {row: at?.row ?? 0, column: event.key === "Home" ? 0 : columns() - 1}
-    else if (move && !at) at = {row: 0, column: columns() - 1}
-    else if (move) at = {row: Math.max(0, Math.min(rows.length - 1, at.row + move[0])), column: Math.max(0, Math.min(columns() - 1, at.column + move[1]))}
+    else if (step && !at) at = {row: 0, column: columns() - 1}
+    else if (step) at = {row: Math.max(0, Math.min(rows.length - 1, at.row + step[0])), column: Math.max(0, Math.min(columns() - 1, at.column + step[1]))}
     else return
     event.preventDefault()
     say()
