@@ -12,17 +12,17 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from functools import partial
 from math import inf
 
 from msgspec.structs import replace
 
 from vain import firing
+from vain.alerting import telling
 from vain.alerting.alert import Alert, AlertEvent, Fired, Judging, PastFiring
 from vain.alerting.judging import GAP_SECONDS, GRACE_SECONDS, Judge
 from vain.alerting.rule import Rule
-from vain.alerting.telling import title_of
 from vain.catalog import of_host, split_host
 from vain.clock import Clock, unix, utc
 from vain.codec import decode
@@ -52,9 +52,6 @@ LOOK_SECONDS = 5.0
 FORGET_SECONDS = 600.0
 AWAY_SECONDS = 30.0
 """A machine of which another server may have had the samples of the last while."""
-LONGEST_REPEAT_SECONDS = 86_400.0
-HAPPENED_ONCE = frozenset({"failed", "crashed", "timed-out", "shorter", "costlier"})
-"""Nobody can do anything about it any more: told once."""
 
 See = Callable[[Fired], Awaitable[firing.Seen]]
 """Who used most when a rule fired; its times are Unix seconds."""
@@ -116,7 +113,7 @@ class Alarms:
         self._closing = asyncio.Event()
         self._pending: set[asyncio.Task[None]] = set()
         self._held_until, self._looked_at, self._forgot_at = -inf, -inf, 0.0
-        self._has_sample = self._is_full = False
+        self._has_sample = self._is_full = self._is_taking_over = False
 
     async def start(self, resume: Resume | None = None) -> None:
         """Take up what fired before, and begin. ``resume`` brings the judge up to now, and says what happened since."""
@@ -136,10 +133,11 @@ class Alarms:
 
     async def take_over(self) -> None:
         """What this server judges has changed: what fires there goes on firing, and what is no longer its is let go."""
+        self._is_taking_over = True  # so that nothing is dropped that is only not restored yet
         for rule, subject in self.judge.firing():
             self.judge.settle(rule, subject)
         self._restore(self._post.of_here(await self._stored()))
-        self._looked_at = -inf
+        self._looked_at, self._is_taking_over = -inf, False
 
     async def close(self) -> None:
         """Store what waits, if the store takes it, and end."""
@@ -204,7 +202,7 @@ class Alarms:
     async def alerts(self) -> list[Alert]:
         """Everything that fires, by subject and rule, each with the worst value until now."""
         peaks = self._peaks()
-        return [replace(alert, peak=_peak_of(alert, peaks)) for alert in await self._stored()]
+        return [replace(alert, peak=firing.peak_of(alert, peaks)) for alert in await self._stored()]
 
     async def firings(self, after: float, before: float, limit: int = MOST_FIRINGS) -> list[PastFiring]:
         """When rules fired in a window in Unix seconds, newest first."""
@@ -245,8 +243,9 @@ class Alarms:
         now = self._since_boot()
         if now - self._looked_at < LOOK_SECONDS:
             return
+        held = self._post.duties()
         known = await self._stored()
-        if self._waiting:
+        if self._waiting or self._is_taking_over or held != self._post.duties():
             return  # what is stored and what the judge says are not the same at this moment
         self._looked_at = now
         rules = {rule.name: rule for rule in self._rules()}
@@ -259,25 +258,19 @@ class Alarms:
                 bool(rule.tasks) if alert.event else (alert.rule, alert.subject) in watched
             )
             if rule is None or not is_watched:
-                title = alert.rule if rule is None else title_of(rule)
+                title = alert.rule if rule is None else telling.title_of(rule)
                 await self._store.write(partial(self._drop, alert=alert, title=title))
             elif self._is_to_be_told(alert, rule):
                 await self._store.write(partial(self._remind, alert=alert, rule=rule))
         peaks = self._peaks()
-        worse = {alert.notification_id: peak for alert in known if (peak := _peak_of(alert, peaks)) != alert.peak}
+        worse = {alert.notification_id: peak for alert in known if (peak := firing.peak_of(alert, peaks)) != alert.peak}
         if worse:
-            await self._store.write(partial(_keep_peaks, worse=worse))
+            await self._store.write(partial(firing.keep_peaks, worse=worse))
 
     def _is_to_be_told(self, alert: Alert, rule: Rule) -> bool:
-        now = self._wall()
         if alert.acknowledged_at is not None or self._silences.covers(alert.rule, alert.subject):
             return False
-        if alert.told == 0 or alert.told_at is None:
-            return True
-        if rule.repeat is None or alert.event in HAPPENED_ONCE:
-            return False
-        patience = min(rule.repeat * 2.0 ** (alert.told - 1), max(rule.repeat, LONGEST_REPEAT_SECONDS))
-        return now - unix(alert.told_at) >= patience
+        return telling.is_to_be_told_again(alert, rule, self._wall())
 
     def _remind(self, transaction: Transaction, alert: Alert, rule: Rule) -> None:
         known = firing.alert_of(transaction, alert.rule, alert.subject)
@@ -402,16 +395,3 @@ class Alarms:
         seen = await self._see(event) if isinstance(event, Fired) and is_seen else firing.NOTHING_SEEN
         silences = self._silences.all()
         await self._store.write(lambda transaction: firing.store(transaction, event, silences, utc(self._wall()), seen))
-
-
-def _peak_of(alert: Alert, peaks: Mapping[tuple[str, str], float | None]) -> float | None:
-    # What a rule looks at may be no value of the metric (the seconds that a trend leaves); then none was stored.
-    peak = peaks.get((alert.rule, alert.subject))
-    return alert.peak if alert.peak is None or peak is None else peak
-
-
-def _keep_peaks(transaction: Transaction, worse: Mapping[int, float | None]) -> None:
-    """So that a server that is killed still knows how bad it was."""
-    for alert in firing.alerts(transaction):
-        if alert.notification_id in worse:
-            firing.keep(transaction, replace(alert, peak=worse[alert.notification_id]))

@@ -39,8 +39,9 @@ class Duties:
         self._held = frozenset[str]()
         self._looked_at = monotonic()
         self._topics: dict[str, tuple[Told, Heard]] = {}
-        self.on_change: list[Callable[[], Awaitable[None]]] = []
-        """Awaited, one after the other, after a duty has come or gone."""
+        self._on_change: Callable[[], Awaitable[None]] | None = None
+        self._told: tuple[bool, bool] | None = None
+        """Which duties ``_on_change`` has coped with."""
         # A thread of its own: others may wait for the database when this must not.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="vain-duties")
         self._task: asyncio.Task[None] | None = None
@@ -72,6 +73,15 @@ class Duties:
         """Tell the other servers every second, and hear what they tell of it."""
         self._topics[topic] = told, heard
 
+    @property
+    def current(self) -> tuple[bool, bool]:
+        """Whether it leads, and whether it judges its machine."""
+        return self.leads, self.judges_machine
+
+    def attend(self, on_change: Callable[[], Awaitable[None]], since: tuple[bool, bool]) -> None:
+        """Await it after a duty has come or gone ``since`` (``current`` then); until it has coped with that."""
+        self._on_change, self._told = on_change, since
+
     async def start(self) -> None:
         """Take what nobody has, and begin. Nobody is told of that yet."""
         if self._group is not None:
@@ -89,20 +99,17 @@ class Duties:
         self._thread.shutdown(wait=False)
 
     async def _look_on(self, group: Group) -> None:
-        had = self._current()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await self._look(group)
-            if (has := self._current()) != had:
-                had = has
-                for each in self.on_change:
-                    try:
-                        await each()
-                    except Exception:
-                        logger.exception("A duty could not be taken over, or given up")
-
-    def _current(self) -> tuple[bool, bool]:
-        return self.leads, self.judges_machine
+            if self._on_change is None or self._told == (current := self.current):
+                continue
+            try:
+                await self._on_change()
+            except Exception as error:  # noqa: BLE001  (the database may be away; the next look tries it again)
+                logger.warning("A duty could not be taken over, or given up, yet: %s", error)
+            else:
+                self._told = current
 
     async def _look(self, group: Group) -> None:
         began, told = self._monotonic(), {topic: tell() for topic, (tell, _) in self._topics.items()}

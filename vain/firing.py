@@ -5,7 +5,7 @@ Everything here runs on the store's writing thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -82,6 +82,20 @@ def drop(transaction: Transaction, alert: Alert, title: str, now: Time) -> Notif
 def keep(transaction: Transaction, alert: Alert) -> None:
     """Store what is known of an alert."""
     transaction.keep("alert", _name(alert.rule, alert.subject), encode(alert))
+
+
+def peak_of(alert: Alert, peaks: Mapping[tuple[str, str], float | None]) -> float | None:
+    """The worst value of an alert, with what the judge has seen, by rule and subject."""
+    # What a rule looks at may be no value of the metric (the seconds that a trend leaves); then none was stored.
+    peak = peaks.get((alert.rule, alert.subject))
+    return alert.peak if alert.peak is None or peak is None else peak
+
+
+def keep_peaks(transaction: Transaction, worse: Mapping[int, float | None]) -> None:
+    """So that a server that is killed still knows how bad it was; by the numbers of notifications."""
+    for alert in alerts(transaction):
+        if alert.notification_id in worse:
+            keep(transaction, replace(alert, peak=worse[alert.notification_id]))
 
 
 def _fire(transaction: Transaction, event: Fired, silences: Sequence[Silence], now: Time, seen: Seen) -> Notification:

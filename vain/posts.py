@@ -36,6 +36,9 @@ class Post(Protocol):
         ``judged_hosts`` says of which machines with agents it has the samples, ``is_known`` whether there is the rule.
         """
 
+    def duties(self) -> tuple[bool, bool]:
+        """Whether what concerns all machines is its own, and whether its machine is."""
+
     def may_resume(self) -> bool:
         """Whether the stored history of the own machine is to be judged."""
 
@@ -63,6 +66,10 @@ class Alone:
     def keeps(self, alert: Alert, judged_hosts: Callable[[str], bool], is_known: bool) -> bool:
         """See ``Post``."""
         return True
+
+    def duties(self) -> tuple[bool, bool]:
+        """See ``Post``."""
+        return True, True
 
     def may_resume(self) -> bool:
         """See ``Post``."""
@@ -109,6 +116,10 @@ class Among(NamedTuple):
         if alert.event is not None or host is None or not is_known:
             return self.leads()
         return self.judges_machine() if host == self.host else judged_hosts(host)
+
+    def duties(self) -> tuple[bool, bool]:
+        """See ``Post``."""
+        return self.leads(), self.judges_machine()
 
     def may_resume(self) -> bool:
         """See ``Post``."""

@@ -19,6 +19,21 @@ HAPPENED = {
 }  # fmt: skip
 
 
+LONGEST_REPEAT_SECONDS = 86_400.0
+HAPPENED_ONCE = frozenset({"failed", "crashed", "timed-out", "shorter", "costlier"})
+"""Nobody can do anything about it any more: told once."""
+
+
+def is_to_be_told_again(alert: Alert, rule: Rule, now: float) -> bool:
+    """Whether it is time for another reminder (Unix seconds): after longer and longer pauses."""
+    if alert.told == 0 or alert.told_at is None:
+        return True
+    if rule.repeat is None or alert.event in HAPPENED_ONCE:
+        return False
+    patience = min(rule.repeat * 2.0 ** (alert.told - 1), max(rule.repeat, LONGEST_REPEAT_SECONDS))
+    return now - unix(alert.told_at) >= patience
+
+
 def condition_words(rule: Rule) -> str:
     """``CPU above 95 % for 5 min, unless backup runs``."""
     if rule.tasks:

@@ -278,6 +278,7 @@ class Server:
             store, rulebook, silences, settings.interval_seconds, running, Context(machines.explain),
             more=fleet.silence, post=_post_of(duties),
         )  # fmt: skip
+        begun = duties.current
         await alarms.start(Resumption(past).resume)
         self._ends.append(alarms.close)
         channels = dict(file.channels)
@@ -287,7 +288,7 @@ class Server:
             store, self._hub, channels, self.url + settings.prefix,
             secret=settings.webhook_secret, window=machines.window, may_tell=lambda: duties.leads,
         )  # fmt: skip
-        if duties.leads:
+        if begun[0]:
             await deliveries.start()
         self._ends.append(deliveries.close)
 
@@ -298,7 +299,7 @@ class Server:
             if duties.leads:
                 await vigil.take_over()
 
-        duties.on_change.append(take_over)
+        duties.attend(take_over, begun)
         return rulebook, silences, alarms
 
     def _open_history(self, fleet: Fleet) -> tuple[Recorder, Past]:

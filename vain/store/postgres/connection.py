@@ -19,7 +19,7 @@ COMMAND_SECONDS = 60.0
 """A statement that takes longer is given up."""
 _KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """So that the database finds out soon that this server is gone, and lets another take over."""
-STALLED_MILLISECONDS = 10_000
+STALLED_MILLISECONDS = 5_000
 """A transaction in which nothing happens for so long is undone by the database."""
 BATCH_ROWS = 500
 """So many rows are fetched at once where rarely all are read."""
