@@ -34,6 +34,7 @@ MODULES = {
     "rules": "rules",
     "delivery": "delivery",
     "postgres": "postgres",
+    "servers": "servers",
     "agents": "agents",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

@@ -59,6 +59,7 @@ class ServerProcess:
         found = re.search(r"http://\S+", line)
         if found is None:
             self.process.kill()
+            self.end()
             raise AssertionError(f"vain serve said {line!r} and {self.log.read_text()[-2000:]}")
         return found[0]
 

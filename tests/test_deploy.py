@@ -1,4 +1,4 @@
-"""The files of ``docs/deploy``: what they name exists, and systemd finds nothing wrong with its units."""
+"""The files of ``docs/deploy``: what they name exists, and systemd and nginx find nothing wrong with theirs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.nginx import MISSING, NGINX, SEVERAL, before_servers, complaints
 from vain import settings
 from vain.cli import parser
 from vain.setting_types import Setting
+from vain.web.mounts import SOCKET_PATH
+from vain.web.pages import find_pages
+from vain.web.table import table
 
 UNITS = ("vain.service", "vain-agent.service")
+SPREAD = ("/tasks", "/ping/", "/notifications", "/events")
+"""The routes of which any server answers what any other would; the rest stays at one."""
 KNOWN = {each.variable for each in vars(settings).values() if isinstance(each, Setting)}
 
 
@@ -72,3 +78,45 @@ def test_the_container_takes_the_wheel_and_serves(root: Path) -> None:
     assert [line for line in lines if line.startswith("USER ")] == ["USER vain"]
     (command,) = [line for line in lines if line.startswith("CMD ")]
     assert command == 'CMD ["vain", "serve"]'
+
+
+@pytest.fixture(scope="module")
+def any_server() -> list[re.Pattern[str]]:
+    """The paths that nginx sends to whichever server is next."""
+    text = SEVERAL.read_text("utf-8")
+    return [re.compile(pattern) for pattern in re.findall(r"location ~ (\S+) \{", text)]
+
+
+def test_nginx_finds_nothing_wrong(tmp_path: Path) -> None:
+    if NGINX is None:
+        pytest.skip(MISSING)
+    assert complaints(tmp_path, before_servers(8_000, [8_001, 8_002, 8_003])) == ""
+    secured = before_servers(8_000, []).replace("# listen 443", "listen 443").replace("# ssl", "ssl")
+    pem = Path(__file__).parent / "data" / "loopback.pem"
+    assert complaints(tmp_path, re.sub(r"/etc/ssl/vain\.\w+", str(pem), secured)) == ""
+
+
+def test_any_server_answers_what_is_about_tasks_and_the_stream(any_server: list[re.Pattern[str]]) -> None:
+    paths = [re.sub(r"\{\w+\}", "7", path) for path in table().table]
+    spread = {path for path in [*paths, SOCKET_PATH] if any(pattern.match(path) for pattern in any_server)}
+    assert spread == {path for path in paths if path.startswith(SPREAD)} | {SOCKET_PATH}
+
+
+def test_a_page_its_socket_and_its_files_stay_at_one_server(any_server: list[re.Pattern[str]]) -> None:
+    pages = [path for path in find_pages(None, ()) for path in (path, f"{path.rstrip('/')}/ws")]
+    assert "/board/ws" in pages and "/ws" in pages
+    for path in [
+        *pages,
+        "/static/js/bokeh.min.js",
+        "/login",
+        "/performance",
+        "/hosts/gpu-1/samples",
+        "/anything-of-mine",
+    ]:
+        assert not any(pattern.match(path) for pattern in any_server), path
+
+
+def test_both_ways_lead_to_the_same_servers() -> None:
+    text = SEVERAL.read_text("utf-8")
+    spread, same = (re.findall(r"^    server (\S+)", part, re.MULTILINE) for part in text.split("\nupstream ")[1:])
+    assert spread == same and len(spread) == 3

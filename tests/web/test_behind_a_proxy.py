@@ -5,10 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import shutil
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +17,7 @@ from playwright.sync_api import Browser
 from websockets.sync.client import connect
 
 from tests.browser import Visit, chromium, eventually, free_port
+from tests.nginx import NGINX, nginx
 from tests.web.harness import Reply, Running, running
 from tests.web.reverse_proxy import PEM, reverse_proxy
 from vain.store.keys import KeyRing
@@ -29,8 +27,6 @@ pytestmark = pytest.mark.slow
 DEPLOYMENT = Path(__file__).resolve().parents[2] / "docs" / "deployment.md"
 PREFIX = "/vain"
 PROXIES = ["keeps", "strips", "nginx"]
-NGINX = shutil.which("nginx") or shutil.which("nginx", path=str(Path(sys.prefix) / "nginx" / "usr" / "sbin"))
-"""In the system, or where .ci/nginx unpacked it."""
 BROWSED = ["strips", "nginx" if NGINX else "keeps"]
 """nginx keeps the prefix too."""
 
@@ -67,27 +63,12 @@ def trusting() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(PEM))
 
 
-def nginx_from_the_document(folder: Path, port: int, upstream_port: int) -> str:
+def nginx_from_the_document(port: int, upstream_port: int) -> str:
     """The configuration that the document gives, with other ports and this certificate."""
     found = re.search(r"```nginx\n(.*?)```", DEPLOYMENT.read_text("utf-8"), re.DOTALL)
     assert found is not None
     told = found[1].replace("127.0.0.1:5006", f"127.0.0.1:{upstream_port}").replace("443 ssl", f"127.0.0.1:{port} ssl")
-    told = re.sub(r"/etc/ssl/vain\.\w+", str(PEM), told).replace("vain.example.org", "localhost")
-    paths = "".join(f"{kind}_temp_path {folder};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    return f"daemon off; pid {folder}/pid; error_log stderr; events {{}} http {{ access_log off; {paths}\n{told} }}"
-
-
-@contextmanager
-def nginx(folder: Path, port: int, upstream_port: int) -> Iterator[str]:
-    file = folder / "nginx.conf"
-    file.write_text(nginx_from_the_document(folder, port, upstream_port))
-    assert NGINX is not None
-    process = subprocess.Popen([NGINX, "-c", str(file), "-p", str(folder)], stderr=subprocess.PIPE)
-    try:
-        yield f"https://localhost:{port}{PREFIX}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    return re.sub(r"/etc/ssl/vain\.\w+", str(PEM), told).replace("vain.example.org", "localhost")
 
 
 @contextmanager
@@ -102,8 +83,8 @@ def standing(kind: str, folder: Path) -> Iterator[Behind]:
         options["prefix"] = PREFIX
     with running(folder / "data", load_dashboard, **options) as run:
         if kind == "nginx":
-            with nginx(folder, port, run.port) as url:
-                behind = Behind(run, url, key)
+            with nginx(folder, nginx_from_the_document(port, run.port)):
+                behind = Behind(run, f"https://localhost:{port}{PREFIX}", key)
                 assert eventually(lambda: answers(behind))
                 yield behind
         else:
