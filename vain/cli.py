@@ -247,7 +247,7 @@ def _add_keys(commands: Commands) -> None:
         "--host", dest="key_host", metavar="NAME", help="of an agent: the machine that it may write, and no other"
     )
     parser.add_argument("--expires", metavar="TIME", help="how long it works: 12h, 90d, 1w [until revoked]")
-    add_settings(parser, [settings.DATA])
+    add_settings(parser, [settings.DATA, settings.STORE])
 
     parser = command(
         actions, "list", keys, "list all keys, without their secrets",
@@ -255,7 +255,7 @@ def _add_keys(commands: Commands) -> None:
         ("vain keys list --json | jq -r '.[].key_id'", "their ids, for a program"),
     )  # fmt: skip
     add_json(parser)
-    add_settings(parser, [settings.DATA])
+    add_settings(parser, [settings.DATA, settings.STORE])
 
     parser = command(
         actions, "revoke", keys, "end keys and the browser sessions that they opened",
@@ -263,7 +263,7 @@ def _add_keys(commands: Commands) -> None:
         ("vain keys revoke --data /srv/vain k3v9x0ab", "of a server with another data folder"),
     )  # fmt: skip
     parser.add_argument("ids", metavar="ID", nargs="+", help="id of a key")
-    add_settings(parser, [settings.DATA])
+    add_settings(parser, [settings.DATA, settings.STORE])
 
 
 def _add_field_options(parser: argparse.ArgumentParser) -> None:

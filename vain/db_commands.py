@@ -12,8 +12,9 @@ from vain.setting_types import Settings
 from vain.store import queries
 from vain.store.checking import Report, check
 from vain.store.connection import Engine
-from vain.store.copying import copy
-from vain.store.opening import opened
+from vain.store.copying import copy, copy_keys
+from vain.store.key_database import KeyDatabase
+from vain.store.opening import opened, opened_keys
 from vain.store.sqlite_engine import DATABASE_NAME
 from vain.store.upkeep import backup, restore
 from vain.terminal import Screen, safe
@@ -56,8 +57,14 @@ def copy_(args: Namespace, settings: Settings, screen: Screen) -> int:
     with closing(_engine(args.source, must_be_there=True)) as source, closing(_engine(args.target)) as target:
         for name, rows in copy(source, target).items():
             screen.print(f"{name}: {rows:,}")
-    screen.note("Clients start from a snapshot. The history of metrics and the keys stay in the data folder.")
+    with closing(_keys(args.source)) as known, closing(_keys(args.target)) as keys:
+        screen.print(f"keys: {copy_keys(known, keys):,}")
+    screen.note("Clients start from a snapshot. The history of metrics stays in the data folder.")
     return SUCCESS
+
+
+def _keys(place: str) -> KeyDatabase:
+    return opened_keys(Path(), database(place)) if "://" in place else opened_keys(Path(place).absolute())
 
 
 def _engine(place: str, must_be_there: bool = False) -> Engine:

@@ -18,7 +18,7 @@ SUCCESS = 0
 def create(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain keys create``: the key on stdout, once."""
     expires_in_seconds = None if args.expires is None else duration_seconds(args.expires)
-    with closing(KeyRing.open(settings.data_dir)) as ring:
+    with closing(KeyRing.open(settings.data_dir, store_url=settings.store_url)) as ring:
         info, secret = ring.create(args.name, args.role, expires_in_seconds, args.key_host)
     screen.print(secret)
     until = f"until {info.expires_at}" if info.expires_at else "until it is revoked"
@@ -29,7 +29,7 @@ def create(args: Namespace, settings: Settings, screen: Screen) -> int:
 
 def list_(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain keys list``: all keys that were ever made, without their secrets."""
-    with closing(KeyRing.open(settings.data_dir)) as ring:
+    with closing(KeyRing.open(settings.data_dir, store_url=settings.store_url)) as ring:
         keys = ring.list()
     if args.json:
         screen.print(safe_json(keys))
@@ -44,7 +44,7 @@ def list_(args: Namespace, settings: Settings, screen: Screen) -> int:
 
 def revoke(args: Namespace, settings: Settings, screen: Screen) -> int:
     """``vain keys revoke``: the id of each on stdout; a running server stops taking the key within a second."""
-    with closing(KeyRing.open(settings.data_dir)) as ring:
+    with closing(KeyRing.open(settings.data_dir, store_url=settings.store_url)) as ring:
         for key_id in args.ids:
             info = ring.revoke(key_id)
             screen.print(info.key_id)

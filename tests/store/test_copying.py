@@ -19,6 +19,7 @@ from vain.errors import Conflict
 from vain.store.connection import Engine
 from vain.store.copying import TABLES, copy
 from vain.store.database import Store
+from vain.store.keys import KeyRing
 from vain.store.postgres.engine import PostgresEngine
 from vain.store.sqlite_engine import SqliteEngine
 from vain.tracker import Tracker
@@ -98,10 +99,17 @@ def test_there_and_back_between_both_engines_by_the_command(
     postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     filled(SqliteEngine(tmp_path / "one"))
+    with closing(KeyRing.open(tmp_path / "one")) as ring:
+        _, secret = ring.create("laptop", "write")
+        cookie = ring.new_session(ring.list()[0].key_id)
     url = url_of(postgres.url, tmp_path)
     assert main(["db", "copy", str(tmp_path / "one"), url]) == 0
-    assert f"tasks: {TASKS + 1:,}\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"tasks: {TASKS + 1:,}\n" in said and "keys: 1\n" in said
     assert main(["db", "copy", url, str(tmp_path / "two")]) == 0
+    for ring in (KeyRing.open(tmp_path, store_url=url), KeyRing.open(tmp_path / "two")):
+        with closing(ring):
+            assert ring.identify(secret) and ring.session(cookie)
     with closing(SqliteEngine(tmp_path / "one")) as one, closing(SqliteEngine(tmp_path / "two")) as two:
         assert everything(one) == everything(two)
         assert main(["db", "copy", str(tmp_path / "one"), url]) == 1 and "already uses" in capsys.readouterr().err

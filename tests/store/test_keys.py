@@ -132,8 +132,8 @@ def test_folder_file_and_journal_are_private_whatever_the_umask(tmp_path: Path) 
     try:
         ring = KeyRing.open(tmp_path / "data")
         ring.create("ci", "read")
-        with key_file.transaction(ring._connection):
-            ring._connection.execute("UPDATE keys SET name = 'x'")
+        with key_file.transaction(ring._database._connection):
+            ring._database._connection.execute("UPDATE keys SET name = 'x'")
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in ring.data_dir.iterdir()}
         ring.close()
     finally:
@@ -181,7 +181,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
 
 
 def test_a_file_of_a_newer_version_is_refused(ring: KeyRing) -> None:
-    ring._connection.execute("PRAGMA user_version = 99")
+    ring._database._connection.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreDamaged, match="newer"):
         KeyRing.open(ring.data_dir)
 
@@ -268,20 +268,20 @@ def test_refresh_reads_nothing_when_nothing_was_written(ring: KeyRing, monkeypat
 
 def test_refresh_does_not_wait_for_a_writer(ring: KeyRing, other: KeyRing) -> None:
     info, secret = ring.create("ci", "read")
-    other._connection.execute("BEGIN EXCLUSIVE")
+    other._database._connection.execute("BEGIN EXCLUSIVE")
     ring.refresh()
     assert ring.identify(secret) == info
-    other._connection.execute("ROLLBACK")
+    other._database._connection.execute("ROLLBACK")
 
 
 def test_a_file_that_stays_busy_is_told_and_nothing_changes(
     ring: KeyRing, other: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "LONGEST_WAIT_MILLISECONDS", 1)
-    other._connection.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(key_file, "LONGEST_WAIT_MILLISECONDS", 1)
+    other._database._connection.execute("BEGIN EXCLUSIVE")
     with pytest.raises(Unavailable):
         ring.create("ci", "read")
-    other._connection.execute("ROLLBACK")
+    other._database._connection.execute("ROLLBACK")
     assert ring.create("again", "read")[0] == ring.list()[0]
 
 
@@ -408,10 +408,11 @@ def test_a_file_that_breaks_while_it_is_used_is_told_and_the_old_view_holds(ring
 
 
 def test_every_statement_asks_the_tables_as_they_are(ring: KeyRing) -> None:
+    connection = ring._database._connection
     for name, statement in vars(keys.queries).items():
         if name.isupper():
-            assert ring._connection.execute(f"EXPLAIN {statement}", (None,) * statement.count("?")).fetchall(), name
-    assert isinstance(ring._connection, apsw.Connection)
+            assert connection.execute(f"EXPLAIN {statement}", (None,) * statement.count("?")).fetchall(), name
+    assert isinstance(connection, apsw.Connection)
 
 
 def _later(clock: Hands, seconds: float) -> bool:

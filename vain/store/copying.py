@@ -8,8 +8,9 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from vain.errors import Conflict, Unavailable, VainError
-from vain.store import queries
+from vain.store import key_queries, queries
 from vain.store.connection import Connection, Engine
+from vain.store.key_database import KeyDatabase
 
 BATCH_ROWS: Final = 500
 
@@ -87,6 +88,22 @@ def copy(source: Engine, target: Engine, told: Callable[[str, int], None] = lamb
         target.roll_back()
         raise
     return copied
+
+
+def copy_keys(source: KeyDatabase, target: KeyDatabase) -> int:
+    """Copy all keys, and the sessions that they opened; how many keys there are. Blocks.
+
+    Raises Conflict if ``target`` has any.
+    """
+    found = source.read()
+    if not found.keys:
+        return 0
+    if target.read().keys:
+        raise Conflict("There are keys already where they would be copied to.")
+    with target.writing() as connection:
+        connection.executemany(key_queries.COPY_KEY, [tuple(row) for row in found.keys])
+        connection.executemany(key_queries.COPY_SESSION, [tuple(row) for row in found.sessions])
+    return len(found.keys)
 
 
 def _copied(source: Connection, target: Connection, table: Table, told: Callable[[str, int], None]) -> int:

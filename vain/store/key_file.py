@@ -7,6 +7,7 @@ from the store's own file, so that ``vain keys`` works whether or not a server h
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,85 @@ from shlex import quote
 
 import apsw
 
-from vain.errors import Misconfigured, StoreDamaged
-from vain.store.folder import prepare
+from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable
+from vain.store import key_queries as queries
+from vain.store.folder import prepare, private_file
+from vain.store.key_database import SECRET_BYTES, KeyRows
 
 FILE_NAME = "keys.db"
 LONGEST_WAIT_MILLISECONDS = 5_000
 """How long a writer waits for another process that writes."""
 
 _MIGRATIONS = [Path(__file__).with_name(f"keys_{number}.sql") for number in (1, 2)]
+
+
+class KeyFile:
+    """``vain.store.key_database.KeyDatabase`` over ``keys.db`` in a folder. Raises Misconfigured or StoreDamaged."""
+
+    is_at_hand = True
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._connection = open_key_file(folder)
+        self._version = -1
+
+    def has_changed(self) -> bool:
+        """See ``KeyDatabase``; never waits."""
+        try:
+            self._connection.set_busy_timeout(0)
+            return bool(self._connection.pragma("data_version") != self._version)
+        except apsw.BusyError:
+            return False  # asked again in a second
+        except apsw.Error as error:
+            raise StoreDamaged(f"The file of the keys cannot be read ({error}).") from error
+
+    def read(self) -> KeyRows:
+        """See ``KeyDatabase``."""
+        try:
+            # The version first: what is written between it and the rows is then read twice rather than never.
+            version = self._connection.pragma("data_version")
+            rows = KeyRows(*(list(self._connection.execute(query)) for query in (queries.KEYS, queries.SESSIONS)))
+        except apsw.BusyError as error:
+            raise Unavailable("Another process is writing to the file of the keys; try again.") from error
+        except apsw.Error as error:
+            raise StoreDamaged(f"The file of the keys cannot be read ({error}).") from error
+        self._version = version
+        return rows
+
+    @contextmanager
+    def writing(self, is_use: bool = False) -> Iterator[apsw.Connection]:
+        """See ``KeyDatabase``. Waits for other processes that write, and for the disk."""
+        try:
+            self._connection.set_busy_timeout(LONGEST_WAIT_MILLISECONDS)
+            with transaction(self._connection):
+                yield self._connection
+        except apsw.BusyError as error:
+            raise Unavailable("Another process is writing to the file of the keys; try again.") from error
+        except apsw.FullError as error:
+            raise StoreFull("The disk is full: the file of the keys was not changed.") from error
+        except apsw.Error as error:
+            raise StoreDamaged(f"The file of the keys cannot be written ({error}).") from error
+
+    def secret(self, name: str) -> bytes:
+        """See ``KeyDatabase``: a file of that name."""
+        path = private_file(self._folder / name)
+        known = path.read_bytes()
+        if len(known) != SECRET_BYTES * 2:
+            known = secrets.token_hex(SECRET_BYTES).encode()
+            path.write_bytes(known)
+        return known
+
+    def note(self, name: str) -> str:
+        """See ``KeyDatabase``: a file of that name."""
+        return private_file(self._folder / name).read_text("utf-8")
+
+    def set_note(self, name: str, text: str) -> None:
+        """See ``KeyDatabase``."""
+        private_file(self._folder / name).write_text(text, "utf-8")
+
+    def close(self) -> None:
+        """See ``KeyDatabase``."""
+        self._connection.close(True)
 
 
 def open_key_file(folder: Path) -> apsw.Connection:

@@ -60,3 +60,10 @@ KEY_USED = "UPDATE keys SET last_used_at = ? WHERE key_id = ? AND coalesce(last_
 
 # When a session was last seen, never moved back: seen_at, digest, seen_at.
 SESSION_SEEN = "UPDATE sessions SET seen_at = ? WHERE digest = ? AND seen_at < ?"
+
+# A key and a session out of another place, as KEYS and SESSIONS have them.
+COPY_KEY = """
+INSERT INTO keys (key_id, name, role, created_at, expires_at, revoked_at, last_used_at, host, digest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+COPY_SESSION = "INSERT INTO sessions (digest, key_id, created_at, seen_at) VALUES (?, ?, ?, ?)"

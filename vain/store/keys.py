@@ -1,12 +1,13 @@
 """API keys and the browser sessions that they open.
 
-The file is small and read whole: every question of a request is answered from memory, and ``refresh``, once a second,
+They are few, and read whole: every question of a request is answered from memory, and ``refresh``, once a second,
 brings in what another process has written, so that a key revoked by ``vain keys revoke`` stops within a second. What
 writes syncs to disk and belongs on a thread; the other methods are quick enough for the event loop.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import secrets
 import threading
@@ -15,21 +16,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hmac import compare_digest
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from shlex import quote
+from typing import Any, Literal, NamedTuple, TypeVar
 
-import apsw
 from msgspec import Struct
 
 from vain.clock import Clock, unix, utc
-from vain.errors import Flaw, Invalid, NotFound, StoreDamaged, StoreFull, Unavailable
+from vain.errors import Flaw, Invalid, NotFound, Unavailable
+from vain.forms import place_of
 from vain.hosts import check_host
 from vain.store import key_queries as queries
-from vain.store.key_file import LONGEST_WAIT_MILLISECONDS, open_key_file, transaction
+from vain.store.connection import Connection
+from vain.store.key_database import KeyDatabase
 from vain.store.key_text import digest, id_in, new_key
+from vain.store.opening import opened_keys
 from vain.types import KEY_ROLES, KeyRole, Time
 
 Name = TypeVar("Name")
 
+logger = logging.getLogger(__name__)
+
+BELIEF_SECONDS = 60.0
+"""What is known of keys in a database that cannot be reached lets nobody in after this long."""
 SESSION_IDLE_SECONDS = 12 * 3600
 SESSION_SECONDS = 7 * 86_400
 MOST_SESSIONS_PER_KEY = 50
@@ -77,11 +85,17 @@ _NO_KEY = _Key(KeyInfo("", "", "read", ""), secrets.token_bytes(32), -math.inf)
 
 
 class KeyRing:
-    """The keys of one data folder. Several processes may hold one at the same time; ``clock`` gives Unix seconds."""
+    """The keys of a data folder, or of a database. Several processes may hold one at the same time.
 
-    def __init__(self, connection: apsw.Connection, data_dir: Path, clock: Clock) -> None:
+    ``clock`` gives Unix seconds.
+    """
+
+    def __init__(self, database: KeyDatabase, data_dir: Path, clock: Clock, place: str = "") -> None:
         self.data_dir = data_dir
-        self._connection = connection
+        self.place = place or f"--data {quote(str(data_dir))}"
+        """How a command names where they are; without a password."""
+        self._database = database
+        self._read_at = time.monotonic()
         self._clock = clock
         self._lock = threading.Lock()
         self._used: dict[str, float] = {}
@@ -89,16 +103,22 @@ class KeyRing:
         self._load()
 
     @classmethod
-    def open(cls, data_dir: Path, clock: Clock = time.time) -> KeyRing:
-        """The ring of a data folder, which is made if need be. Raises Misconfigured or StoreDamaged."""
-        return cls(open_key_file(data_dir), data_dir, clock)
+    def open(cls, data_dir: Path, clock: Clock = time.time, store_url: str | None = None) -> KeyRing:
+        """The ring of a data folder, which is made if need be, or of the database of several servers.
+
+        Raises Misconfigured or StoreDamaged.
+        """
+        place = "" if store_url is None else f"--store {place_of(store_url)}"
+        return cls(opened_keys(data_dir, store_url), data_dir, clock, place)
 
     def close(self) -> None:
-        """Write down what was used, and close the file."""
+        """Write down what was used, and close what is open."""
         try:
             self.save_use()
+        except Unavailable as error:
+            logger.info("When keys were used last could not be written down: %s", error.detail)
         finally:
-            self._connection.close(True)
+            self._database.close()
 
     def any_keys(self) -> bool:
         """Whether a key was ever made; a revoked or expired one counts, so that the last one's end opens nothing."""
@@ -106,6 +126,7 @@ class KeyRing:
 
     def identify(self, secret: str) -> KeyInfo | None:
         """The key that ``secret`` is, or None when it is unknown, expired or revoked; time does not tell which."""
+        self._check_view()
         key = self._keys.get(id_in(secret), _NO_KEY)
         now = self._clock()
         if not compare_digest(digest(secret), key.digest) or now >= key.valid_until:
@@ -119,6 +140,7 @@ class KeyRing:
 
     def session(self, cookie: str) -> KeyInfo | None:
         """The key whose holder signed in and got this cookie, or None when that has ended. Keeps the session awake."""
+        self._check_view()
         name = digest(cookie)
         session = self._sessions.get(name)
         if session is None or not self.is_valid(session.key_id):
@@ -139,22 +161,43 @@ class KeyRing:
         return True
 
     def refresh(self) -> None:
-        """Take in what another process wrote. Takes microseconds, never waits: while one writes, the old view holds.
+        """Take in what others wrote. In a file that takes microseconds and never waits: while somebody writes, the old
+        view holds. In a database it belongs on a thread.
 
-        Raises StoreDamaged when the file can no longer be read; the old view holds then too.
+        Raises StoreDamaged or Unavailable when it can no longer be read; the old view holds then too.
         """
         if not self._lock.acquire(blocking=False):
             return
         try:
-            self._connection.set_busy_timeout(0)
-            if self._connection.pragma("data_version") != self._data_version:
+            if self._database.has_changed():
                 self._load()
-        except apsw.BusyError:
-            pass  # asked again in a second
-        except apsw.Error as error:
-            raise StoreDamaged(f"The file of the keys cannot be read ({error}).") from error
+            self._read_at = time.monotonic()
+        except Unavailable:
+            if not self._database.is_at_hand:
+                raise  # else somebody writes to the file, and it is asked again in a second
         finally:
             self._lock.release()
+
+    def look_again(self) -> None:
+        """The same, for the event loop: where it would have to wait, nothing is done. Whoever changes a key there
+        tells all servers."""
+        if self._database.is_at_hand:
+            self.refresh()
+
+    def secret(self, name: str) -> bytes:
+        """A secret that the servers share, made once, as hexadecimal digits. Blocks."""
+        with self._lock:
+            return self._database.secret(name)
+
+    def note(self, name: str) -> str:
+        """What was noted under this name; empty if nothing was. Blocks."""
+        with self._lock:
+            return self._database.note(name)
+
+    def set_note(self, name: str, text: str) -> None:
+        """Note it. Blocks."""
+        with self._lock:
+            self._database.set_note(name, text)
 
     def create(
         self, name: str, role: KeyRole, expires_in_seconds: float | None = None, host: str | None = None
@@ -216,7 +259,7 @@ class KeyRing:
     def save_use(self) -> None:
         """Write down which keys and sessions were used since the last time. To be called once a minute, on a thread."""
         if self._used:
-            with self._writing():
+            with self._writing(is_use=True):
                 pass  # every transaction writes it down
 
     def list(self) -> tuple[KeyInfo, ...]:
@@ -224,40 +267,37 @@ class KeyRing:
         return tuple(key.info for key in self._keys.values())
 
     @contextmanager
-    def _writing(self) -> Iterator[Callable[[str, tuple[object, ...]], object]]:
-        """One transaction, and the view after it. Waits for other processes that write, and for the disk."""
+    def _writing(self, is_use: bool = False) -> Iterator[Callable[[str, tuple[Any, ...]], object]]:
+        """One transaction, and the view after it. Waits for others that write, and for the disk."""
         with self._lock:
             used, seen = self._used.copy(), self._seen.copy()
-            try:
-                self._connection.set_busy_timeout(LONGEST_WAIT_MILLISECONDS)
-                with transaction(self._connection):
-                    self._write_use(used, seen)
-                    yield self._connection.execute
-                self._load()
-            except apsw.BusyError as error:
-                raise Unavailable("Another process is writing to the file of the keys; try again.") from error
-            except apsw.FullError as error:
-                raise StoreFull("The disk is full: the file of the keys was not changed.") from error
-            except apsw.Error as error:
-                raise StoreDamaged(f"The file of the keys cannot be written ({error}).") from error
+            with self._database.writing(is_use) as connection:
+                _write_use(connection, used, seen)
+                yield connection.execute
+            self._load()
         _drop(self._used, used)
         _drop(self._seen, seen)
 
-    def _write_use(self, used: dict[str, float], seen: dict[bytes, float]) -> None:
-        minutes = ((utc(at - at % USE_GRAIN_SECONDS), key_id) for key_id, at in used.items())
-        self._connection.executemany(queries.KEY_USED, [(at, key_id, at) for at, key_id in minutes])
-        moments = ((utc(at), name) for name, at in seen.items())
-        self._connection.executemany(queries.SESSION_SEEN, [(at, name, at) for at, name in moments])
-
     def _load(self) -> None:
-        # The version first: what is written between it and the rows is then read twice rather than never.
-        version: int = self._connection.pragma("data_version")
-        keys = [_key(KeyInfo(*row[:-1]), row[-1]) for row in self._connection.execute(queries.KEYS)]
-        rows = self._connection.execute(queries.SESSIONS)
-        sessions = {name: _Session(key_id, unix(created), unix(seen)) for name, key_id, created, seen in rows}
+        rows = self._database.read()
+        keys = [_key(KeyInfo(*row[:-1]), bytes(row[-1])) for row in rows.keys]
         self._keys = {key.info.key_id: key for key in keys}
-        self._sessions = sessions
-        self._data_version = version
+        self._sessions = {
+            bytes(name): _Session(key_id, unix(created), unix(seen)) for name, key_id, created, seen in rows.sessions
+        }
+        self._read_at = time.monotonic()
+
+    def _check_view(self) -> None:
+        """Nobody is let in by what may have been revoked long ago. Raises Unavailable."""
+        if not self._database.is_at_hand and time.monotonic() - self._read_at > BELIEF_SECONDS:
+            raise Unavailable("The database of the keys cannot be reached; try again in a moment.")
+
+
+def _write_use(connection: Connection, used: dict[str, float], seen: dict[bytes, float]) -> None:
+    minutes = ((utc(at - at % USE_GRAIN_SECONDS), key_id) for key_id, at in used.items())
+    connection.executemany(queries.KEY_USED, [(at, key_id, at) for at, key_id in minutes])
+    moments = ((utc(at), name) for name, at in seen.items())
+    connection.executemany(queries.SESSION_SEEN, [(at, name, at) for at, name in moments])
 
 
 def _key(info: KeyInfo, key_digest: bytes) -> _Key:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vain.store.connection import Engine
+from vain.store.key_database import KeyDatabase
+from vain.store.key_file import KeyFile
 from vain.store.sqlite_engine import SqliteEngine
 
 
@@ -20,3 +22,15 @@ def opened(folder: Path | None, url: str | None = None) -> Engine:
     from vain.store.postgres.engine import PostgresEngine  # noqa: PLC0415  (asyncpg is loaded only where it is used)
 
     return PostgresEngine(url, folder)
+
+
+def opened_keys(folder: Path, url: str | None = None) -> KeyDatabase:
+    """The keys of a data folder, or where an address is given those of that database. Blocks.
+
+    Raises Misconfigured or StoreDamaged.
+    """
+    if url is None:
+        return KeyFile(folder)
+    from vain.store.postgres.key_tables import KeyTables  # noqa: PLC0415  (as above)
+
+    return KeyTables(url)

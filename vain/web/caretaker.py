@@ -43,6 +43,7 @@ class Caretaker:
         """Begin."""
         for chore, period in (
             (self._sweep, SWEEP_SECONDS),
+            (self._check_keys, SWEEP_SECONDS),
             (self._check_clients, CHECK_SECONDS),
             (self._remind_clients, BOOKMARK_SECONDS),
             (self._send_charts, CHARTS_SECONDS),
@@ -64,8 +65,12 @@ class Caretaker:
         await self._services.vigil.sweep()
         await self._services.fleet.sweep()
         await self._services.alarms.sweep()
-        await asyncio.to_thread(self._services.keys.refresh)
-        self._desk.end_unadmitted()
+
+    async def _check_keys(self) -> None:
+        try:
+            await asyncio.to_thread(self._services.keys.refresh)
+        finally:
+            self._desk.end_unadmitted()
 
     async def _check_clients(self) -> None:
         self._fanout.check()

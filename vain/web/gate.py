@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from ipaddress import ip_address
-from shlex import quote
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -144,7 +143,7 @@ class Gate:
         if key is not None:
             return key  # even if others at the same address have used up the budget
         self._failures.check(peer)
-        self._keys.refresh()  # the key may have been made within the last second
+        self._keys.look_again()  # the key may have been made within the last second
         key = self._keys.identify(secret)
         if key is None:
             self._failures.add(peer)
@@ -227,7 +226,7 @@ def require_key(address: str, keys: KeyRing, behind_proxy: bool = False, signs_i
     """
     if keys.any_keys() or (is_loopback(address) and not behind_proxy and not signs_in):
         return
-    command = f"vain keys create me --role admin --data {quote(str(keys.data_dir))}"
+    command = f"vain keys create me --role admin {keys.place}"
     if signs_in and not behind_proxy and is_loopback(address):
         raise Misconfigured(
             f"Without a key, vAIn lets everybody on this machine in, and --oauth-provider changes nothing. "

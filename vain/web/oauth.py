@@ -15,7 +15,6 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
@@ -25,7 +24,6 @@ from vain.clock import Clock
 from vain.codec import decode, encode
 from vain.errors import Forbidden, VainError
 from vain.setting_types import Settings
-from vain.store.folder import private_file
 from vain.store.keys import LONGEST_NAME, KeyRing
 from vain.types import Role
 from vain.web.provider import Asking, Provider, provider_of
@@ -41,7 +39,7 @@ MOST_ASKING = 20
 """So many codes are shown to the provider at a time: anybody can bring one that it does not know."""
 NAME_PREFIX = "oauth:"
 """Of the keys that stand for people who signed in so."""
-RULES_FILE = "oauth.rules"
+RULES_NAME = "oauth.rules"
 
 Trouble = Literal["role", "stale", "refused", "away"]
 TROUBLES: Mapping[str, str] = {
@@ -131,7 +129,7 @@ def oauth_of(settings: Settings, keys: KeyRing, secret: bytes) -> OAuth | None:
     """What the settings name, or None. Ends who got in by other settings. Raises Misconfigured."""
     provider = provider_of(settings)
     told = (settings.oauth_provider, settings.oauth_key, settings.oauth_extra, settings.oauth_roles)
-    _end_others(keys, settings.data_dir, "" if provider is None else hashlib.sha256(encode(told)).hexdigest())
+    _end_others(keys, "" if provider is None else hashlib.sha256(encode(told)).hexdigest())
     return None if provider is None else OAuth(provider, settings.oauth_roles, secret)
 
 
@@ -151,12 +149,11 @@ def _asking(pending: Pending) -> Asking:
     return Asking(pending.state, pending.nonce, pending.verifier, challenge, pending.redirect_uri)
 
 
-def _end_others(keys: KeyRing, folder: Path, rules: str) -> None:
+def _end_others(keys: KeyRing, rules: str) -> None:
     """Who was let in by rules that have changed since has to sign in again."""
-    file = private_file(folder / RULES_FILE)
-    if file.read_text("ascii") == rules:
+    if keys.note(RULES_NAME) == rules:
         return
     for info in keys.list():
         if info.name.startswith(NAME_PREFIX) and keys.is_valid(info.key_id):
             keys.revoke(info.key_id)
-    file.write_text(rules, "ascii")
+    keys.set_note(RULES_NAME, rules)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 from vain import source
 from vain.about import Teller
@@ -42,7 +40,7 @@ from vain.silences import Silences
 from vain.source import LocalSource, Watching
 from vain.spikes import Spikes
 from vain.store.database import Store
-from vain.store.folder import private_file, server_id
+from vain.store.folder import server_id
 from vain.store.keys import KeyRing
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
@@ -84,7 +82,6 @@ FILES_FOR_HOSTS = 32_768
 """Five for each machine with an agent, beside those of connections; what the system gives is enough for fewer."""
 FIRST_SAMPLE_SECONDS = 1.0
 SECRET_NAME = "session.secret"  # noqa: S105  (a file's name)
-SECRET_BYTES = 32
 
 
 class Server:
@@ -128,7 +125,7 @@ class Server:
     async def _start(self) -> None:
         settings = self._settings
         self._loop = asyncio.get_running_loop()
-        keys = KeyRing.open(settings.data_dir)
+        keys = KeyRing.open(settings.data_dir, store_url=settings.store_url)
         self._ends.append(keys.close)
         require_key(settings.host, keys, bool(settings.trusted_proxies), signs_in=settings.oauth_provider is not None)
         sockets = listen(settings.host, settings.port)
@@ -151,7 +148,8 @@ class Server:
         spikes = Spikes(store, past, lambda: _cores(monitor), period, is_here=lambda name: not fleet.knows(name))
         machines = Machines(store, fleet, past, spikes)
         rulebook, silences, alarms = await self._make_alarms(store, past, machines, vigil, fleet, duties)
-        self._follow_others(store, tracker, vigil, (rulebook.read_again, silences.read_again, pinging.start))
+        reads = rulebook.read_again, silences.read_again, pinging.start, partial(asyncio.to_thread, keys.refresh)
+        self._follow_others(store, tracker, vigil, reads)
         inbox = Inbox(settings.spool_dir, tracker, partial(is_address_of, settings, self.port))
         charts = Charts(tracker, past.window, self._hub)
         timelines = Timelines(store, self._hub)
@@ -182,7 +180,7 @@ class Server:
             Exporter(store, self._hub, self._tally, fanout.count_clients, fleet.count, leads=duties.leads_others),
             Readiness(store, monitor, settings.interval_seconds),
             Library(table().table),
-            oauth_of(settings, keys, _session_secret(settings.data_dir)),
+            oauth_of(settings, keys, keys.secret(SECRET_NAME)),
         )
         self._desk = self._make_desk(fanout)
         fanout.watch = self._desk.watch
@@ -324,7 +322,7 @@ class Server:
     def _make_desk(self, fanout: Fanout) -> Desk:
         routes = table()
         pages = find_pages(self._settings.pages_dir, routes.table) if self._dashboard is not None else {}
-        secret = _session_secret(self._settings.data_dir)
+        secret = self._services.keys.secret(SECRET_NAME)
         stream, viewer = socket_application(fanout, ROLE_HEADER, PEER_HEADER), (ROLE_HEADER, NAME_HEADER)
         mounts = Mounts(stream, self._dashboard, pages, secret, viewer, (), self._tally)
         limits, prefix = limits_of(self._settings), self._settings.prefix
@@ -383,13 +381,3 @@ def _post_of(duties: Duties) -> Post:
 
 def _cores(monitor: Monitor) -> int | None:
     return None if monitor.latest is None else monitor.latest.cpu.cores_logical
-
-
-def _session_secret(folder: Path) -> bytes:
-    """What the dashboard's session tokens are signed with; kept, so that an open page survives a restart."""
-    path = private_file(folder / SECRET_NAME)
-    secret = path.read_bytes()
-    if len(secret) != SECRET_BYTES * 2:
-        secret = secrets.token_hex(SECRET_BYTES).encode()
-        path.write_bytes(secret)
-    return secret

@@ -18,7 +18,7 @@ from vain.store.postgres.connection import LoopThread, PostgresConnection, conne
 
 PAUSE_SECONDS: Final = 0.05
 RETRY_SECONDS: Final = 5.0
-_TELL: Final = "SELECT pg_notify('vain.' || current_schema(), $1)"
+TELL: Final = "SELECT pg_notify('vain.' || current_schema(), $1)"
 
 
 class Listening:
@@ -54,7 +54,7 @@ class Listening:
         now = time.monotonic()
         if now - self._told_at >= PAUSE_SECONDS:
             self._told_at = now
-            connection.value(_TELL, self._own)
+            connection.value(TELL, self._own)
 
     def close(self) -> None:
         """The end of it."""
