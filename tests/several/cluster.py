@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -56,6 +57,12 @@ class Cluster:
         server.process.kill()
         server.end()
         self._servers[number] = None
+
+    def freeze(self, number: int) -> None:
+        """It stands still, with its connections open, until it is killed."""
+        server = self._servers[number]
+        assert server is not None
+        server.process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> list[int]:
         """Those that run are asked to end; their exit codes."""

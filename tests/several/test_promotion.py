@@ -127,9 +127,10 @@ def test_a_standby_that_is_promoted_has_all_who_follow_begin_anew_once(
             stack.callback(servers[-1].process.kill)
         mirrors = [Mirror(each.url) for each in servers]
         writers = [Writer(each.url, answered) for each in servers]
-        for each in (*mirrors, *writers):
-            stack.callback(each.end)
-            each.start()
+        followers: list[Mirror | Writer] = [*mirrors, *writers]
+        for follower in followers:
+            stack.callback(follower.end)
+            follower.start()
         assert comes(lambda: len(answered) > 50, 10)
         primary.stop(kill=True)
         time.sleep(1)

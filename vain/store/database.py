@@ -258,7 +258,7 @@ class Store:
         most = min(numbers.seq - self._told_seq, MOST_CAUGHT_UP)
         missed = reading.events_after(ledger.connection, self._told_seq, most) if most else []
         ledger.take(numbers)
-        ledger.forget(missed)
+        ledger.follow(missed)
         self._told_seq += len(missed)
         return _Outcome(missed, ledger.counts, [], [], tuple(missed), is_kept_changed)
 
@@ -309,7 +309,7 @@ class Store:
             self._engine.commit()
             raise Diverged
         events = reading.events_after(ledger.connection, self._told_seq, missed) if missed else []
-        ledger.forget(events)
+        ledger.follow(events)
         return events
 
     def _run_change(self, change: _Change) -> _Settled:

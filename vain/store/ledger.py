@@ -28,7 +28,8 @@ class Ledger:
         self._engine = engine
         self.judging = Judging()
         """Replaced as a whole, from whatever thread."""
-        self.recent: dict[int, Task] = {}
+        self.recent: dict[int, Task | bytes] = {}
+        """Tasks that changed last, as they are; of those that other servers changed the event that says so."""
         self.reload()
 
     @property
@@ -52,11 +53,16 @@ class Ledger:
         self.seq, self.task_id, self.notification_id = numbers.seq, numbers.task_id, numbers.notification_id
         self.kept, self.counts = numbers.kept, numbers.counts
 
-    def forget(self, events: Iterable[Event]) -> None:
-        """Of the tasks that others have changed what is at hand is old."""
+    def follow(self, events: Iterable[Event]) -> None:
+        """What others have changed. An event has its task whole, so none is read again while all wait for this server;
+        it is decoded when somebody asks for it."""
         for event in events:
             if event.type == "taskUpdate":
-                self.recent.pop(decode(TaskEventHead, event.body).task_id, None)
+                head = decode(TaskEventHead, event.body)
+                self.recent.pop(head.task_id, None)
+                if head.action != "deleted":
+                    self.recent[head.task_id] = event.body
+        self._trim()
 
     def absorb(self, change: Collected, seq: int, task_id: int, notification_id: int) -> None:
         """Take over what a change has collected, and the numbers that it has used up."""
@@ -133,10 +139,13 @@ class Ledger:
                 self.recent[task_id] = task
                 stored.append(Stored(task_id, task.version, waiting.bodies[task_id]))
         self.counts = _added(self.counts, waiting.tally)
-        while len(self.recent) > RECENT_TASKS:
-            del self.recent[next(iter(self.recent))]
+        self._trim()
         self.waiting = Collected()
         return stored
+
+    def _trim(self) -> None:
+        while len(self.recent) > RECENT_TASKS:
+            del self.recent[next(iter(self.recent))]
 
 
 def _added(counts: TaskCounts, tally: list[int]) -> TaskCounts:

@@ -41,7 +41,10 @@ class Transaction(Collected):
             if task_id in pending:
                 return pending[task_id]
         if task_id in self._ledger.recent:
-            return self._ledger.recent[task_id]
+            known = self._ledger.recent[task_id]
+            if isinstance(known, bytes):
+                known = self._ledger.recent[task_id] = decode(Task, known)
+            return known
         row = self._ledger.connection.execute(queries.TASK, (task_id,)).fetchone()
         return decode(Task, row[0]) if row else None
 

@@ -27,6 +27,7 @@ ATTACHED: Mapping[str, str] = {
     "deploy/vain.service": "text/plain; charset=utf-8",
     "deploy/vain-agent.service": "text/plain; charset=utf-8",
     "deploy/Containerfile": "text/plain; charset=utf-8",
+    "deploy/nginx-servers.conf": "text/plain; charset=utf-8",
 }
 """Files that pages give away, with their media types; they are had by their names without the folder."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,8 @@ BROKEN: Final = (
     OSError,
     TimeoutError,
 )
+OPENING_TRIES: Final = 4
+OPENING_PAUSE_SECONDS: Final = 0.5
 _NOT_TOLD: Final = (
     asyncpg.InsufficientPrivilegeError,
     asyncpg.UndefinedFunctionError,
@@ -82,17 +85,31 @@ class PostgresEngine:
         self._readers_lock = threading.Lock()
         self._listening = Listening(self._loop, url)
         try:
-            self.connection = connected(self._loop, url, "vain writer", writes=True)
-            migrate(self.connection, url, self._lock)
-            if self.is_shared:
-                self._renew_if_diverged()
-            self.epoch = str(self.connection.execute(queries.EPOCH).get)
+            for _ in range(OPENING_TRIES - 1):
+                try:
+                    self._open()
+                    break
+                except BROKEN:  # it may have been about to start again, or to change over
+                    time.sleep(OPENING_PAUSE_SECONDS)
+            else:
+                self._open()
         except BaseException as error:
             self._end()
             if isinstance(error, VainError):
                 raise
             if isinstance(error, (asyncpg.PostgresError, *BROKEN, ValueError)):
                 raise Misconfigured(f"The store at {place_of(url)} cannot be opened: {error}.") from error
+            raise
+
+    def _open(self) -> None:
+        self.connection = connected(self._loop, self._url, "vain writer", writes=True)
+        try:
+            migrate(self.connection, self._url, self._lock)
+            if self.is_shared:
+                self._renew_if_diverged()
+            self.epoch = str(self.connection.execute(queries.EPOCH).get)
+        except BROKEN:
+            self.connection.abandon()
             raise
 
     @property
