@@ -14,7 +14,7 @@ from vain.forms import place_of
 from vain.past import Past
 from vain.setting_types import Settings
 from vain.store.keys import KeyInfo, KeyRing
-from vain.store.metrics.store import DATABASE_NAME as METRICS_DATABASE
+from vain.store.metrics.sqlite_archive import DATABASE_NAME as METRICS_DATABASE
 from vain.store.sqlite_engine import DATABASE_NAME as TASKS_DATABASE
 from vain.types import Role
 

@@ -23,7 +23,8 @@ from vain.finest import Read, windows
 from vain.list_commands import write_file
 from vain.setting_types import Settings
 from vain.store.folder import FolderLock, prepare
-from vain.store.metrics.store import DATABASE_NAME, MetricStore
+from vain.store.metrics.sqlite_archive import DATABASE_NAME
+from vain.store.metrics.store import MetricStore
 from vain.tables.reader import Samples, format_of
 from vain.terminal import Screen, safe
 from vain.windows import seconds_of

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import time
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -39,8 +37,8 @@ from vain.past import Past
 from vain.samples import Sample
 from vain.shared import SharedReads
 from vain.store import reading
-from vain.store.checking import HOSTS_FOLDER
 from vain.store.database import Store
+from vain.store.metrics.archive import Archives
 from vain.store.metrics.retention import Keep
 from vain.store.transaction import Transaction
 from vain.types import Task
@@ -78,7 +76,7 @@ class Fleet:
     def __init__(
         self,
         store: Store,
-        data_dir: Path,
+        archives: Archives,
         own_host: str,
         keep: Keep = Keep(),  # noqa: B008  (frozen)
         monotonic: Clock = time.monotonic,
@@ -89,7 +87,7 @@ class Fleet:
         self.own_host, self._server = own_host, server
         self.costs: dict[int, Cost] = {}
         """What tasks on other hosts have used, as their agents say."""
-        self._store, self._folder, self._keep = store, data_dir / HOSTS_FOLDER, keep
+        self._store, self._archives, self._keep = store, archives, keep
         self._monotonic, self._wall = monotonic, wall
         self._members: dict[str, Member] = {}
         self._saved: dict[str, KnownHost] = {}
@@ -216,7 +214,7 @@ class Fleet:
         member = self.member(name)
         # The name stays taken until nothing is left: what its agent sends meanwhile is refused, and sent again.
         await member.end()
-        await asyncio.to_thread(shutil.rmtree, self._folder / name, ignore_errors=True)
+        await asyncio.to_thread(self._archives.forget, name)
         try:
             await self._store.write(lambda transaction: transaction.keep("host", name, None))
         finally:
@@ -281,8 +279,7 @@ class Fleet:
                     logger.exception("The history of %s could not be closed", member.name)
 
     def _member(self, known: KnownHost) -> Member:
-        folder = self._folder / known.name
-        return Member(known, folder, self._keep, self._store, self._threads, self._monotonic, self._wall)
+        return Member(known, self._archives, self._keep, self._store, self._threads, self._monotonic, self._wall)
 
     async def _introduced(self, name: str, report: HostReport) -> Member:
         check_host(name)

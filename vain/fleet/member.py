@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -31,6 +30,7 @@ from vain.recorder import remember
 from vain.samples import Sample, labels, series
 from vain.spikes import Spikes
 from vain.store.database import Store
+from vain.store.metrics.archive import Archives
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 
@@ -43,8 +43,6 @@ MANY = 3
 IDLE_SECONDS = 600.0
 """A history that nobody wrote to or asked for so long is closed, and what live charts show is forgotten."""
 RETRY_SECONDS = 5.0
-CACHE_KIB = 256
-"""There may be many of them."""
 ANOTHER_SECONDS, ANOTHER_PERIODS = 10.0, 3
 """If another installation reported under this name so shortly ago, two machines have one name."""
 FRESH_SECONDS = 15.0
@@ -67,7 +65,7 @@ class Member:
     def __init__(
         self,
         known: KnownHost,
-        folder: Path,
+        archives: Archives,
         keep: Keep,
         store: Store,
         threads: ThreadPoolExecutor,
@@ -78,7 +76,7 @@ class Member:
         self.latest: Sample | None = None
         """The newest sample since the server started."""
         self.busiest: Sequence[Process] | None = None
-        self._folder, self._keep, self._store, self._threads = folder, keep, store, threads
+        self._archives, self._keep, self._store, self._threads = archives, keep, store, threads
         self._monotonic, self._wall = monotonic, wall
         # One that was silent when the server ended has been so all the time; of others nothing is known yet.
         since_seen = max(0.0, wall() - unix(known.last_seen_at))
@@ -260,9 +258,13 @@ class Member:
 
     def _open(self) -> tuple[MetricStore, float | None]:
         metrics = MetricStore(
-            self._folder, self.known.period_seconds, self._keep, self.name, MOST_PENDING, COMMIT_SECONDS,
-            cache_kib=CACHE_KIB, most_idle=1,
-        )  # fmt: skip
+            self._archives.other(self.name),
+            self.known.period_seconds,
+            self._keep,
+            self.name,
+            MOST_PENDING,
+            COMMIT_SECONDS,
+        )
         try:
             return metrics, metrics.last_run_ended_at(self._wall())
         except BaseException:

@@ -44,7 +44,9 @@ from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.folder import private_file, server_id
 from vain.store.keys import KeyRing
+from vain.store.metrics.archive import Archives
 from vain.store.metrics.retention import Keep
+from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.metrics.store import MetricStore
 from vain.store.opening import opened
 from vain.timelines import Timelines
@@ -140,8 +142,9 @@ class Server:
         self._ends.append(duties.close)
         sampler = Sampler(settings.data_dir)
         self._ends.append(sampler.close)
-        fleet = await self._open_fleet(store)
-        recorder, past = self._open_history(fleet)
+        archives = FolderArchives(settings.data_dir)
+        fleet = await self._open_fleet(store, archives)
+        recorder, past = self._open_history(archives, fleet)
         watch = Watch(ProcessTrees(sampler.gpus), host(), boot_id(), self._on_gone_elsewhere)
         self._ends.append(watch.close)
         period = settings.interval_seconds
@@ -241,10 +244,10 @@ class Server:
         self._ends.append(lambda: logging.getLogger("vain").removeHandler(errors))
         return store
 
-    async def _open_fleet(self, store: Store) -> Fleet:
+    async def _open_fleet(self, store: Store, archives: Archives) -> Fleet:
         raise_files(FILES_FOR_HOSTS)
         server = server_id(self._settings.data_dir) if store.is_shared else ""
-        fleet = Fleet(store, self._settings.data_dir, host(), self._keep(), server=server)
+        fleet = Fleet(store, archives, host(), self._keep(), server=server)
         await fleet.start()
         self._ends.append(fleet.close)
         return fleet
@@ -301,10 +304,10 @@ class Server:
         duties.on_change.append(take_over)
         return rulebook, silences, alarms
 
-    def _open_history(self, fleet: Fleet) -> tuple[Recorder, Past]:
+    def _open_history(self, archives: Archives, fleet: Fleet) -> tuple[Recorder, Past]:
         """Of this machine: what is written, and what is read."""
         settings = self._settings
-        metrics = MetricStore(settings.data_dir, settings.interval_seconds, self._keep(), host())
+        metrics = MetricStore(archives.own(host()), settings.interval_seconds, self._keep())
         self._ends.append(lambda: asyncio.to_thread(metrics.close))
         recorder, past = Recorder(metrics, History(), settings.interval_seconds, more=fleet.silence), Past(metrics)
         self._ends.append(lambda: asyncio.to_thread(recorder.close))

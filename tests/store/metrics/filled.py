@@ -45,3 +45,9 @@ def imported(store: MetricStore, seconds: np.ndarray, values: np.ndarray, name: 
     """Samples from elsewhere, at seconds after ``T0``."""
     t = np.rint((T0 + seconds) * 1_000).astype(np.int64)
     return store.import_rows(t, {name: values.astype(np.float64)})
+
+
+def damage(store: MetricStore, change: str) -> None:
+    """Change what is stored behind its back, in words of SQLite."""
+    with store._archive.changing() as connection:
+        connection.execute(change)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.metrics.filled import DAY, HOUR, T0, opened
+from tests.store.metrics.filled import DAY, HOUR, T0, damage, opened
 from vain.busiest import Process
 from vain.looks import NO_TASK, Looks
 from vain.store.metrics.check import damaged_chunks
@@ -122,7 +122,7 @@ def test_a_damaged_hour_is_found_and_left_out(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         fed(store, range(10))
         fed(store, range(HOUR, HOUR + 6))
-        store._writer._connection.execute("UPDATE process_hours SET v = CAST(substr(v, 1, length(v) - 3) AS BLOB)")
+        damage(store, "UPDATE process_hours SET v = CAST(substr(v, 1, length(v) - 3) AS BLOB)")
         assert len(store.looks(T0, T0 + HOUR)[0].t) == 0
         found = store._read(lambda seen: damaged_chunks(seen.connection))
     assert found == [f"The busiest processes of hour {T0 // HOUR} since 1970 cannot be read."]

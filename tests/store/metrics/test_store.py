@@ -17,6 +17,7 @@ from vain.bands import MetricQuery
 from vain.errors import Invalid, StoreDamaged, Unavailable
 from vain.quality import Span
 from vain.store.metrics.retention import Keep
+from vain.store.metrics.sqlite_archive import SqliteArchive
 from vain.store.metrics.store import MetricStore
 
 
@@ -439,7 +440,7 @@ def test_threads_that_end_leave_no_connection_behind(tmp_path: Path) -> None:
             reader = threading.Thread(target=store.window, args=(query(0, 10),))
             reader.start()
             reader.join()
-        assert store._idle is not None and len(store._idle) == 1
+        assert isinstance(store._archive, SqliteArchive) and len(store._archive._idle or ()) == 1
 
 
 @pytest.mark.slow

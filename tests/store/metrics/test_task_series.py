@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.store.metrics.filled import DAY, HOUR, T0, opened
+from tests.store.metrics.filled import DAY, HOUR, T0, damage, opened
 from vain.bands import MetricQuery, MetricWindow
 from vain.catalog import TASK_METRICS
 from vain.store.metrics.retention import Keep
@@ -114,7 +114,7 @@ def test_a_damaged_chunk_of_a_task_is_found_and_left_out(tmp_path: Path) -> None
 
     with opened(tmp_path) as store:
         fed(store, range(HOUR + 5))
-        store._writer._connection.execute("UPDATE task_chunks SET v = x'92c400'")
+        damage(store, "UPDATE task_chunks SET v = x'92c400'")
         assert asked(store, 0, HOUR, "task.cpu_percent", tasks=(7,)).series == {}
         found = store._read(lambda seen: damaged_chunks(seen.connection))
     assert found == [f"The samples of task 7 in hour {T0 // HOUR} since 1970 cannot be read."]
