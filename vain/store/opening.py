@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vain.store.connection import Engine
+from vain.store.metrics.archive import Archives
+from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.sqlite_engine import SqliteEngine
 
 
@@ -20,3 +22,12 @@ def opened(folder: Path | None, url: str | None = None) -> Engine:
     from vain.store.postgres.engine import PostgresEngine  # noqa: PLC0415  (asyncpg is loaded only where it is used)
 
     return PostgresEngine(url, folder)
+
+
+def archives(folder: Path, url: str | None = None) -> Archives:
+    """Where the metric histories are: in a folder, or in a database whose store was opened before."""
+    if url is None:
+        return FolderArchives(folder)
+    from vain.store.postgres.archives import PostgresArchives  # noqa: PLC0415  (asyncpg is loaded only where it is used)
+
+    return PostgresArchives(url)

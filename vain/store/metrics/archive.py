@@ -27,9 +27,6 @@ class Archive(Protocol):
     def revision(self, connection: Connection) -> int:
         """Changes when another server may have changed the book of series, or what is sealed."""
 
-    def size(self, connection: Connection) -> int:
-        """How much room the host's history takes, in bytes."""
-
     def give_back(self) -> Iterator[None]:
         """Give room that was freed back, in small steps; samples may be written in between."""
 

@@ -37,7 +37,7 @@ class SeriesBook:
         """Read it again: after opening, and after a commit that failed."""
         self.revision: int | None = revision
         """See ``Archive.revision``; None: what it says may never have been committed."""
-        known = list(connection.execute(queries.SERIES, (OWN_HOST,)))
+        known = list(connection.execute(queries.SERIES))
         self.ids: Mapping[str, int] = {name: number for number, name, _ in known}
         self.names: Mapping[int, str] = {number: name for number, name, _ in known}
         self.labels: Mapping[str, str] = {name: labels for _, name, labels in known if labels != NO_LABELS}
@@ -53,7 +53,7 @@ class SeriesBook:
         last = int(connection.execute(queries.LAST_SERIES).get)
         numbered = {name: last + place for place, name in enumerate(dict.fromkeys(new), start=1)}
         texts = {name: encode(described[name]).decode() for name in numbered if described.get(name)}
-        rows = [(number, OWN_HOST, name, texts.get(name, NO_LABELS)) for name, number in numbered.items()]
+        rows = [(number, name, texts.get(name, NO_LABELS)) for name, number in numbered.items()]
         connection.executemany(queries.ADD_SERIES, rows)
         self.labels = {**self.labels, **texts}
         self.ids = {**self.ids, **numbered}

@@ -46,7 +46,7 @@ def steps(
     yield from archive.give_back()
     while True:
         with _changing(archive, book) as connection:
-            if archive.size(connection) <= keep.size_bytes:
+            if _size(connection) <= keep.size_bytes:
                 return
             if not _forget_oldest(connection, book):
                 logger.warning("The history is larger than it may be, and only its newest part is left")
@@ -152,3 +152,8 @@ def _forget_oldest(connection: Connection, book: SeriesBook) -> bool:
 
 def _all(owner: int) -> tuple[int, int]:
     return chunk_id(owner, 0), chunk_id(owner + 1, 0) - 1
+
+
+def _size(connection: Connection) -> int:
+    pages, page_bytes = connection.execute(queries.SIZE).get
+    return int(pages) * int(page_bytes)

@@ -97,11 +97,6 @@ class SqliteArchive:
         """Nobody else writes."""
         return 0
 
-    def size(self, connection: Connection) -> int:
-        """See ``Archive``."""
-        pages, page_bytes = connection.execute(queries.SIZE).get
-        return int(pages) * int(page_bytes)
-
     def give_back(self) -> Iterator[None]:
         """See ``Archive``."""
         try:
