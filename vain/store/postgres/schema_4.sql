@@ -91,3 +91,6 @@ ALTER TABLE metric_hours ALTER COLUMN v SET STORAGE EXTERNAL;
 ALTER TABLE metric_task_chunks ALTER COLUMN t SET STORAGE EXTERNAL;
 ALTER TABLE metric_task_chunks ALTER COLUMN v SET STORAGE EXTERNAL;
 ALTER TABLE metric_process_hours ALTER COLUMN v SET STORAGE EXTERNAL;
+
+-- What servers tell of hosts changes each second: to compress it is not worth it.
+ALTER TABLE live ALTER COLUMN body SET STORAGE EXTERNAL;
