@@ -49,7 +49,7 @@ class About(Struct, frozen=True):
     keys: Sequence[KeyInfo] | None = None
     """Every key that was ever made."""
     database: str | None = None
-    """Where tasks and events are, if that is not the data folder."""
+    """Where tasks, events and metrics are, if that is not the data folder."""
 
 
 class Teller:
@@ -71,7 +71,7 @@ class Teller:
             data_folder=str(settings.data_dir),
             database=None if settings.store_url is None else place_of(settings.store_url),
             tasks_bytes=None if settings.store_url is not None else sizes[0],
-            history_bytes=sizes[1],
+            history_bytes=None if settings.store_url is not None else sizes[1],
             history_since=extent[0] if extent else None,
             keeping=Keeping(
                 settings.keep_raw_seconds,

@@ -24,10 +24,15 @@ def opened(folder: Path | None, url: str | None = None) -> Engine:
     return PostgresEngine(url, folder)
 
 
-def archives(folder: Path, url: str | None = None) -> Archives:
-    """Where the metric histories are: in a folder, or in a database whose store was opened before."""
+def archives(folder: Path | None, url: str | None = None, own_name: str = "") -> Archives:
+    """Where the metric histories are: in a folder, or in a database whose store was opened before.
+
+    ``own_name`` is what the machine of the folder is called.
+    """
     if url is None:
-        return FolderArchives(folder)
+        if folder is None:
+            raise ValueError("neither a folder nor an address")
+        return FolderArchives(folder, own_name)
     from vain.store.postgres.archives import PostgresArchives  # noqa: PLC0415  (asyncpg is loaded only where it is used)
 
     return PostgresArchives(url)

@@ -18,12 +18,18 @@ from tests.store.engines import url_of
 from tests.store.metrics.filled import DAY, HOUR, T0
 from tests.store.postgres_server import PostgresServer
 from vain.bands import MetricQuery, MetricWindow
-from vain.errors import StoreFull, Unavailable
+from vain.busiest import Process
+from vain.errors import Conflict, StoreFull, Unavailable
+from vain.quality import Span
+from vain.store.checking import check
 from vain.store.metrics import queries, writer
 from vain.store.metrics.check import problems_of
+from vain.store.metrics.copying import copy_histories
 from vain.store.metrics.retention import Keep
+from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.metrics.store import MetricStore
 from vain.store.postgres.archives import MOST_READERS, MOST_WRITERS, PostgresArchives
+from vain.store.postgres.checking import check_histories
 from vain.store.postgres.engine import PostgresEngine
 from vain.store.postgres.metric_words import WORDS
 
@@ -295,3 +301,51 @@ def test_a_server_that_comes_back_after_the_database_was_away_goes_on(url: str, 
     while store.pending and time.monotonic() < deadline:
         time.sleep(0.02)
     assert seconds_of(store, 0, 20) == list(range(11))
+
+
+def test_histories_are_copied_there_and_back_and_are_whole(url: str, servers: Servers, tmp_path: Path) -> None:
+    folder, back = FolderArchives(tmp_path / "from", "box"), FolderArchives(tmp_path / "to", "box")
+    for name in ("box", "gpu-1"):
+        keep = Keep(None, None, None)
+        archive = folder.own(name) if name == "box" else folder.other(name)
+        store = MetricStore(archive, keep=keep, now=lambda: float(T0))
+        for second in (*range(300), *range(HOUR, HOUR + 100)):
+            busy = [Process(7, "python3", 3, 12.5, 4_096, 1.0)] if second % 5 == 0 else None
+            used = {3: {"task.cpu_percent": float(second)}}
+            store.append(T0 + second, [("cpu.percent", float(second % 100))], tasks=used, processes=busy)
+        store.note([Span("stopped", T0 + 300.0, T0 + HOUR)])
+        store.flush()
+        store.close()
+    archives = servers.archives()
+    told: dict[str, int] = {}
+    copy_histories(folder, archives, "box", told.__setitem__)
+    assert set(told) == {"box", "gpu-1"} and archives.names() == ["box", "gpu-1"]
+    with pytest.raises(Conflict, match="box"):
+        copy_histories(folder, archives, "box")
+    copy_histories(archives, back, "box")
+    report = check_histories(url)
+    assert report.problems == () and report.contents == "2 hosts"
+    assert [found.problems for found in check(tmp_path / "to")] == [(), ()]
+    for name in ("box", "gpu-1"):
+        places = [each.own(name) if name == "box" else each.other(name) for each in (folder, archives, back)]
+        stores = [MetricStore(place) for place in places]
+        seen = [window(store, 0, 2 * HOUR) for store in stores]
+        looks = [store.looks(T0, T0 + 2 * HOUR)[0] for store in stores]
+        tasks = [store.use_of([3], T0, T0 + 2 * HOUR)[0][3] for store in stores]
+        for store in stores:
+            store.close()
+        first = seen[0].series["cpu.percent"].mean.tolist()
+        for each in seen[1:]:
+            assert each.spans == seen[0].spans and each.t.tolist() == seen[0].t.tolist()
+            np.testing.assert_array_equal(each.series["cpu.percent"].mean, first)
+        assert len({(len(found.t), len(found.cpu)) for found in looks}) == 1 and len(looks[0].t) == 80
+        assert len({tuple(used.t.tolist()) for used in tasks}) == 1 and len(tasks[0].t) == 400
+
+
+def test_a_damaged_chunk_is_told_with_its_host(url: str, servers: Servers) -> None:
+    store = servers.history()
+    feed(store, range(100))
+    feed(store, range(HOUR, HOUR + 5))
+    beside(url, lambda connection: connection.execute("UPDATE metric_raw SET v = substr(v, 1, 20)"))
+    (problem,) = check_histories(url).problems
+    assert problem.startswith("gpu-1: Chunk 1/")

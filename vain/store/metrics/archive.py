@@ -49,6 +49,9 @@ class Archives(Protocol):
     def other(self, host: str) -> Archive:
         """That of a machine with an agent. Raises StoreDamaged or Misconfigured."""
 
+    def names(self) -> list[str]:
+        """Of all hosts that have one."""
+
     def forget(self, host: str) -> None:
         """Delete that of a machine with an agent, which nobody uses."""
 

@@ -99,6 +99,7 @@ WHERE end_t >= ? AND begin_t <= ? AND series_id = 0 ORDER BY begin_t, end_t LIMI
 SPANS_OF_SERIES = """
 SELECT begin_t, end_t, cause, series_id FROM spans
 WHERE end_t >= ? AND begin_t <= ? AND series_id IN (SELECT value FROM json_each(?)) ORDER BY begin_t, end_t LIMIT ?"""
+ALL_SPANS = "SELECT begin_t, cause, series_id, end_t FROM spans ORDER BY begin_t, cause, series_id"
 FORGET_SPANS = "DELETE FROM spans WHERE end_t < ?"
 
 # --- space -------------------------------------------------------------------------------------------------------

@@ -154,8 +154,8 @@ class FolderArchives:
 
     is_shared = False
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, own_name: str = "") -> None:
+        self._folder, self.own_name = folder, own_name
 
     def own(self, host: str) -> SqliteArchive:
         """See ``Archives``."""
@@ -164,6 +164,11 @@ class FolderArchives:
     def other(self, host: str) -> SqliteArchive:
         """See ``Archives``."""
         return SqliteArchive(self._folder / HOSTS_FOLDER / host, host, SMALL_CACHE_KIB, FEW_IDLE)
+
+    def names(self) -> list[str]:
+        """See ``Archives``; that of the machine itself is called ``own_name``."""
+        others = sorted(path.parent.name for path in (self._folder / HOSTS_FOLDER).glob(f"*/{DATABASE_NAME}"))
+        return [*([self.own_name] if (self._folder / DATABASE_NAME).is_file() else []), *others]
 
     def forget(self, host: str) -> None:
         """See ``Archives``."""

@@ -16,13 +16,15 @@ from vain.errors import StoreFull, Unavailable
 from vain.store.connection import Bindings, Connection
 from vain.store.postgres.connection import LoopThread, PostgresConnection, PostgresRows
 from vain.store.postgres.engine import BROKEN
-from vain.store.postgres.metric_words import CHANGE_BOOK, STREAMED, TABLES, WORDS
+from vain.store.postgres.metric_words import CHANGE_BOOK, STREAMED, STREAMED_WHOLE, TABLES, WORDS
 from vain.store.postgres.pool import Pool
 
 MOST_WRITERS: Final = 4
 MOST_READERS: Final = 4
 """Connections of a server, for the histories of all hosts."""
 _FAILURES: Final = (asyncpg.PostgresError, *BROKEN)
+_EVERYTHING: Final = (-(1 << 63), (1 << 63) - 1)
+_NO_HOUR: Final = (0, 0)
 _REVISION_BITS: Final = 40
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('vain history ' || current_schema()), {})"
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_LOCK}"
@@ -47,7 +49,9 @@ class HostConnection:
     def execute(self, text: str, values: Bindings | None = None, /) -> PostgresRows:
         """See ``Connection``. Raises KeyError for what is no statement of the history."""
         self.is_changed |= text in CHANGE_BOOK
-        return self._connection.rows(WORDS[text], (self.host_id, *(values or ())), text in STREAMED)
+        bound = tuple(values or ())
+        is_streamed = text in STREAMED or (text in STREAMED_WHOLE and bound in (_EVERYTHING, _NO_HOUR))
+        return self._connection.rows(WORDS[text], (self.host_id, *bound), is_streamed)
 
     def executemany(self, text: str, values: Iterable[Sequence[Any]], /) -> None:
         """See ``Connection``."""
@@ -161,6 +165,14 @@ class PostgresArchives:
     def other(self, host: str) -> PostgresArchive:
         """See ``Archives``."""
         return PostgresArchive(host, self._readers, self._writers)
+
+    def names(self) -> list[str]:
+        """See ``Archives``."""
+        try:
+            with self._readers.taken() as connection:
+                return [str(name) for (name,) in connection.all("SELECT name FROM metric_hosts ORDER BY name")]
+        except _FAILURES as error:
+            raise Unavailable("The database cannot be reached; try again in a moment.") from error
 
     def forget(self, host: str) -> None:
         """See ``Archives``."""

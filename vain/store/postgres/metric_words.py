@@ -124,6 +124,8 @@ SELECT begin_t, end_t, cause, series_id FROM metric_spans
 WHERE host_id = $1 AND end_t >= $2 AND begin_t <= $3
 AND series_id IN (SELECT value::int FROM json_array_elements_text(($4::text)::json))
 ORDER BY begin_t, end_t LIMIT $5""",
+    queries.ALL_SPANS: """
+SELECT begin_t, cause, series_id, end_t FROM metric_spans WHERE host_id = $1 ORDER BY begin_t, cause, series_id""",
     queries.FORGET_SPANS: "DELETE FROM metric_spans WHERE host_id = $1 AND end_t < $2",
     # --- space: what the host's rows take, without what the tables have beside them
     queries.SIZE: f"""
@@ -145,8 +147,9 @@ CHANGE_BOOK: Final = frozenset(
      queries.FORGET_HOURS)
 )  # fmt: skip
 """After which other servers look at the host anew."""
-STREAMED: Final = frozenset((queries.TIMES, queries.RAW, queries.MINUTES, queries.HOURS))
-"""Of these more may be asked for than is held at once, when all is checked."""
+STREAMED: Final = frozenset((queries.ALL_TASK_CHUNKS, queries.ALL_PROCESS_HOURS))
+STREAMED_WHOLE: Final = frozenset((queries.TIMES, queries.RAW, queries.MINUTES, queries.HOURS, queries.HOT_OUTSIDE))
+"""Of these more may be asked for than is held at once, when all of them are."""
 TABLES: Final = (
     *_CHUNKS, "metric_hot", "metric_layouts", "metric_series", "metric_spans", "metric_task_rows", "metric_task_chunks",
     "metric_process_looks", "metric_process_hours",
