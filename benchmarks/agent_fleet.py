@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks import processes
 from vain.store.metrics.retention import Keep
-from vain.store.metrics.store import DATABASE_NAME, MetricStore
+from vain.store.metrics.sqlite_archive import DATABASE_NAME
+from vain.store.metrics.store import MetricStore
 
 MONTH_SECONDS = 30 * 86_400
 PERIOD_SECONDS = 60

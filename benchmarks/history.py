@@ -25,7 +25,8 @@ from benchmarks.processes import ServerProcess
 from benchmarks.report import Section, Table, Target
 from benchmarks.rounds import interleaved, ratios, spread
 from vain.store.metrics.retention import Keep
-from vain.store.metrics.store import DATABASE_NAME, MetricStore
+from vain.store.metrics.sqlite_archive import DATABASE_NAME
+from vain.store.metrics.store import MetricStore
 
 KEEP_DAYS = 60
 LARGEST_BYTES = 1.5

@@ -33,6 +33,7 @@ from vain.silences import Silences
 from vain.source import LocalSource, Watching
 from vain.spikes import Spikes
 from vain.store.database import Store
+from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.metrics.store import MetricStore
 from vain.timelines import Timelines
 from vain.tracker import Tracker
@@ -68,7 +69,7 @@ class Parts:
         rulebook, silences = RuleBook(self.store), Silences(self.store)
         alarms = Alarms(self.store, rulebook, silences, 1.0)
         self.watching = Watching(rulebook, silences, alarms)
-        fleet = Fleet(self.store, folder, "here")
+        fleet = Fleet(self.store, FolderArchives(folder), "here")
         spikes = Spikes(self.store, self.past, lambda: 2)
         self.source = LocalSource(
             "here",

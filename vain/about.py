@@ -14,7 +14,7 @@ from vain.forms import place_of
 from vain.past import Past
 from vain.setting_types import Settings
 from vain.store.keys import KeyInfo, KeyRing
-from vain.store.metrics.store import DATABASE_NAME as METRICS_DATABASE
+from vain.store.metrics.sqlite_archive import DATABASE_NAME as METRICS_DATABASE
 from vain.store.sqlite_engine import DATABASE_NAME as TASKS_DATABASE
 from vain.types import Role
 
@@ -49,7 +49,7 @@ class About(Struct, frozen=True):
     keys: Sequence[KeyInfo] | None = None
     """Every key that was ever made."""
     database: str | None = None
-    """Where tasks and events are, if that is not the data folder."""
+    """Where tasks, events and metrics are, if that is not the data folder."""
     leads: bool | None = None
     """Whether it does what only one of several servers over that database may do."""
 
@@ -82,7 +82,7 @@ class Teller:
             database=None if settings.store_url is None else place_of(settings.store_url),
             leads=self._leads(),
             tasks_bytes=None if settings.store_url is not None else sizes[0],
-            history_bytes=sizes[1],
+            history_bytes=None if settings.store_url is not None else sizes[1],
             history_since=extent[0] if extent else None,
             keeping=Keeping(
                 settings.keep_raw_seconds,

@@ -82,6 +82,19 @@ def decode(type_: type[T], body: bytes) -> T:
     return decoded
 
 
+def trusted(type_: type[T], body: bytes) -> T:
+    """What another server wrote, as ``decode`` has it, without a look for what only a stranger would send: a thirtieth
+    of the time. Raises Malformed."""
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
+    try:
+        decoded: T = decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(f"What another server wrote cannot be read: {error}.") from None
+    return decoded
+
+
 def received(type_: type[T], body: bytes) -> T:
     """What somebody sent, as ``decode`` has it; also raises Invalid for an object that has a name twice.
 

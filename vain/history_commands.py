@@ -20,10 +20,12 @@ from vain.bands import Floats, Integers, MetricQuery, MetricWindow
 from vain.client import Client
 from vain.errors import Malformed, Misconfigured, StoreLocked
 from vain.finest import Read, windows
+from vain.forms import place_of
 from vain.list_commands import write_file
 from vain.setting_types import Settings
 from vain.store.folder import FolderLock, prepare
-from vain.store.metrics.store import DATABASE_NAME, MetricStore
+from vain.store.metrics.sqlite_archive import DATABASE_NAME
+from vain.store.metrics.store import MetricStore
 from vain.tables.reader import Samples, format_of
 from vain.terminal import Screen, safe
 from vain.windows import seconds_of
@@ -138,7 +140,7 @@ def _reading(args: Namespace, settings: Settings, wanted: tuple[str, ...] | None
                 client.history_table("arrow", after, before, wanted, points)
             )
     else:
-        if not (settings.data_dir / DATABASE_NAME).exists():
+        if settings.store_url is None and not (settings.data_dir / DATABASE_NAME).exists():
             raise Misconfigured(f"There is no history in {settings.data_dir}; --data names another folder.")
         with _store(settings) as store:
             yield lambda after, before, points: store.window(MetricQuery(after, before, wanted, points))
@@ -146,7 +148,12 @@ def _reading(args: Namespace, settings: Settings, wanted: tuple[str, ...] | None
 
 @contextmanager
 def _store(settings: Settings) -> Iterator[MetricStore]:
-    """The store of a data folder that no server uses."""
+    """The store of a data folder that no server uses. Raises Misconfigured if the histories are elsewhere."""
+    if settings.store_url is not None:
+        raise Misconfigured(
+            f"The history is in {place_of(settings.store_url)}, not in the data folder: leave out --data, and a server "
+            "takes and gives it."
+        )
     prepare(settings.data_dir)
     try:
         lock = FolderLock(settings.data_dir)

@@ -178,7 +178,7 @@ class Host(Struct, frozen=True):
 
     name: str
     kind: Literal["server", "agent"]
-    """``server``: the machine that the server itself runs on."""
+    """``server``: a machine that a server runs on."""
     silent: bool
     """Its agent was not heard of for too long."""
     last_seen_at: Time | None
@@ -207,7 +207,8 @@ class KnownHost(Struct, frozen=True):
     silent_since: Time | None = None
     """Since when it says nothing, if that was told."""
     server: str = ""
-    """The server to which it reports, and which has its history; empty: there is but one."""
+    """The server to which it reports; empty: there is but one."""
+    kind: Literal["server", "agent"] = "agent"
 
     def ordinary_seconds(self) -> float:
         """How much longer its pauses may be than those of one that looks once a second."""
@@ -216,6 +217,17 @@ class KnownHost(Struct, frozen=True):
     def patience_seconds(self) -> float:
         """How long it may say nothing."""
         return max(SILENT_SECONDS, SILENT_PERIODS * self.period_seconds)
+
+
+class HostTold(Struct, frozen=True):
+    """What a server tells the others of a host that reports to it, or on which it runs."""
+
+    known: KnownHost
+    silent_seconds: float
+    clock_skew_seconds: float | None
+    samples_waiting: int | None
+    sample: Raw
+    """The newest ``Sample``, or null: who needs it decodes it."""
 
 
 def check_host(name: str) -> str:

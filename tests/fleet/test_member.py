@@ -18,6 +18,7 @@ from vain.fleet.fleet import Fleet
 from vain.fleet.member import MOST_PENDING, Member
 from vain.hosts import Gone, HostCost, HostReport, HostsQuery, Taken
 from vain.quality import Span
+from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.metrics.writer import Writer
 from vain.types import Resources, Task, TaskSource
 
@@ -48,7 +49,9 @@ class Known:
 
     def __init__(self, made: Opened, clocks: Clocks) -> None:
         self.clocks, self.vigil, self.store = clocks, NoVigil(), made.store
-        self.fleet = Fleet(made.store, made.folder, "server-1", monotonic=clocks.monotonic, wall=clocks.wall)
+        self.fleet = Fleet(
+            made.store, FolderArchives(made.folder), "server-1", monotonic=clocks.monotonic, wall=clocks.wall
+        )
 
     async def take(self, sent: HostReport, name: str = "gpu-3") -> Taken:
         return await self.fleet.take(name, sent, self.vigil)

@@ -15,6 +15,9 @@ import asyncpg
 import pytest
 
 from vain.store.connection import Engine
+from vain.store.metrics.archive import Archives
+from vain.store.metrics.sqlite_archive import FolderArchives
+from vain.store.postgres.archives import PostgresArchives
 from vain.store.postgres.connection import LoopThread, connected
 from vain.store.postgres.engine import PostgresEngine
 from vain.store.sqlite_engine import DATABASE_NAME, SqliteEngine
@@ -29,6 +32,15 @@ def engine(folder: Path) -> Engine:
     """The database of a folder: the same one for the same folder."""
     url = os.environ.get(POSTGRES)
     return PostgresEngine(url_of(url, folder), folder) if url else SqliteEngine(folder)
+
+
+def archives(folder: Path) -> Archives:
+    """The metric histories of a folder: the same ones for the same folder."""
+    url = os.environ.get(POSTGRES)
+    if url is None:
+        return FolderArchives(folder)
+    with closing(engine(folder / "tables")):  # makes the tables
+        return PostgresArchives(url_of(url, folder / "tables"))
 
 
 def store_option(folder: Path) -> dict[str, str]:

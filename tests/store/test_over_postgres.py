@@ -31,7 +31,7 @@ KILLS = """
 def test_the_same_holds_over_postgresql(postgres: PostgresServer, mark: str, tests: list[str]) -> None:
     known = [name for name in tests if (ROOT / name).exists()]
     assert known == tests
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", mark, "--ignore", "tests/store/metrics", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", mark, *tests]
     environment = os.environ | {POSTGRES: postgres.url}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-8_000:]

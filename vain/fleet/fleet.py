@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import time
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from msgspec import Raw
 from msgspec.structs import replace
 
 from vain.clock import Clock, unix, utc
-from vain.codec import decode, encode
+from vain.codec import decode, encode, trusted
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
@@ -29,6 +28,7 @@ from vain.hosts import (
     HostReport,
     HostsHistory,
     HostsQuery,
+    HostTold,
     KnownHost,
     Taken,
     WatchedTask,
@@ -41,8 +41,8 @@ from vain.past import Past
 from vain.samples import Sample
 from vain.shared import SharedReads
 from vain.store import reading
-from vain.store.checking import HOSTS_FOLDER
 from vain.store.database import Store
+from vain.store.metrics.archive import Archives
 from vain.store.metrics.retention import Keep
 from vain.store.transaction import Transaction
 from vain.types import Task
@@ -62,6 +62,8 @@ LATE_SECONDS = 3_600.0
 FRESH_SECONDS = 2.0
 """An answer about all hosts is no older than this when it is shared."""
 MOST_SHARED = 8
+NEAR_SECONDS = 0.5
+"""A host has to be heard so much later elsewhere to count as one that reports there."""
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ class Fleet:
     def __init__(
         self,
         store: Store,
-        data_dir: Path,
+        archives: Archives,
         own_host: str,
         keep: Keep = Keep(),  # noqa: B008  (frozen)
         monotonic: Clock = time.monotonic,
@@ -93,9 +95,11 @@ class Fleet:
         self.own_host, self._server = own_host, server
         self.costs: dict[int, Cost] = {}
         """What tasks on other hosts have used, as their agents say."""
-        self._store, self._folder, self._keep = store, data_dir / HOSTS_FOLDER, keep
+        self._store, self._archives, self._keep = store, archives, keep
         self._monotonic, self._wall = monotonic, wall
         self._members: dict[str, Member] = {}
+        self._own: KnownHost | None = None
+        self._heard: Mapping[str, bytes] = {}
         self._saved: dict[str, KnownHost] = {}
         self._saved_at: dict[str, float] = {}
         self._running: dict[str, dict[int, WatchedTask]] = {}
@@ -114,12 +118,12 @@ class Fleet:
 
     async def start(self) -> None:
         """Read which hosts there are."""
-        kept = await self._store.read(lambda connection: reading.kept(connection, "host"))
-        for name, body in kept.items():
-            known = decode(KnownHost, body)
-            if known.server in ("", self._server):  # the history of others is where they report
+        for name, known in (await self._kept()).items():
+            if known.server in ("", self._server) and known.kind == "agent":
                 self._saved[name] = known
                 self._members[name] = self._member(replace(known, server=self._server))
+            elif self._archives.is_shared and name != self.own_host:
+                self._members[name] = self._elsewhere(known)
 
     async def close(self) -> None:
         """Write down when each was last seen, and commit what waits."""
@@ -128,7 +132,7 @@ class Fleet:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
         try:
-            await self._save(members)
+            await self._save([member for member in members if member.reports_here])
         except VainError as error:
             logger.warning("When hosts were last seen could not be stored: %s", error.detail)
         for result in await asyncio.gather(*(member.close() for member in members), return_exceptions=True):
@@ -138,7 +142,9 @@ class Fleet:
 
     async def take(self, name: str, report: HostReport, vigil: EndsRuns, judge: Judging | None = None) -> Taken:
         """What the agent of a host sent. Raises Invalid, Conflict, or Unavailable beyond ``MOST_HOSTS``."""
-        member = self._members.get(name) or await self._introduced(name, report)
+        member = self._members.get(name)
+        if member is None or not member.reports_here:
+            member = await self._introduced(name, report)
         taken = await member.take(report, partial(judge, name) if judge is not None else judged_by_nobody)
         if report.samples and (first := unix(report.samples[0].sample.timestamp)) < self._wall() - LATE_SECONDS:
             self._tables.forget(first)
@@ -186,8 +192,9 @@ class Fleet:
 
     def count(self) -> dict[str, int]:
         """How many are live, and how many silent; nothing while there are none."""
-        silent = sum(member.known.silent_since is not None for member in self._members.values())
-        return {"live": len(self._members) - silent, "silent": silent} if self._members else {}
+        agents = self._with_agents()
+        silent = sum(member.is_silent for member in agents)
+        return {"live": len(agents) - silent, "silent": silent} if agents else {}
 
     def silence(self) -> list[tuple[str, float | None]]:
         """For how long nothing was heard of each host, as series that rules can watch; called in the monitor's thread.
@@ -196,8 +203,43 @@ class Fleet:
         """
         return [
             (silence_of(name), float(int(max(0.0, member.silent_seconds - member.known.ordinary_seconds()))))
-            for name, member in list(self._members.items())
+            for name, member in ((member.name, member) for member in self._with_agents())
         ]
+
+    def told(self, own: Sample | None, version: str | None, period_seconds: float) -> bytes:
+        """What other servers are told each second: of the own machine, and of those whose agents report here."""
+        hosts = [member.told() for member in list(self._members.values()) if member.reports_here]
+        if own is not None:
+            first_seen_at = own.timestamp if self._own is None else self._own.first_seen_at
+            self._own = KnownHost(
+                self.own_host, first_seen_at, own.timestamp, version or "", period_seconds,
+                server=self._server, kind="server",
+            )  # fmt: skip
+            silent_seconds = max(0.0, self._wall() - unix(own.timestamp))
+            hosts.append(HostTold(self._own, silent_seconds, None, None, Raw(encode(own))))
+        return encode(hosts)
+
+    def heard(self, told: Mapping[str, bytes]) -> None:
+        """What other servers tell. A host reports where it was heard last, by the clocks of the servers."""
+        newest: dict[str, HostTold] = {}
+        for server, body in told.items():
+            if body == self._heard.get(server):
+                continue  # a server that ended is heard for a while
+            for each in trusted(list[HostTold], body):
+                before = newest.get(each.known.name)
+                if before is None or unix(each.known.last_seen_at) > unix(before.known.last_seen_at):
+                    newest[each.known.name] = each
+        self._heard = dict(told)
+        for name, each in newest.items():
+            if name == self.own_host:
+                continue
+            member = self._members.get(name)
+            if member is None:
+                member = self._members[name] = self._elsewhere(each.known)
+            later = unix(each.known.last_seen_at) - unix(member.known.last_seen_at)
+            if not member.reports_here or later > NEAR_SECONDS:
+                self._saved.pop(name, None)
+                member.heard(each)
 
     async def history(self, query: HostsQuery, own: Past) -> HostsHistory:
         """One metric of all hosts over time, the server's machine (``own``) among them; shared by equal questions."""
@@ -254,7 +296,7 @@ class Fleet:
         member = self.member(name)
         # The name stays taken until nothing is left: what its agent sends meanwhile is refused, and sent again.
         await member.end()
-        await asyncio.to_thread(shutil.rmtree, self._folder / name, ignore_errors=True)
+        await asyncio.to_thread(self._archives.forget, name)
         try:
             await self._store.write(lambda transaction: transaction.keep("host", name, None))
         finally:
@@ -299,6 +341,8 @@ class Fleet:
         now = self._monotonic()
         due = []
         for name, member in self._members.items():
+            if not member.reports_here:
+                continue
             is_silent = member.silent_seconds > member.known.patience_seconds()
             if is_silent != (member.known.silent_since is not None):
                 since = utc(self._wall() - member.silent_seconds) if is_silent else None
@@ -312,6 +356,8 @@ class Fleet:
             logger.info("When hosts were last seen could not be stored: %s", error.detail)
         if now - self._rested_at >= REST_SECONDS:
             self._rested_at = now
+            if self._archives.is_shared:
+                await self._look_around()
             for member in list(self._members.values()):
                 try:
                     await member.rest()
@@ -319,11 +365,15 @@ class Fleet:
                     logger.exception("The history of %s could not be closed", member.name)
 
     def _member(self, known: KnownHost) -> Member:
-        folder = self._folder / known.name
-        return Member(known, folder, self._keep, self._store, self._threads, self._monotonic, self._wall)
+        return Member(known, self._archives, self._keep, self._store, self._threads, self._monotonic, self._wall)
 
     async def _introduced(self, name: str, report: HostReport) -> Member:
         check_host(name)
+        before = self._members.get(name)
+        if before is not None and before.known.kind == "server" and not before.is_silent:
+            raise Conflict(f"{name} is the machine of a server, without an agent; VAIN_HOSTNAME gives another name.")
+        if before is not None:
+            return await self._taken_over(before)
         taken = next((known for known in self._members if known.casefold() == name.casefold()), None)
         if taken is not None or name.endswith(".") or name.casefold() in NO_FOLDERS:
             # On some file systems both would be one folder, and some names are none.
@@ -340,28 +390,76 @@ class Fleet:
         await self._save([member])
         return member
 
+    async def _taken_over(self, member: Member) -> Member:
+        """It reported to another server until now."""
+        member.reports_here = True
+        member.known = replace(member.known, server=self._server, kind="agent")
+        self._saved.pop(member.name, None)
+        await self._save([member])
+        return member
+
+    def _elsewhere(self, known: KnownHost) -> Member:
+        member = self._member(known)
+        member.reports_here = False
+        return member
+
+    def _with_agents(self) -> list[Member]:
+        return [member for member in list(self._members.values()) if member.known.kind == "agent"]
+
+    async def _kept(self) -> dict[str, KnownHost]:
+        kept = await self._store.read(lambda connection: reading.kept(connection, "host"))
+        return {name: decode(KnownHost, body) for name, body in kept.items()}
+
+    async def _look_around(self) -> None:
+        """Which hosts there are by now, as other servers have written it down; and that this machine is one."""
+        try:
+            kept = await self._kept()
+            if self._own is not None:
+                before = kept.get(self.own_host)
+                own = self._own if before is None else replace(self._own, first_seen_at=before.first_seen_at)
+                self._own = own
+                await self._store.write(lambda transaction: transaction.keep("host", own.name, encode(own)))
+        except VainError as error:
+            logger.info("Which hosts there are could not be read: %s", error.detail)
+            return
+        for name, known in kept.items():
+            if name not in self._members and name != self.own_host:
+                self._members[name] = self._elsewhere(known)
+        for name, member in list(self._members.items()):
+            is_kept = name in kept or (member.reports_here and name not in self._saved)
+            if not is_kept and member.known.kind == "agent":
+                self._saved.pop(name, None)
+                await self._members.pop(name).close()  # somebody has forgotten it at another server
+
     async def _save(self, members: list[Member]) -> None:
         changed = [member.known for member in members if member.known != self._saved.get(member.name)]
         if not changed:
             return
 
-        def change(transaction: Transaction) -> set[str]:
-            left = set()
+        def change(transaction: Transaction) -> dict[str, KnownHost | None]:
+            left: dict[str, KnownHost | None] = {}
             for known in changed:
                 body = transaction.kept("host", known.name)
                 before = None if body is None else decode(KnownHost, body)
-                if before is not None and known.name in self._saved and before.server not in ("", self._server):
-                    left.add(known.name)  # it reports to another server by now
+                if known.name in self._saved and (before is None or before.server not in ("", self._server)):
+                    left[known.name] = before  # it reports to another server by now, or was forgotten there
                 else:
                     transaction.keep("host", known.name, encode(known))
             return left
 
         left = await self._store.write(change)
         now = self._monotonic()
-        for name in left:
-            await self._members.pop(name).close()
+        for name, elsewhere in left.items():
             self._saved.pop(name, None)
             self._saved_at.pop(name, None)
+            member = self._members.get(name)
+            if member is None:
+                continue
+            if elsewhere is None or not self._archives.is_shared:
+                del self._members[name]
+                await member.close()
+            else:
+                member.known, member.reports_here = elsewhere, False
         for known in changed:
             if known.name in left:
                 continue

@@ -15,22 +15,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf
-from pathlib import Path
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from vain.busiest import Process
 from vain.clock import Clock, unix, utc
-from vain.codec import parse_time
+from vain.codec import encode, parse_time, trusted
 from vain.errors import Conflict, Misconfigured, StoreDamaged, Unavailable, VainError
 from vain.history import Columns, History
-from vain.hosts import Host, HostReport, HostSample, KnownHost, Taken, figures, is_silent, skew_of
+from vain.hosts import Host, HostReport, HostSample, HostTold, KnownHost, Taken, figures, is_silent, skew_of
 from vain.past import Past
 from vain.quality import FAR_SECONDS, Span, since_last_run
 from vain.recorder import remember
 from vain.samples import Sample, labels, series
 from vain.spikes import Spikes
 from vain.store.database import Store
+from vain.store.metrics.archive import Archives
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 
@@ -43,12 +44,11 @@ MANY = 3
 IDLE_SECONDS = 600.0
 """A history that nobody wrote to or asked for so long is closed, and what live charts show is forgotten."""
 RETRY_SECONDS = 5.0
-CACHE_KIB = 256
-"""There may be many of them."""
 ANOTHER_SECONDS, ANOTHER_PERIODS = 10.0, 3
 """If another installation reported under this name so shortly ago, two machines have one name."""
 FRESH_SECONDS = 15.0
 """What is older when it comes is history: nobody has to be told of it now."""
+NULL = b"null"
 NO_ROWS = History(1).since(0)
 
 
@@ -67,7 +67,7 @@ class Member:
     def __init__(
         self,
         known: KnownHost,
-        folder: Path,
+        archives: Archives,
         keep: Keep,
         store: Store,
         threads: ThreadPoolExecutor,
@@ -75,10 +75,13 @@ class Member:
         wall: Clock = time.time,
     ) -> None:
         self.known = known
-        self.latest: Sample | None = None
-        """The newest sample since the server started."""
+        self.reports_here = True
+        """Or to another server, which tells of it."""
+        self._latest: Sample | None = None
+        self._told: Raw | None = None
+        """The newest sample as another server told it; it is decoded when somebody asks."""
         self.busiest: Sequence[Process] | None = None
-        self._folder, self._keep, self._store, self._threads = folder, keep, store, threads
+        self._archives, self._keep, self._store, self._threads = archives, keep, store, threads
         self._monotonic, self._wall = monotonic, wall
         # One that was silent when the server ended has been so all the time; of others nothing is known yet.
         since_seen = max(0.0, wall() - unix(known.last_seen_at))
@@ -106,16 +109,29 @@ class Member:
         return self.known.name
 
     @property
+    def latest(self) -> Sample | None:
+        """The newest sample since the server started."""
+        if self._told is not None:
+            told, self._told = self._told, None
+            self._latest = None if bytes(told) == NULL else trusted(Sample, bytes(told))
+        return self._latest
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was heard of it for too long."""
+        return self.known.silent_since is not None or is_silent(self.known, self._wall())
+
+    @property
     def silent_seconds(self) -> float:
         """For how long nothing was heard of it; while the server did not run, nobody could be heard."""
         return max(0.0, self._monotonic() - self._heard_at)
 
     def shown(self, tasks_in_progress: int) -> Host:
         """As ``GET /hosts`` answers it."""
-        silent = self.known.silent_since is not None or is_silent(self.known, self._wall())
+        silent = self.is_silent
         return Host(
             name=self.name,
-            kind="agent",
+            kind=self.known.kind,
             silent=silent,
             last_seen_at=self.known.last_seen_at,
             first_seen_at=self.known.first_seen_at,
@@ -186,6 +202,27 @@ class Member:
             self._reading = asyncio.create_task(self._read_live())
         return NO_ROWS
 
+    def told(self) -> HostTold:
+        """What other servers are told of it."""
+        sample = None if self.is_silent else self.latest
+        return HostTold(self.known, self.silent_seconds, self._skew, self._waiting, Raw(encode(sample)))
+
+    def heard(self, told: HostTold) -> None:
+        """What the server tells to which it reports."""
+        if self.reports_here:
+            self._session = ""
+        self.known, self.reports_here, self._agent = told.known, False, told.known.agent
+        self._heard_at = self._monotonic() - told.silent_seconds
+        self._skew, self._waiting = told.clock_skew_seconds, told.samples_waiting
+        self._told = told.sample.copy()
+        if self._live is not None and (sample := self.latest) is not None:
+            t = unix(sample.timestamp)
+            if self._newest is None or t > self._newest:
+                self._newest = t
+                self._live.append(t, _row(sample))
+        for callback in tuple(self._listeners):
+            callback()
+
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back after each report; the result ends it."""
         self._listeners.add(callback)
@@ -201,7 +238,8 @@ class Member:
         now = self._monotonic()
         if self._live is not None and now - self._used_at > IDLE_SECONDS:
             self._live = None
-        if self._past is not None and now - max(self._heard_at, self._used_at) > IDLE_SECONDS:
+        heard_at = self._heard_at if self.reports_here else -inf
+        if self._past is not None and now - max(heard_at, self._used_at) > IDLE_SECONDS:
             await self.close()
 
     async def close(self) -> None:
@@ -260,9 +298,13 @@ class Member:
 
     def _open(self) -> tuple[MetricStore, float | None]:
         metrics = MetricStore(
-            self._folder, self.known.period_seconds, self._keep, self.name, MOST_PENDING, COMMIT_SECONDS,
-            cache_kib=CACHE_KIB, most_idle=1,
-        )  # fmt: skip
+            self._archives.other(self.name),
+            self.known.period_seconds,
+            self._keep,
+            self.name,
+            MOST_PENDING,
+            COMMIT_SECONDS,
+        )
         try:
             return metrics, metrics.last_run_ended_at(self._wall())
         except BaseException:
@@ -280,7 +322,7 @@ class Member:
             store.note(lost)
         for each, t in zip(samples, times, strict=True):
             sample = each.sample
-            row = [pair for pair in series(sample) if not pair[0].startswith("tasks.")]
+            row = _row(sample)
             # What comes a second time, after a restart of either side, says nothing of the time before it.
             is_known = self._newest is not None and self._newest - FAR_SECONDS < t <= self._newest
             spans = [*([] if is_known else self._stopped(each, t)), *each.spans]
@@ -304,7 +346,7 @@ class Member:
     def _show(self, report: HostReport, fresh: Sequence[HostSample]) -> None:
         newest = report.latest or (report.samples[-1].sample if report.samples else None)
         if newest is not None:
-            self.latest = replace(newest, host=self.name)
+            self._latest, self._told = replace(newest, host=self.name), None
         looked = next((each.processes for each in reversed(fresh) if each.processes is not None), None)
         if looked is not None:
             self.busiest = looked
@@ -331,6 +373,10 @@ class Member:
 
     def _cores(self) -> int | None:
         return None if self.latest is None else self.latest.cpu.cores_logical
+
+
+def _row(sample: Sample) -> list[tuple[str, float | None]]:
+    return [pair for pair in series(sample) if not pair[0].startswith("tasks.")]
 
 
 def _close(past: Past) -> None:

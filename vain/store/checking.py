@@ -17,8 +17,9 @@ from vain.store import queries
 from vain.store.connection import Connection
 from vain.store.key_file import FILE_NAME as KEYS_NAME
 from vain.store.metrics.check import damaged_chunks
-from vain.store.metrics.store import DATABASE_NAME as METRICS_NAME
-from vain.store.metrics.writer import MIGRATIONS as METRICS_MIGRATIONS
+from vain.store.metrics.sqlite_archive import DATABASE_NAME as METRICS_NAME
+from vain.store.metrics.sqlite_archive import HOSTS_FOLDER
+from vain.store.metrics.sqlite_archive import MIGRATIONS as METRICS_MIGRATIONS
 from vain.store.sqlite_engine import DATABASE_NAME as TASKS_NAME
 from vain.store.sqlite_engine import MIGRATIONS as TASKS_MIGRATIONS
 from vain.types import LARGEST_INTEGER, Task
@@ -29,8 +30,6 @@ NEWEST_VERSIONS = {
     KEYS_NAME: 2,
 }
 """The databases of a data folder, and the newest version of each that is known."""
-HOSTS_FOLDER = "hosts"
-"""In it a folder for each machine with an agent, with a history of its own."""
 MOST_PROBLEMS = 20
 """So many are told of one database."""
 BUSY_MILLISECONDS = 5_000

@@ -7,6 +7,8 @@ from pathlib import Path
 from vain.store.connection import Engine
 from vain.store.key_database import KeyDatabase
 from vain.store.key_file import KeyFile
+from vain.store.metrics.archive import Archives
+from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.sqlite_engine import SqliteEngine
 
 
@@ -34,3 +36,17 @@ def opened_keys(folder: Path, url: str | None = None) -> KeyDatabase:
     from vain.store.postgres.key_tables import KeyTables  # noqa: PLC0415  (as above)
 
     return KeyTables(url)
+
+
+def archives(folder: Path | None, url: str | None = None, own_name: str = "") -> Archives:
+    """Where the metric histories are: in a folder, or in a database whose store was opened before.
+
+    ``own_name`` is what the machine of the folder is called.
+    """
+    if url is None:
+        if folder is None:
+            raise ValueError("neither a folder nor an address")
+        return FolderArchives(folder, own_name)
+    from vain.store.postgres.archives import PostgresArchives  # noqa: PLC0415  (asyncpg is loaded only where it is used)
+
+    return PostgresArchives(url)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from vain import source
-from vain.about import Teller
+from vain.about import Teller, version
 from vain.alarms import Alarms
 from vain.alerting.channel import ChannelForm
 from vain.context import Context
@@ -42,9 +42,10 @@ from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.folder import server_id
 from vain.store.keys import KeyRing
+from vain.store.metrics.archive import Archives
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
-from vain.store.opening import opened
+from vain.store.opening import archives, opened
 from vain.timelines import Timelines
 from vain.tracker import Tracker
 from vain.types import Event
@@ -133,16 +134,18 @@ class Server:
         self.port = sockets[0].getsockname()[1]
 
         store = self._open_store()
-        duties = Duties(store.group(), host())
-        self._ends.append(duties.close)
+        duties = self._join_others(store)
         sampler = Sampler(settings.data_dir)
         self._ends.append(sampler.close)
-        fleet = await self._open_fleet(store)
-        recorder, past = self._open_history(fleet)
+        histories = archives(settings.data_dir, settings.store_url)
+        self._ends.append(lambda: asyncio.to_thread(histories.close))
+        fleet = await self._open_fleet(store, histories)
+        recorder, past = self._open_history(histories, fleet, duties)
         watch = Watch(ProcessTrees(sampler.gpus), host(), boot_id(), self._on_gone_elsewhere)
         self._ends.append(watch.close)
         period = settings.interval_seconds
         monitor = Monitor(sampler, recorder, period, lambda: store.counts, self._on_sample_elsewhere, watch=watch)
+        duties.exchange("hosts", lambda: fleet.told(monitor.latest, version(), period), fleet.heard)
         tracker, vigil, pinging = await self._follow_tasks(store, watch, fleet, duties)
         await duties.start()
         spikes = Spikes(store, past, lambda: _cores(monitor), period, is_here=lambda name: not fleet.knows(name))
@@ -239,10 +242,15 @@ class Server:
         self._ends.append(lambda: logging.getLogger("vain").removeHandler(errors))
         return store
 
-    async def _open_fleet(self, store: Store) -> Fleet:
+    def _join_others(self, store: Store) -> Duties:
+        duties = Duties(store.group(), host())
+        self._ends.append(duties.close)
+        return duties
+
+    async def _open_fleet(self, store: Store, histories: Archives) -> Fleet:
         raise_files(FILES_FOR_HOSTS)
         server = server_id(self._settings.data_dir) if store.is_shared else ""
-        fleet = Fleet(store, self._settings.data_dir, host(), self._keep(), server=server)
+        fleet = Fleet(store, histories, host(), self._keep(), server=server)
         await fleet.start()
         self._ends.append(fleet.close)
         return fleet
@@ -300,10 +308,12 @@ class Server:
         duties.attend(take_over, begun)
         return rulebook, silences, alarms
 
-    def _open_history(self, fleet: Fleet) -> tuple[Recorder, Past]:
+    def _open_history(self, histories: Archives, fleet: Fleet, duties: Duties) -> tuple[Recorder, Past]:
         """Of this machine: what is written, and what is read."""
         settings = self._settings
-        metrics = MetricStore(settings.data_dir, settings.interval_seconds, self._keep(), host())
+        metrics = MetricStore(
+            histories.own(host()), settings.interval_seconds, self._keep(), writes=lambda: duties.judges_machine
+        )
         self._ends.append(lambda: asyncio.to_thread(metrics.close))
         recorder, past = Recorder(metrics, History(), settings.interval_seconds, more=fleet.silence), Past(metrics)
         self._ends.append(lambda: asyncio.to_thread(recorder.close))

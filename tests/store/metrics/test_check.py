@@ -9,11 +9,12 @@ import apsw
 import numpy as np
 import pytest
 
+from tests.store.engines import sqlite_only
 from tests.store.metrics.filled import HOUR, fed, imported, opened
 from vain import chunks
 from vain.store.metrics.check import damaged_chunks
 
-pytestmark = pytest.mark.slow
+pytestmark = [sqlite_only, pytest.mark.slow]
 
 
 @pytest.fixture

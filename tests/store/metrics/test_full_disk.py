@@ -13,6 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from tests.store.engines import sqlite_only
 from tests.store.metrics.filled import HOUR, T0, opened, sealed
 from tests.store.small_disk import filled_up, mounted
 from vain.bands import MetricQuery
@@ -22,7 +23,7 @@ from vain.store.metrics import writer
 from vain.store.metrics.check import damaged_chunks
 from vain.store.metrics.store import MetricStore
 
-pytestmark = pytest.mark.slow
+pytestmark = [sqlite_only, pytest.mark.slow]
 
 NAMES = [f"metric.{number}" for number in range(60)]
 COMMIT_SECONDS = 0.05

@@ -18,6 +18,7 @@ import apsw
 import numpy as np
 import pytest
 
+from tests.store.engines import sqlite_only
 from tests.store.metrics.dying_writer import COMMIT_SECONDS, NAMES, ROWS_A_BURST, expected, flaws
 from tests.store.metrics.filled import T0, opened, sealed
 from vain.bands import MetricQuery, MetricWindow
@@ -27,7 +28,7 @@ from vain.store.metrics.reading import window
 from vain.store.metrics.snapshot import snapshot_of
 from vain.store.sqlite import open_for_reading
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [sqlite_only, pytest.mark.slow, pytest.mark.timeout(90)]
 
 FOLDERS, ROUNDS = 10, 10
 LOST_SECONDS = COMMIT_SECONDS + 0.5

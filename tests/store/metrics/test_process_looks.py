@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.metrics.filled import DAY, HOUR, T0, opened
+from tests.store.metrics.filled import DAY, HOUR, T0, counted, damage, opened
 from vain.busiest import Process
 from vain.looks import NO_TASK, Looks
-from vain.store.metrics.check import damaged_chunks
+from vain.store.metrics.check import problems_of
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 
@@ -54,12 +54,7 @@ def test_an_hour_that_is_sealed_reads_the_same_and_is_small(tmp_path: Path) -> N
         before, _ = store.looks(T0 + 100, T0 + 200)
         fed(store, range(HOUR, HOUR + 6))
         after, _ = store.looks(T0 + 100, T0 + 200)
-        counts = store._read(
-            lambda seen: [
-                seen.connection.execute(f"SELECT count(*) FROM {table}").get
-                for table in ("process_looks", "process_hours")
-            ]
-        )
+        counts = [counted(store, table) for table in ("process_looks", "process_hours")]
         assert len(store.looks(T0, T0 + 2 * HOUR)[0].t) == 102
     assert counts == [2, 1]
     assert entries(after) == entries(before) and len(before.t) == 20
@@ -105,7 +100,7 @@ def test_a_history_that_is_too_large_loses_looks_before_samples(tmp_path: Path) 
             store.flush()
         store.forget()
         kept = [len(store.looks(T0 + day * DAY, T0 + (day + 1) * DAY)[0].t) for day in range(6)]
-        samples = store._read(lambda seen: seen.connection.execute("SELECT count(*) FROM raw").get)
+        samples = counted(store, "raw")
     assert kept[0] == 0 and kept[-1] == 200
     assert samples == 5, "the sixth hour is not sealed"
 
@@ -122,7 +117,7 @@ def test_a_damaged_hour_is_found_and_left_out(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         fed(store, range(10))
         fed(store, range(HOUR, HOUR + 6))
-        store._writer._connection.execute("UPDATE process_hours SET v = CAST(substr(v, 1, length(v) - 3) AS BLOB)")
+        damage(store, "UPDATE process_hours SET v = CAST(substr(v, 1, length(v) - 3) AS BLOB)")
         assert len(store.looks(T0, T0 + HOUR)[0].t) == 0
-        found = store._read(lambda seen: damaged_chunks(seen.connection))
+        found = store._read(lambda seen: problems_of(seen.connection))
     assert found == [f"The busiest processes of hour {T0 // HOUR} since 1970 cannot be read."]

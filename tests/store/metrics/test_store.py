@@ -12,11 +12,13 @@ import apsw
 import numpy as np
 import pytest
 
-from tests.store.metrics.filled import DAY, HOUR, T0, fed, imported, opened, sealed
+from tests.store.engines import sqlite_only
+from tests.store.metrics.filled import DAY, HOUR, T0, counted, damage, fed, imported, opened, sealed, size_of
 from vain.bands import MetricQuery
 from vain.errors import Invalid, StoreDamaged, Unavailable
 from vain.quality import Span
 from vain.store.metrics.retention import Keep
+from vain.store.metrics.sqlite_archive import SqliteArchive
 from vain.store.metrics.store import MetricStore
 
 
@@ -224,13 +226,13 @@ def test_what_is_too_old_is_deleted_in_whole_chunks_and_coarser_tiers_answer(tmp
     end = T0 + 10 * DAY
     with opened(tmp_path) as store:
         imported(store, np.arange(0, 10 * DAY, 10), np.random.default_rng(1).integers(0, 1_000, DAY) / 10)
-    before = (tmp_path / "metrics.db").stat().st_size
+        before = size_of(store)
     with opened(tmp_path, keep=keep, now=lambda: float(end)) as store:
         store.forget()
         raw = store.window(MetricQuery(end - 600, end, None, 1_000))
         day_before = store.window(MetricQuery(end - 2 * DAY, end - 2 * DAY + 600, None, 1_000))
         long_ago = store.window(MetricQuery(T0 + DAY, T0 + 2 * DAY, None, 10_000))
-    after = (tmp_path / "metrics.db").stat().st_size
+        after = size_of(store)
     assert (raw.tier, day_before.tier, long_ago.tier) == ("raw", "1m", "1h")
     assert [len(w.t) for w in (raw, day_before, long_ago)] == [60, 10, 24]
     assert long_ago.series["cpu.percent"].count.tolist() == [360] * 24
@@ -242,10 +244,10 @@ def test_what_is_too_much_makes_room_the_oldest_samples_first(tmp_path: Path) ->
     with opened(tmp_path, keep=Keep(None, None, None, size_bytes=3 << 20)) as store:
         imported(store, np.arange(6 * DAY), noise, "custom.noise")
         store.forget()
-        pages = store._read(lambda seen: seen.connection.execute("SELECT page_count * 4096 FROM pragma_page_count").get)
+        size = size_of(store)
         newest = store.window(query(6 * DAY - 60, 6 * DAY, 60))
         oldest = store.window(query(0, DAY, 100))
-    assert pages <= 3 << 20
+    assert size <= 3 << 20
     assert newest.tier == "raw" and newest.series["custom.noise"].count.sum() == 60
     assert oldest.tier != "raw" and oldest.series["custom.noise"].count.sum() == DAY
 
@@ -337,8 +339,7 @@ def test_a_series_without_any_value_does_not_pretend_a_beginning(tmp_path: Path)
             store.append(T0 + second, [("cpu.percent", 1.0), ("swap.percent", None)])
         store.flush()
         assert store.extent() == (T0, T0 + 2 * HOUR - 60)
-        tables = ("raw", "minutes", "hours")
-        chunks = store._read(lambda seen: [seen.connection.execute(f"SELECT count(*) FROM {t}").get for t in tables])
+        chunks = [counted(store, table) for table in ("raw", "minutes", "hours")]
     assert chunks == [1, 1, 1]
 
 
@@ -346,9 +347,7 @@ def test_the_extent_of_a_damaged_history_is_that_of_the_rest(tmp_path: Path) -> 
     with opened(tmp_path) as store:
         imported(store, np.arange(10), np.arange(10))
         imported(store, np.arange(HOUR, HOUR + 10), np.arange(10), "load.1m")
-    connection = apsw.Connection(str(tmp_path / "metrics.db"))
-    connection.execute("UPDATE hours SET v = zeroblob(40) WHERE id = (SELECT min(id) FROM hours)")
-    connection.close()
+        damage(store, "UPDATE hours SET v = zeroblob(40) WHERE id = (SELECT min(id) FROM hours)")
     with opened(tmp_path) as store:
         assert store.extent() == (T0 + HOUR, T0 + HOUR + 9)
 
@@ -432,6 +431,7 @@ def test_after_closing_nobody_reads_or_hangs(tmp_path: Path) -> None:
     assert store.dropped == 1
 
 
+@sqlite_only
 def test_threads_that_end_leave_no_connection_behind(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.append(T0, [("cpu.percent", 1.0)])
@@ -439,9 +439,10 @@ def test_threads_that_end_leave_no_connection_behind(tmp_path: Path) -> None:
             reader = threading.Thread(target=store.window, args=(query(0, 10),))
             reader.start()
             reader.join()
-        assert store._idle is not None and len(store._idle) == 1
+        assert isinstance(store._archive, SqliteArchive) and len(store._archive._idle or ()) == 1
 
 
+@sqlite_only
 @pytest.mark.slow
 def test_the_log_of_the_database_stays_small_within_an_hour(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
@@ -488,9 +489,7 @@ def test_readers_see_whole_hours_while_others_are_sealed(tmp_path: Path) -> None
 def test_a_damaged_chunk_is_left_out_and_the_rest_answers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with opened(tmp_path) as store:
         imported(store, np.arange(2 * HOUR), np.full(2 * HOUR, 5.0))
-    connection = apsw.Connection(str(tmp_path / "metrics.db"))
-    connection.execute("UPDATE raw SET v = substr(v, 1, 20) WHERE id = (SELECT min(id) FROM raw)")
-    connection.close()
+        damage(store, "UPDATE raw SET v = substr(v, 1, 20) WHERE id = (SELECT min(id) FROM raw)")
     with opened(tmp_path) as store, caplog.at_level(logging.WARNING):
         bands = store.window(query(0, 2 * HOUR, 10_000)).series["cpu.percent"]
     assert np.isnan(bands.mean[:HOUR]).all() and (bands.mean[HOUR:] == 5).all()
@@ -500,16 +499,15 @@ def test_a_damaged_chunk_is_left_out_and_the_rest_answers(tmp_path: Path, caplog
 def test_a_damaged_chunk_does_not_stop_what_comes_after(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with opened(tmp_path) as store:
         imported(store, np.arange(0, HOUR, 2), np.full(HOUR // 2, 5.0))
-    connection = apsw.Connection(str(tmp_path / "metrics.db"))
-    for table in ("raw", "minutes", "hours"):
-        connection.execute(f"UPDATE {table} SET v = zeroblob(30)")
-    connection.close()
+        for table in ("raw", "minutes", "hours"):
+            damage(store, f"UPDATE {table} SET v = zeroblob(30)")
     with opened(tmp_path) as store:
         imported(store, np.arange(1, HOUR, 2), np.full(HOUR // 2, 7.0))
         bands = store.window(query(0, HOUR, 1)).series["cpu.percent"]
     assert bands.count.tolist() == [HOUR // 2] and bands.mean.tolist() == [7.0] and "given up" in caplog.text
 
 
+@sqlite_only
 def test_a_history_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
     with opened(tmp_path):
         pass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.store.metrics.filled import DAY, HOUR, T0, opened
+from tests.store.metrics.filled import DAY, HOUR, T0, counted, damage, opened
 from vain.bands import MetricQuery, MetricWindow
 from vain.catalog import TASK_METRICS
 from vain.store.metrics.retention import Keep
@@ -41,7 +41,7 @@ def test_an_hour_that_is_sealed_reads_the_same(tmp_path: Path) -> None:
         before = asked(store, 0, HOUR, "task.*", tasks=(7,), points=5_000)
         fed(store, range(HOUR, HOUR + 3))
         after = asked(store, 0, HOUR, "task.*", tasks=(7,), points=5_000)
-        rows = store._read(lambda seen: seen.connection.execute("SELECT count(*) FROM task_rows").get)
+        rows = counted(store, "task_rows")
     assert rows == 3
     assert after.t.tolist() == before.t.tolist() and len(after.t) == HOUR - 5
     for name in ("task.cpu_percent:7", "task.memory_bytes:7"):
@@ -97,7 +97,7 @@ def test_a_history_that_is_too_large_loses_samples_of_tasks_before_the_machines_
                     store.flush()
         first, last = (asked(store, day * DAY, (day + 1) * DAY, "task.cpu_percent", tasks=(7,)) for day in (0, 4))
         assert (list(first.series), list(last.series)) == ([], ["task.cpu_percent:7"]), "though the task runs"
-        assert store._read(lambda seen: seen.connection.execute("SELECT count(*) FROM minutes").get) == 5
+        assert counted(store, "minutes") == 5
 
 
 def test_a_long_task_is_reduced_to_the_points_that_are_asked_for(tmp_path: Path) -> None:
@@ -110,13 +110,13 @@ def test_a_long_task_is_reduced_to_the_points_that_are_asked_for(tmp_path: Path)
 
 
 def test_a_damaged_chunk_of_a_task_is_found_and_left_out(tmp_path: Path) -> None:
-    from vain.store.metrics.check import damaged_chunks
+    from vain.store.metrics.check import problems_of
 
     with opened(tmp_path) as store:
         fed(store, range(HOUR + 5))
-        store._writer._connection.execute("UPDATE task_chunks SET v = x'92c400'")
+        damage(store, "UPDATE task_chunks SET v = x'92c400'")
         assert asked(store, 0, HOUR, "task.cpu_percent", tasks=(7,)).series == {}
-        found = store._read(lambda seen: damaged_chunks(seen.connection))
+        found = store._read(lambda seen: problems_of(seen.connection))
     assert found == [f"The samples of task 7 in hour {T0 // HOUR} since 1970 cannot be read."]
 
 

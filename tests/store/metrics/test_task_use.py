@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.metrics.filled import HOUR, T0, opened
+from tests.store.metrics.filled import HOUR, T0, damage, opened
 from vain.explaining.use import sums_of
 from vain.store.metrics import task_use
 from vain.store.metrics.store import MetricStore
@@ -76,5 +76,5 @@ def test_a_damaged_hour_of_a_task_is_left_out(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         fed(store, range(5))
         fed(store, range(HOUR, HOUR + 5))
-        store._writer._connection.execute("UPDATE task_chunks SET v = x'92c400'")
+        damage(store, "UPDATE task_chunks SET v = x'92c400'")
         assert (store.use_of([7], T0, T0 + 2 * HOUR)[0][7].t - T0).tolist() == list(range(HOUR, HOUR + 5))

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.store.engines import sqlite_only
 from tests.store.metrics.filled import HOUR, T0, fed, imported, opened, sealed
 from vain.bands import MetricQuery
 from vain.store.metrics.retention import Keep
 from vain.store.sqlite import open_for_reading
 
 
+@sqlite_only
 def test_a_reader_from_outside_holds_up_neither_a_commit_nor_sealing(tmp_path: Path) -> None:
     """A backup, a check, somebody's SQL: they pass no gate, and may read for long."""
     with opened(tmp_path) as store:

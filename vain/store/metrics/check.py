@@ -12,6 +12,7 @@ import numpy as np
 from vain import chunks
 from vain.bands import Bands, Integers
 from vain.errors import StoreDamaged
+from vain.store.connection import Connection
 from vain.store.metrics import process_looks, queries, task_series
 from vain.store.metrics.periods import BLOCK_HOURS, HOUR_MS, MINUTES_OF_DAY, chunk_id, period_of
 from vain.store.metrics.sealing import HOURS_OF_DAY, MINUTES_OF_HOUR
@@ -26,22 +27,27 @@ Problems = list[str]
 
 
 def damaged_chunks(connection: apsw.Connection, most: int = MOST_PROBLEMS) -> list[str]:
-    """What is wrong with the chunks, as sentences, at most that many; an empty list if all is well.
-
-    Everything is unpacked; the values of an hour must be as many as its times, roll-ups must have all slots of their
-    period and stand for no fewer samples than there are. Blocks: some 0.1 ms for each chunk. Raises what apsw raises.
-    """
+    """What is wrong with the chunks of a file, as ``problems_of`` says it. Raises what apsw raises."""
     begun = not connection.in_transaction
     if begun:  # one snapshot, or an hour that is sealed meanwhile would look as if half of it were there
         connection.execute("BEGIN")
     try:
-        return list(islice(_problems(connection), most))
+        return problems_of(connection, most)
     finally:
         if begun:
             connection.execute("COMMIT")
 
 
-def _problems(connection: apsw.Connection) -> Iterator[str]:
+def problems_of(connection: Connection, most: int = MOST_PROBLEMS) -> list[str]:
+    """What is wrong with the chunks of one host, as sentences, at most that many; an empty list if all is well.
+
+    Everything is unpacked; the values of an hour must be as many as its times, roll-ups must have all slots of their
+    period and stand for no fewer samples than there are. Blocks: some 0.1 ms for each chunk.
+    """
+    return list(islice(_problems(connection), most))
+
+
+def _problems(connection: Connection) -> Iterator[str]:
     lengths: dict[int, int] = {}
     problems: Problems = []
     for identifier, packed in connection.execute(queries.TIMES, _EVERYTHING):
@@ -66,7 +72,7 @@ def _problems(connection: apsw.Connection) -> Iterator[str]:
 
 
 def _raw_problems(
-    connection: apsw.Connection, series: int, host: int, rows: Iterable[tuple[int, bytes]], lengths: dict[int, int]
+    connection: Connection, series: int, host: int, rows: Iterable[tuple[int, bytes]], lengths: dict[int, int]
 ) -> Iterator[str]:
     """An hour's values beside its times and beside the roll-ups of the same hour."""
     roll_ups = _RollUps(connection, series)
@@ -89,7 +95,7 @@ def _raw_problems(
 class _RollUps:
     """How many samples the roll-ups of a series stand for; asked hour by hour, they are unpacked once."""
 
-    def __init__(self, connection: apsw.Connection, series: int) -> None:
+    def __init__(self, connection: Connection, series: int) -> None:
         self._connection, self._series = connection, series
         self._counts: dict[str, tuple[int, Integers]] = {}
 
@@ -113,7 +119,7 @@ class _RollUps:
         return known[1]
 
 
-def _roll_up_problems(connection: apsw.Connection, query: str, table: str, slots: int) -> Iterator[str]:
+def _roll_up_problems(connection: Connection, query: str, table: str, slots: int) -> Iterator[str]:
     problems: Problems = []
     for identifier, packed in connection.execute(query, _EVERYTHING):
         bands = _unpacked(table, identifier, packed, chunks.unpack_bands, problems)

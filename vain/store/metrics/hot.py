@@ -8,11 +8,11 @@ from itertools import groupby
 from math import nan
 from typing import NamedTuple
 
-import apsw
 import numpy as np
 
 from vain.bands import Floats, Integers
 from vain.catalog import TASK_METRICS, metric_of, stored
+from vain.store.connection import Connection
 from vain.store.metrics import queries
 from vain.store.metrics.book import Labels, SeriesBook
 
@@ -66,7 +66,7 @@ def task_row(task_id: int, values: Mapping[str, float | None]) -> TaskRow:
     return TaskRow(task_id, column.tobytes())
 
 
-def put(connection: apsw.Connection, book: SeriesBook, rows: Sequence[HotRow], labels: Mapping[int, Labels]) -> None:
+def put(connection: Connection, book: SeriesBook, rows: Sequence[HotRow], labels: Mapping[int, Labels]) -> None:
     """Write rows inside the transaction that is open. ``labels`` has those of new series, by the row's time."""
     bound: list[StoredRow] = []
     for row in rows:

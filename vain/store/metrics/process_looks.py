@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-import apsw
 import msgspec
 import numpy as np
 
@@ -19,6 +18,7 @@ from vain.busiest import Process
 from vain.catalog import metric_of, stored
 from vain.errors import StoreDamaged
 from vain.looks import Looks, columns_of, no_looks, together, within
+from vain.store.connection import Connection
 from vain.store.metrics import queries
 from vain.store.metrics.periods import DAY_MS, HOUR_MS
 from vain.store.metrics.snapshot import Snapshot
@@ -51,7 +51,7 @@ def packed_look(processes: Sequence[Process]) -> bytes:
     return msgspec.msgpack.encode([_rounded(each) for each in processes])
 
 
-def sealed(connection: apsw.Connection, begin: int, end: int) -> list[tuple[int, bytes]]:
+def sealed(connection: Connection, begin: int, end: int) -> list[tuple[int, bytes]]:
     """The hours of all looks but those from ``begin`` to ``end`` (milliseconds), merged with what is stored."""
     made = []
     rows = connection.execute(queries.PROCESS_LOOKS_OUTSIDE, (begin, end))
@@ -73,12 +73,12 @@ def read(snapshot: Snapshot, begin: int, end: int) -> tuple[Looks, int]:
     return within(together(parts), begin, end), len(hours) - len(chosen)
 
 
-def forget(connection: apsw.Connection, last_hour: int) -> None:
+def forget(connection: Connection, last_hour: int) -> None:
     """Delete the hours up to this one, which have been sealed."""
     connection.execute(queries.FORGET_PROCESS_HOURS, (last_hour,))
 
 
-def forget_oldest(connection: apsw.Connection) -> bool:
+def forget_oldest(connection: Connection) -> bool:
     """Delete the oldest day; whether there was one. The newest hour stays."""
     first, last = connection.execute(queries.PROCESS_HOUR_BOUNDS).get
     if first is None or first >= last:
@@ -87,7 +87,7 @@ def forget_oldest(connection: apsw.Connection) -> bool:
     return True
 
 
-def damaged(connection: apsw.Connection) -> Iterable[int]:
+def damaged(connection: Connection) -> Iterable[int]:
     """The hours (since 1970) that cannot be read."""
     for hour, packed in connection.execute(queries.ALL_PROCESS_HOURS):
         try:
@@ -106,7 +106,7 @@ def _of_rows(rows: Sequence[tuple[int, bytes]]) -> Looks:
     return columns_of([(t, _look.decode(packed)) for t, packed in rows]) if rows else no_looks()
 
 
-def _stored(connection: apsw.Connection, hours: Iterable[int]) -> Iterable[Looks]:
+def _stored(connection: Connection, hours: Iterable[int]) -> Iterable[Looks]:
     for hour in hours:
         packed = connection.execute(queries.PROCESS_HOUR, (hour,)).get
         if packed is None:

@@ -1,12 +1,14 @@
-"""Every statement that is run on metrics.db, named, in one place. Values are bound, never formatted in."""
+"""Every statement that is run on a host's history, named, in one place, in the words of SQLite (``metrics.db``);
+those of PostgreSQL are in ``vain/store/postgres/metric_words.py``. Values are bound, never formatted in."""
 
 from __future__ import annotations
 
 # --- the book of series ------------------------------------------------------------------------------------------
 
-SERIES = "SELECT series_id, name, labels FROM series WHERE host_id = ?"
+SERIES = "SELECT series_id, name, labels FROM series"
 HOSTS_OF_SERIES = "SELECT series_id, host_id FROM series"
-ADD_SERIES = "INSERT INTO series (series_id, host_id, name, labels) VALUES (?, ?, ?, ?)"
+# A file has but one host.
+ADD_SERIES = "INSERT INTO series (series_id, host_id, name, labels) VALUES (?, 1, ?, ?)"
 LAST_SERIES = "SELECT coalesce(max(series_id), 0) FROM series"
 EMPTY_SERIES = """
 SELECT series_id FROM series
@@ -17,7 +19,6 @@ FORGET_SERIES = "DELETE FROM series WHERE series_id = ?"
 SET_HOST = """
 INSERT INTO hosts (host_id, name) VALUES (?, ?)
 ON CONFLICT (host_id) DO UPDATE SET name = excluded.name WHERE name <> excluded.name"""
-LAYOUT = "SELECT layout_id FROM layouts WHERE series = ?"
 LAYOUTS = "SELECT layout_id, series FROM layouts"
 ADD_LAYOUT = "INSERT INTO layouts (series) VALUES (?) RETURNING layout_id"
 FORGET_LAYOUTS = "DELETE FROM layouts WHERE layout_id NOT IN (SELECT layout_id FROM hot)"
@@ -98,6 +99,7 @@ WHERE end_t >= ? AND begin_t <= ? AND series_id = 0 ORDER BY begin_t, end_t LIMI
 SPANS_OF_SERIES = """
 SELECT begin_t, end_t, cause, series_id FROM spans
 WHERE end_t >= ? AND begin_t <= ? AND series_id IN (SELECT value FROM json_each(?)) ORDER BY begin_t, end_t LIMIT ?"""
+ALL_SPANS = "SELECT begin_t, cause, series_id, end_t FROM spans ORDER BY begin_t, cause, series_id"
 FORGET_SPANS = "DELETE FROM spans WHERE end_t < ?"
 
 # --- space -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-import apsw
 import numpy as np
 
 from vain import chunks
@@ -31,6 +30,7 @@ from vain.bands import (
 from vain.errors import StoreDamaged
 from vain.patterns import is_pattern, matching
 from vain.steps import FEWEST_PERIODS, Tier, bucket_count, step_for
+from vain.store.connection import Connection
 from vain.store.metrics import hot, queries, task_series
 from vain.store.metrics.book import OWN_HOST, layouts_of
 from vain.store.metrics.hot import HotColumns
@@ -105,7 +105,7 @@ class _Times(NamedTuple):
     order: Integers
     t: Integers
 
-    def values(self, connection: apsw.Connection, series: int) -> Floats:
+    def values(self, connection: Connection, series: int) -> Floats:
         """A series at these moments."""
         parts = {}
         if self.hours:
@@ -161,7 +161,7 @@ def _times(snapshot: Snapshot, begin: int, end: int, wanted: set[int]) -> _Times
     return _Times(hours, newest, order[first:last], in_order[first:last])
 
 
-def _own(connection: apsw.Connection, times: _Times, ids: Sequence[int]) -> _Times:
+def _own(connection: Connection, times: _Times, ids: Sequence[int]) -> _Times:
     """Only the moments of these series, if they are much rarer than those of all: an import among our own samples."""
     known = np.zeros(len(times.t), bool)
     for number in ids:
@@ -212,7 +212,7 @@ def _fitting_step(plan: Plan, read: Callable[[int], Rows], ids: Sequence[int], t
     return plan.step_seconds
 
 
-def _slots(connection: apsw.Connection, tier: _RollUps, series: int, begin: int, end: int, newest: HotColumns) -> Rows:
+def _slots(connection: Connection, tier: _RollUps, series: int, begin: int, end: int, newest: HotColumns) -> Rows:
     """The filled slots of a tier within the window; those of samples that are not sealed are made here."""
     bounds = chunk_id(series, begin // tier.chunk_ms), chunk_id(series, (end - 1) // tier.chunk_ms)
     times: list[Integers] = []

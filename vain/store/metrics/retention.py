@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-import apsw
 from msgspec import Struct
 
+from vain.store.connection import Connection
 from vain.store.metrics import process_looks, queries
+from vain.store.metrics.archive import Archive
 from vain.store.metrics.book import OWN_HOST, SeriesBook, layouts_of
 from vain.store.metrics.periods import BLOCK_MS, DAY_MS, HOUR_MS, chunk_id, milliseconds, period_of
 
 logger = logging.getLogger(__name__)
 
 DAY_SECONDS = 86_400.0
-VACUUM_PAGES = 2_000
-"""Pages given back in one step: 8 MB, some milliseconds."""
 
 
 class Keep(Struct, frozen=True):
@@ -34,33 +34,46 @@ class Keep(Struct, frozen=True):
 
 
 def steps(
-    connection: apsw.Connection, book: SeriesBook, keep: Keep, now: float, most_seconds: float | None = None
+    archive: Archive, book: SeriesBook, keep: Keep, now: float, most_seconds: float | None = None
 ) -> Iterator[None]:
     """Delete what is too old at ``now`` (Unix seconds), then the oldest of what is too much, and give the space back.
 
     By age no more than ``most_seconds`` of each tier are deleted, and at least one chunk of each series. Each step is
-    a transaction of its own, so that samples can be written in between.
+    a transaction of its own, so that samples can be written in between. Raises StoreFull or Unavailable.
     """
-    with connection:
-        first = connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
-        oldest = None if first is None else period_of(first[0]) * HOUR_MS
-        _forget_raw(connection, book, _cutoff(now, keep.raw_seconds, oldest, HOUR_MS, most_seconds))
-        _forget_looks(connection, keep, now, most_seconds)
-        oldest = _oldest(connection, book, queries.FIRST_MINUTES, DAY_MS)
-        cutoff = _cutoff(now, keep.minute_seconds, oldest, DAY_MS, most_seconds)
-        _forget_chunks(connection, book, queries.FORGET_MINUTES, cutoff, DAY_MS)
-        connection.execute(queries.FORGET_SPANS, (cutoff,))
-        oldest = _oldest(connection, book, queries.FIRST_HOURS, BLOCK_MS)
-        cutoff = _cutoff(now, keep.hour_seconds, oldest, BLOCK_MS, most_seconds)
-        _forget_chunks(connection, book, queries.FORGET_HOURS, cutoff, BLOCK_MS)
-        _forget_series(connection)
-    yield from _give_back(connection)
-    while _size(connection) > keep.size_bytes:
-        with connection:
+    with _changing(archive, book) as connection:
+        _forget_old(connection, book, keep, now, most_seconds)
+    yield from archive.give_back()
+    while True:
+        with _changing(archive, book) as connection:
+            if _size(connection) <= keep.size_bytes:
+                return
             if not _forget_oldest(connection, book):
                 logger.warning("The history is larger than it may be, and only its newest part is left")
                 return
-        yield from _give_back(connection)
+        yield from archive.give_back()
+
+
+@contextmanager
+def _changing(archive: Archive, book: SeriesBook) -> Iterator[Connection]:
+    with archive.changing() as connection:
+        book.refresh(connection, archive.revision(connection))
+        yield connection
+
+
+def _forget_old(connection: Connection, book: SeriesBook, keep: Keep, now: float, most_seconds: float | None) -> None:
+    first = connection.execute(queries.FIRST_TIMES, _all(OWN_HOST)).fetchone()
+    oldest = None if first is None else period_of(first[0]) * HOUR_MS
+    _forget_raw(connection, book, _cutoff(now, keep.raw_seconds, oldest, HOUR_MS, most_seconds))
+    _forget_looks(connection, keep, now, most_seconds)
+    oldest = _oldest(connection, book, queries.FIRST_MINUTES, DAY_MS)
+    cutoff = _cutoff(now, keep.minute_seconds, oldest, DAY_MS, most_seconds)
+    _forget_chunks(connection, book, queries.FORGET_MINUTES, cutoff, DAY_MS)
+    connection.execute(queries.FORGET_SPANS, (cutoff,))
+    oldest = _oldest(connection, book, queries.FIRST_HOURS, BLOCK_MS)
+    cutoff = _cutoff(now, keep.hour_seconds, oldest, BLOCK_MS, most_seconds)
+    _forget_chunks(connection, book, queries.FORGET_HOURS, cutoff, BLOCK_MS)
+    _forget_series(connection)
 
 
 def _cutoff(now: float, seconds: float | None, oldest: int | None, period_ms: int, most_seconds: float | None) -> int:
@@ -73,12 +86,12 @@ def _cutoff(now: float, seconds: float | None, oldest: int | None, period_ms: in
     return min(cutoff, oldest + max(period_ms, milliseconds(most_seconds)))
 
 
-def _oldest(connection: apsw.Connection, book: SeriesBook, query: str, period_ms: int) -> int | None:
+def _oldest(connection: Connection, book: SeriesBook, query: str, period_ms: int) -> int | None:
     firsts = [row for series in book.names if (row := connection.execute(query, _all(series)).fetchone())]
     return min((period_of(row[0]) * period_ms for row in firsts), default=None)
 
 
-def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int, running: bool = False) -> None:
+def _forget_raw(connection: Connection, book: SeriesBook, cutoff_ms: int, running: bool = False) -> None:
     """``running``: those of tasks that run as well, which no age takes away."""
     _forget_chunks(connection, book, queries.FORGET_RAW, cutoff_ms, HOUR_MS)
     last = cutoff_ms // HOUR_MS - 1
@@ -87,7 +100,7 @@ def _forget_raw(connection: apsw.Connection, book: SeriesBook, cutoff_ms: int, r
         connection.execute(queries.FORGET_ALL_TASK_CHUNKS if running else queries.FORGET_TASK_CHUNKS, (last,))
 
 
-def _forget_looks(connection: apsw.Connection, keep: Keep, now: float, most_seconds: float | None) -> None:
+def _forget_looks(connection: Connection, keep: Keep, now: float, most_seconds: float | None) -> None:
     """Looks at processes are kept as long as samples, and no longer than a fortnight."""
     first = connection.execute(queries.PROCESS_HOUR_BOUNDS).get[0]
     seconds = process_looks.KEEP_MS / 1000 if keep.raw_seconds is None else keep.raw_seconds
@@ -96,21 +109,21 @@ def _forget_looks(connection: apsw.Connection, keep: Keep, now: float, most_seco
     process_looks.forget(connection, _cutoff(now, seconds, oldest, HOUR_MS, most_seconds) // HOUR_MS - 1)
 
 
-def _forget_chunks(connection: apsw.Connection, book: SeriesBook, query: str, cutoff_ms: int, period_ms: int) -> None:
+def _forget_chunks(connection: Connection, book: SeriesBook, query: str, cutoff_ms: int, period_ms: int) -> None:
     """Delete the chunks whose period had ended at the cutoff."""
     last = cutoff_ms // period_ms - 1
     if last >= 0:
         connection.executemany(query, [(chunk_id(series, 0), chunk_id(series, last)) for series in book.names])
 
 
-def _forget_series(connection: apsw.Connection) -> None:
+def _forget_series(connection: Connection) -> None:
     """Series of which nothing is left, such as those of a container's network that was gone long ago."""
     in_use = {series for layout in layouts_of(connection).values() for series in layout}
     empty = {number for (number,) in connection.execute(queries.EMPTY_SERIES)} - in_use
     connection.executemany(queries.FORGET_SERIES, [(number,) for number in empty])
 
 
-def _forget_oldest(connection: apsw.Connection, book: SeriesBook) -> bool:
+def _forget_oldest(connection: Connection, book: SeriesBook) -> bool:
     """Delete the oldest day of looks at processes, else of samples, else the oldest days of minutes, else the oldest
     hours; whether there was one.
 
@@ -141,16 +154,6 @@ def _all(owner: int) -> tuple[int, int]:
     return chunk_id(owner, 0), chunk_id(owner + 1, 0) - 1
 
 
-def _size(connection: apsw.Connection) -> int:
+def _size(connection: Connection) -> int:
     pages, page_bytes = connection.execute(queries.SIZE).get
     return int(pages) * int(page_bytes)
-
-
-def _give_back(connection: apsw.Connection) -> Iterator[None]:
-    free = int(connection.execute("PRAGMA freelist_count").get)
-    while free > 0:
-        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
-        before, free = free, int(connection.execute("PRAGMA freelist_count").get)
-        if free >= before:
-            return
-        yield

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-import apsw
 import numpy as np
 
 from vain import chunks
 from vain.bands import Bands, Floats, Integers, Rows, of_values, reduced, unknown, usual_period_ms
 from vain.catalog import mean_decimals, metric_of
 from vain.errors import StoreDamaged
+from vain.store.connection import Connection
 from vain.store.metrics import queries
 from vain.store.metrics.book import OWN_HOST, SeriesBook
 from vain.store.metrics.periods import (
@@ -49,7 +49,7 @@ class Chunks(NamedTuple):
     minutes: list[tuple[int, bytes]]
     hours: list[tuple[int, bytes]]
 
-    def put(self, connection: apsw.Connection) -> None:
+    def put(self, connection: Connection) -> None:
         """Write it inside the transaction that is open."""
         connection.executemany(queries.PUT_TIMES, self.times)
         connection.executemany(queries.PUT_RAW, self.raw)
@@ -67,9 +67,7 @@ class _Day(NamedTuple):
     samples of the series are gone; if not, every sample is here."""
 
 
-def chunks_of(
-    connection: apsw.Connection, book: SeriesBook, t: Integers, values: Columns, snap: bool = False
-) -> Chunks:
+def chunks_of(connection: Connection, book: SeriesBook, t: Integers, values: Columns, snap: bool = False) -> Chunks:
     """The chunks for samples at ``t`` (milliseconds, ascending, each once), merged with those that are stored.
 
     With ``snap`` a sample takes the time of a stored one that it stands beside, see ``_snapped``.
@@ -87,7 +85,7 @@ def chunks_of(
 
 
 def _day(
-    connection: apsw.Connection,
+    connection: Connection,
     book: SeriesBook,
     t: Integers,
     values: Columns,
@@ -115,7 +113,7 @@ def _day(
     return day
 
 
-def _is_gone(connection: apsw.Connection, blocks: dict[int, Bands], series: int, hour: int) -> bool:
+def _is_gone(connection: Connection, blocks: dict[int, Bands], series: int, hour: int) -> bool:
     """Whether a series has a roll-up of an hour whose samples were deleted."""
     slot = hour % BLOCK_HOURS
     if not _block(connection, blocks, series, hour).count[slot]:
@@ -124,7 +122,7 @@ def _is_gone(connection: apsw.Connection, blocks: dict[int, Bands], series: int,
     return connection.execute(queries.RAW, (identifier, identifier)).fetchone() is None
 
 
-def _block(connection: apsw.Connection, blocks: dict[int, Bands], series: int, hour: int) -> Bands:
+def _block(connection: Connection, blocks: dict[int, Bands], series: int, hour: int) -> Bands:
     """The hourly roll-ups among which an hour of a series is, to be changed."""
     identifier = chunk_id(series, hour // BLOCK_HOURS)
     if identifier not in blocks:
@@ -133,7 +131,7 @@ def _block(connection: apsw.Connection, blocks: dict[int, Bands], series: int, h
 
 
 def _merged(
-    connection: apsw.Connection, book: SeriesBook, hour: int, before: Integers, t: Integers, fresh: Columns, snap: bool
+    connection: Connection, book: SeriesBook, hour: int, before: Integers, t: Integers, fresh: Columns, snap: bool
 ) -> tuple[Integers, dict[int, Floats]]:
     """The stored samples of an hour and new ones as one; where both have a value, the new one stands."""
     stored = _stored_columns(connection, book, hour, len(before))
@@ -153,7 +151,7 @@ def _merged(
     return union, merged
 
 
-def _stored_columns(connection: apsw.Connection, book: SeriesBook, hour: int, count: int) -> dict[int, Floats]:
+def _stored_columns(connection: Connection, book: SeriesBook, hour: int, count: int) -> dict[int, Floats]:
     """The samples of an hour by series; what does not fit its times was damaged."""
     found = {s: _stored(connection, queries.RAW, chunk_id(s, hour), chunks.unpack) for s in book.names}
     return {series: column for series, column in found.items() if column is not None and len(column) == count}
@@ -184,7 +182,7 @@ def _snapped(t: Integers, fresh: Columns, stored_t: Integers, stored: Columns) -
 
 
 def _roll_up(
-    connection: apsw.Connection, book: SeriesBook, day: int, touched: _Day, made: Chunks, blocks: dict[int, Bands]
+    connection: Connection, book: SeriesBook, day: int, touched: _Day, made: Chunks, blocks: dict[int, Bands]
 ) -> None:
     values = _joined(touched.times, touched.columns)
     rows = Rows(np.concatenate(touched.times), {str(s): of_values(column) for s, column in values.items()})
@@ -249,17 +247,17 @@ def _window(t: Integers, begin: int, end: int) -> slice:
     return slice(first, last)
 
 
-def _stored_times(connection: apsw.Connection, hour: int) -> Integers | None:
+def _stored_times(connection: Connection, hour: int) -> Integers | None:
     t = _stored(connection, queries.TIMES, chunk_id(OWN_HOST, hour), chunks.unpack_integers)
     return None if t is None else t + hour * HOUR_MS
 
 
-def _stored_bands(connection: apsw.Connection, query: str, identifier: int, slots: int) -> Bands:
+def _stored_bands(connection: Connection, query: str, identifier: int, slots: int) -> Bands:
     stored = _stored(connection, query, identifier, chunks.unpack_bands)
     return unknown(slots) if stored is None or len(stored.count) != slots else stored.each(np.copy)
 
 
-def _stored(connection: apsw.Connection, query: str, identifier: int, unpack: Callable[[bytes], T]) -> T | None:
+def _stored(connection: Connection, query: str, identifier: int, unpack: Callable[[bytes], T]) -> T | None:
     """What a chunk holds; None if there is none. One that is damaged is given up, so that sealing goes on."""
     row = connection.execute(query, (identifier, identifier)).fetchone()
     try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
-import apsw
 import numpy as np
 
 from vain.bands import GAP_PERIODS, MetricQuery, MetricWindow
 from vain.codec import encode
 from vain.quality import Cause, Span
+from vain.store.connection import Connection
 from vain.store.metrics import queries
 from vain.store.metrics.book import SeriesBook
 from vain.store.metrics.periods import SECOND_MS, milliseconds
@@ -21,7 +21,7 @@ ALL_SERIES = 0
 Stretch = tuple[float, float]
 
 
-def put(connection: apsw.Connection, book: SeriesBook, spans: Iterable[Span]) -> None:
+def put(connection: Connection, book: SeriesBook, spans: Iterable[Span]) -> None:
     """Store spans inside the transaction that is open; of a series that is not known, none."""
     rows = []
     for span in spans:
@@ -32,7 +32,7 @@ def put(connection: apsw.Connection, book: SeriesBook, spans: Iterable[Span]) ->
 
 
 def spans_of(
-    connection: apsw.Connection, book: SeriesBook, query: MetricQuery, found: MetricWindow, pending: Sequence[Span]
+    connection: Connection, book: SeriesBook, query: MetricQuery, found: MetricWindow, pending: Sequence[Span]
 ) -> tuple[Span, ...]:
     """Why points of the window are missing or doubtful, in order of time, at most ``MOST_SPANS`` of them."""
     wanted = [book.ids[name] for name in found.series if name in book.ids]

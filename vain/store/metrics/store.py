@@ -8,7 +8,6 @@ of its own, so that metrics never delay a task's commit. Needs no event loop.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -16,7 +15,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-import apsw
 import numpy as np
 
 from vain.bands import Floats, Integers, MetricQuery, MetricWindow
@@ -27,67 +25,64 @@ from vain.errors import Invalid, Unavailable
 from vain.explaining.use import TaskUse, Thinned
 from vain.looks import Looks
 from vain.quality import Span
-from vain.store.folder import prepare, private_file
+from vain.store.connection import Connection
 from vain.store.metrics import process_looks, queries, reading, task_use
-from vain.store.metrics.book import Labels
+from vain.store.metrics.archive import Archive
+from vain.store.metrics.book import Labels, SeriesBook
 from vain.store.metrics.extent import newest_of, oldest_of
 from vain.store.metrics.hot import hot_row, task_row
 from vain.store.metrics.periods import DAY_MS, SECOND_MS, milliseconds
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.snapshot import Snapshot, snapshot_of
+from vain.store.metrics.sqlite_archive import SqliteArchive
 from vain.store.metrics.waiting import Waiting
-from vain.store.metrics.writer import CACHE_KIB, Writer
-from vain.store.read_gate import ReadGate
-from vain.store.sqlite import open_for_reading
+from vain.store.metrics.writer import Writer
 
 T = TypeVar("T")
 
-DATABASE_NAME = "metrics.db"
 COMMIT_SECONDS = 2.0
 """A crash, or a power cut, takes no more than what came in this time."""
 MOST_PENDING = 600
 """Ten minutes of samples, about 300 KB, if the disk fails for so long."""
 MOST_TRIES = 10
 """Of a reader that finds the rows that wait become chunks while it looks; sealing happens once an hour."""
-MOST_IDLE = 4
 _LATEST_MS = 253_370_764_800_000
 """The year 9999."""
 
 
 class MetricStore:
-    """The history in ``metrics.db`` of a data folder, which the caller has locked.
+    """The history of one host: in ``metrics.db`` of a data folder, which the caller has locked, or where else it is.
 
-    ``host`` is what this machine is called; ``now`` the time of day in Unix seconds, by which old chunks are deleted.
-    ``cache_kib`` and ``most_idle`` are what a connection keeps of the file, and how many wait for readers.
+    ``host`` is what the machine of a folder is called; ``now`` the time of day in Unix seconds, by which old chunks are
+    deleted; ``writes`` tells whether samples are to be stored by this server, and not by another that does the same.
     Every method may be called from any thread; all but ``append`` and ``note`` block. Raises StoreDamaged or
-    Misconfigured on opening.
+    Misconfigured on opening, and Unavailable for a database elsewhere.
     """
 
     def __init__(
         self,
-        folder: Path,
+        place: Path | Archive,
         period_seconds: float = 1.0,
         keep: Keep = Keep(),  # noqa: B008  (frozen)
         host: str = "",
         most_pending: int = MOST_PENDING,
         commit_seconds: float = COMMIT_SECONDS,
         now: Clock = time.time,
-        cache_kib: int = CACHE_KIB,
-        most_idle: int = MOST_IDLE,
+        writes: Callable[[], bool] = lambda: True,
     ) -> None:
-        prepare(folder)
         self.period_seconds = period_seconds
+        self._archive: Archive = SqliteArchive(place, host) if isinstance(place, Path) else place
         self._waiting = Waiting(most_pending, commit_seconds)
-        self._gate = ReadGate()
-        self._lock = threading.Lock()
-        self._idle: list[apsw.Connection] | None = []
-        """Connections that nobody reads with; None once it is closed."""
-        self._oldest: tuple[int, float | None] = (-1, None)
+        self._writes = writes
+        self._oldest: tuple[tuple[int, int], float | None] = ((-1, 0), None)
         self._is_importing = True
-        self._cache_kib, self._most_idle = cache_kib, most_idle
-        self._path = private_file(folder / DATABASE_NAME)
-        self._writer = Writer(self._path, host, keep, self._waiting, self._gate, now, cache_kib)
-        self._book = self._writer.book
+        try:
+            self._writer = Writer(self._archive, keep, self._waiting, now, writes)
+        except BaseException:
+            self._archive.close()
+            raise
+        self._seen = self._writer.book
+        """The book as readers saw it last, where another server may write to it."""
 
     @property
     def dropped(self) -> int:
@@ -126,13 +121,17 @@ class MetricStore:
         counted, and the time noted as a span of the cause ``not-stored``.
         """
         look = b"" if processes is None else process_looks.packed_look(processes)
+        if not self._writes():
+            return
         row = hot_row(milliseconds(t), values, [task_row(task_id, used) for task_id, used in tasks.items()], look)
-        is_new = any(name not in self._book.ids for name in row.names)
+        is_new = any(name not in self._writer.book.ids for name in row.names)
         self._waiting.add(t, row, labels() if is_new else None, spans)
+        self._writer.begin()
 
     def note(self, spans: Sequence[Span]) -> None:
         """Store spans with the next commit, without a sample."""
-        self._waiting.note(spans)
+        if self._writes():
+            self._waiting.note(spans)
 
     def window(self, query: MetricQuery) -> MetricWindow:
         """What is asked for. Raises Invalid for a metric that is not there, and for too many points."""
@@ -153,13 +152,13 @@ class MetricStore:
     def names(self) -> list[str]:
         """Every series that was ever stored, or waits to be."""
         waiting = {row.names for row in self._waiting.read().rows}
-        return list(dict.fromkeys([*self._book.ids, *(name for names in waiting for name in names)]))
+        return list(dict.fromkeys([*self._known().ids, *(name for names in waiting for name in names)]))
 
     def labels(self) -> dict[str, str]:
         """What is known of the instance behind a series, such as the device of a disk: JSON objects, by series."""
         waiting = self._waiting.read().labels.values()
         new = {name: encode(known).decode() for labels in waiting for name, known in labels.items() if known}
-        return {**new, **self._book.labels}
+        return {**new, **self._known().labels}
 
     def extent(self) -> tuple[float, float] | None:
         """When the oldest and the newest sample were taken (Unix seconds; the oldest to an hour); None without any."""
@@ -194,7 +193,7 @@ class MetricStore:
                 raise Unavailable("vAIn is stopping; the import can be repeated.")
             part = {name: column[first:last] for name, column in columns.items()}
             # A day at a time, so that samples are committed in between.
-            rows += self._waiting.run(partial(self._writer.take_in, ordered[first:last], part))
+            rows += self._run(partial(self._writer.take_in, ordered[first:last], part))
         return rows
 
     def stop_importing(self) -> None:
@@ -206,62 +205,50 @@ class MetricStore:
 
         Raises StoreFull or Unavailable.
         """
-        self._waiting.run(self._writer.commit_and_seal)
+        self._run(self._writer.commit_and_seal)
 
     def forget(self) -> None:
         """Delete what is too old or too much now, as after each hour."""
-        self._waiting.run(self._writer.forget)
+        self._run(self._writer.forget)
 
     def close(self) -> None:
         """Commit what waits, end the thread. Whoever reads afterwards gets Unavailable. Twice is once."""
         if not self._waiting.close():
             return
         self._writer.join()
-        with self._lock:
-            idle, self._idle = self._idle, None
-        # The last connection takes the log into the database, so the one that may write has to be it.
-        for connection in idle or ():
-            connection.close(True)
-        self._writer.close()
+        self._archive.close()
+
+    def _run(self, work: Callable[[], T]) -> T:
+        self._writer.begin()
+        return self._waiting.run(work)
 
     def _read(self, query: Callable[[Snapshot], T]) -> T:
-        connection = self._taken()
-        try:
-            with self._gate.reading():
-                for _ in range(MOST_TRIES):
-                    seals = self._writer.seals
-                    # Before the database is looked at: so a row may be found twice, but not missed.
-                    waiting = self._waiting.read()
-                    connection.execute("BEGIN")
-                    try:
-                        connection.execute(queries.HOT_BOUNDS).fetchall()  # from here on it is one snapshot
-                        if seals == self._writer.seals:
-                            return query(snapshot_of(connection, self._book, waiting.rows, waiting.noted))
-                    finally:
-                        connection.execute("COMMIT")
-        finally:
-            self._give_back(connection)
+        for _ in range(MOST_TRIES):
+            seals = self._writer.seals
+            # Before the database is looked at: so a row may be found twice, but not missed.
+            waiting = self._waiting.read()
+            with self._archive.reading() as connection:
+                if seals == self._writer.seals:
+                    return query(snapshot_of(connection, self._book(connection), waiting.rows, waiting.noted))
         raise Unavailable("The history is being sealed; try again in a moment.")
 
-    def _taken(self) -> apsw.Connection:
-        with self._lock:
-            if self._idle is None:
-                raise Unavailable("The history is closed.")
-            if self._idle:
-                return self._idle.pop()
-        return open_for_reading(self._path, self._cache_kib)
+    def _book(self, connection: Connection) -> SeriesBook:
+        """As of what the connection sees."""
+        if not self._archive.is_shared:
+            return self._writer.book
+        revision, seen = self._archive.revision(connection), self._seen
+        if seen.revision != revision:
+            self._seen = seen = SeriesBook(connection, revision)
+        return seen
 
-    def _give_back(self, connection: apsw.Connection) -> None:
-        with self._lock:
-            if self._idle is not None and len(self._idle) < self._most_idle:
-                self._idle.append(connection)
-                return
-        connection.close(True)
+    def _known(self) -> SeriesBook:
+        return self._read(lambda snapshot: snapshot.book) if self._archive.is_shared else self._writer.book
 
     def _extent(self, snapshot: Snapshot) -> tuple[float, float] | None:
         revision, oldest = self._oldest
-        if revision != self._writer.revision:
-            revision = self._writer.revision
+        now = self._writer.revision, self._archive.revision(snapshot.connection)
+        if revision != now:
+            revision = now
             oldest = oldest_of(snapshot)
             self._oldest = revision, oldest
         moments = newest_of(snapshot)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-import apsw
 import msgspec
 import numpy as np
 
@@ -21,6 +20,7 @@ from vain.catalog import TASK_METRICS
 from vain.errors import StoreDamaged
 from vain.patterns import is_pattern, matching
 from vain.steps import step_for
+from vain.store.connection import Connection
 from vain.store.metrics import queries
 from vain.store.metrics.periods import HOUR_MS, SECOND_MS, milliseconds
 from vain.store.metrics.snapshot import Snapshot
@@ -48,7 +48,7 @@ class Samples(NamedTuple):
     columns: Sequence[Floats]
 
 
-def sealed(connection: apsw.Connection, begin: int, end: int) -> list[tuple[int, int, bytes, bytes]]:
+def sealed(connection: Connection, begin: int, end: int) -> list[tuple[int, int, bytes, bytes]]:
     """The chunks for all rows but those from ``begin`` to ``end`` (milliseconds), merged with what is stored."""
     made = []
     rows = connection.execute(queries.TASK_ROWS_OUTSIDE, (begin, end))
@@ -144,7 +144,7 @@ def read(snapshot: Snapshot, task_id: int, begin: int, end: int) -> Samples:
     return Samples(samples.t[first:last], [column[first:last] for column in samples.columns])
 
 
-def damaged(connection: apsw.Connection) -> Iterable[tuple[int, int]]:
+def damaged(connection: Connection) -> Iterable[tuple[int, int]]:
     """Task and hour of the chunks that cannot be read."""
     for task_id, hour, t, packed in connection.execute(queries.ALL_TASK_CHUNKS):
         try:
@@ -204,7 +204,7 @@ def _spread(t: Integers, column: Floats, moments: Integers) -> Floats:
     return values
 
 
-def _stored(connection: apsw.Connection, task_id: int, first: int, last: int) -> Iterable[Samples]:
+def _stored(connection: Connection, task_id: int, first: int, last: int) -> Iterable[Samples]:
     for hour, t, packed in list(connection.execute(queries.TASK_CHUNKS, (task_id, first, last))):
         try:
             times = chunks.unpack_integers(t) + hour * HOUR_MS

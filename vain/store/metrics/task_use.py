@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from math import inf
 
-import apsw
 import msgspec
 import numpy as np
 
@@ -15,6 +14,7 @@ from vain.bands import Floats, Integers
 from vain.catalog import TASK_METRICS
 from vain.errors import StoreDamaged
 from vain.explaining.use import USE_METRICS, TaskUse, Thinned
+from vain.store.connection import Connection
 from vain.store.metrics import queries
 from vain.store.metrics.periods import HOUR_MS, SECOND_MS
 from vain.store.metrics.snapshot import Snapshot
@@ -48,7 +48,7 @@ def read(
     return uses, Thinned(float(stride), whole_from)
 
 
-def _chunks(connection: apsw.Connection, task_id: int, first: int, last: int, stride: int) -> Iterable[_Part]:
+def _chunks(connection: Connection, task_id: int, first: int, last: int, stride: int) -> Iterable[_Part]:
     for hour, t, packed in connection.execute(queries.TASK_CHUNKS, (task_id, first, last)):
         # Each day at other hours, or what runs once a day would be read always or never.
         if (hour + hour // DAY_HOURS) % stride:

@@ -85,18 +85,24 @@ class PostgresConnection:
     def execute(self, text: str, values: Bindings | None = None, /) -> PostgresRows:
         """Run a statement."""
         told = statement(text)
-        bound = told.values(values)
-        if not told.is_streamed or self._transaction is None:
-            return PostgresRows(self._loop.wait(_fetched(self.raw, told.text, bound)))
-        cursor = self._loop.wait(_cursor(self.raw, told.text, bound))
-        return PostgresRows([], lambda: self._loop.wait(cursor.fetch(BATCH_ROWS)))
+        return self.rows(told.text, told.values(values), told.is_streamed)
 
     def executemany(self, text: str, values: Iterable[Sequence[Any]], /) -> None:
         """Run a statement once for each row of values."""
         told = statement(text)
-        rows = [told.values(row) for row in values]
+        self.many(told.text, [told.values(row) for row in values])
+
+    def rows(self, text: str, values: Sequence[Any], is_streamed: bool = False) -> PostgresRows:
+        """What a statement in PostgreSQL's words finds; of one that is streamed, in a snapshot, some rows at a time."""
+        if not is_streamed or self._transaction is None:
+            return PostgresRows(self._loop.wait(_fetched(self.raw, text, values)))
+        cursor = self._loop.wait(_cursor(self.raw, text, values))
+        return PostgresRows([], lambda: self._loop.wait(cursor.fetch(BATCH_ROWS)))
+
+    def many(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement in PostgreSQL's words once for each row of values."""
         if rows:
-            self._loop.wait(self.raw.executemany(told.text, rows))
+            self._loop.wait(self.raw.executemany(text, rows))
 
     def begin_reading(self) -> None:
         """One snapshot for all that is read until ``end_reading``."""

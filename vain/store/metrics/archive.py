@@ -1,0 +1,59 @@
+"""Where the history of one host is kept: a file of its own, or its rows in the tables of all hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from vain.store.connection import Connection
+
+
+class Archive(Protocol):
+    """A database in which ``queries`` are asked of one host. Its methods block; any thread may read, one writes."""
+
+    is_shared: bool
+    """Whether others may write to it at the same time."""
+
+    def changing(self) -> AbstractContextManager[Connection]:
+        """A transaction, synced when it ends; nobody else's of this host begins before. An exception undoes it.
+
+        Raises StoreFull or Unavailable.
+        """
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One snapshot of the database. Raises Unavailable."""
+
+    def revision(self, connection: Connection) -> int:
+        """Changes when another server may have changed the book of series, or what is sealed."""
+
+    def give_back(self) -> Iterator[None]:
+        """Give room that was freed back, in small steps; samples may be written in between."""
+
+    def rest(self) -> None:
+        """An hour was sealed: tidy up."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+class Archives(Protocol):
+    """The histories of all hosts, by name. Its methods block; any thread."""
+
+    is_shared: bool
+    """Whether every server sees all of them."""
+
+    def own(self, host: str) -> Archive:
+        """That of the machine on which the server runs. Raises StoreDamaged or Misconfigured."""
+
+    def other(self, host: str) -> Archive:
+        """That of a machine with an agent. Raises StoreDamaged or Misconfigured."""
+
+    def names(self) -> list[str]:
+        """Of all hosts that have one."""
+
+    def forget(self, host: str) -> None:
+        """Delete that of a machine with an agent, which nobody uses."""
+
+    def close(self) -> None:
+        """Let go of all of them."""
