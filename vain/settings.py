@@ -52,7 +52,7 @@ DATA = Setting(
     user_folder("data"), "the user's data folder",
 )  # fmt: skip
 STORE: Setting[str | None] = Setting(
-    "store", "address", "the PostgreSQL database of tasks and events, as postgresql://vain@db.example.org/vain",
+    "store", "address", "the PostgreSQL database of tasks, events and metrics, as postgresql://vain@db.example.org/vain",
     forms.database, None, "a file in the data folder",
 )  # fmt: skip
 INTERVAL = Setting(

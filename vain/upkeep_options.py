@@ -79,7 +79,7 @@ def add_db(commands: Commands, run: Command) -> None:
     add_settings(parser, [settings.DATA])
 
     parser = command(
-        actions, "copy", run, "copy tasks and events between a data folder and PostgreSQL",
+        actions, "copy", run, "copy tasks, events and histories between a data folder and PostgreSQL",
         ("vain db copy /srv/vain postgresql://vain@db.example.org/vain", "while no server uses either of them"),
         ("vain db copy postgresql://vain@db.example.org/vain /srv/vain", "and back"),
     )  # fmt: skip
