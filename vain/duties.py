@@ -17,6 +17,8 @@ from typing import Final
 from vain.clock import Clock
 from vain.store.connection import Group, Look
 
+HERE: Final = "here"
+"""The topic of who is here, and may have nothing else to tell."""
 LEADS: Final = "leads"
 MACHINE: Final = "machine"
 LOOK_SECONDS: Final = 1.0
@@ -38,6 +40,8 @@ class Duties:
         self._names = {LEADS: LEADS, f"{MACHINE} {machine}": MACHINE}
         self._held = frozenset[str]()
         self._looked_at = monotonic()
+        self._is_alone = True
+        """Nobody else was heard: nobody has to be told anything."""
         self._topics: dict[str, tuple[Told, Heard]] = {}
         self._on_change: Callable[[], Awaitable[None]] | None = None
         self._told: tuple[bool, bool] | None = None
@@ -112,7 +116,9 @@ class Duties:
                 self._told = current
 
     async def _look(self, group: Group) -> None:
-        began, told = self._monotonic(), {topic: tell() for topic, (tell, _) in self._topics.items()}
+        began, told = self._monotonic(), {HERE: b""}
+        if not self._is_alone:
+            told |= {topic: tell() for topic, (tell, _) in self._topics.items()}
         try:
             look = await asyncio.get_running_loop().run_in_executor(self._thread, group.look, list(self._names), told)
         except Exception as error:  # noqa: BLE001  (whatever it is, the next look may go well)
@@ -120,6 +126,7 @@ class Duties:
             self._held = frozenset()
             return
         self._held, self._looked_at = frozenset(self._names[name] for name in look.held), began
+        self._is_alone = not look.heard
         self._hear(look)
 
     def _hear(self, look: Look) -> None:

@@ -8,13 +8,14 @@ server that was restarted names another session, and the agent begins again with
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
 
 from vain.busiest import Process
 from vain.clock import unix
-from vain.errors import Flaw, Invalid
+from vain.errors import Conflict, Flaw, Invalid
 from vain.quality import Span
 from vain.samples import Sample
 from vain.types import LARGEST_INTEGER, Resources, Task, Time
@@ -31,6 +32,9 @@ MOST_SAMPLES = 300
 HostName = Annotated[str, Meta(pattern=f"^{HOST_PATTERN}$")]
 Token = Annotated[str, Meta(pattern="^[0-9a-f]{1,32}$")]
 Count = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
+
+NO_FOLDERS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+"""What Windows takes for devices."""
 
 
 class HostSample(Struct, frozen=True, omit_defaults=True):
@@ -236,6 +240,18 @@ def check_host(name: str) -> str:
         detail = "The name of a machine is expected: letters, digits, '.', '_' and '-', at most 63."
         raise Invalid(f"host: {detail}", [Flaw(detail, parameter="host")])
     return name
+
+
+def check_new_host(name: str, known: Iterable[str], own_host: str) -> None:
+    """A machine of this name may report beside those that are known. Raises Conflict."""
+    taken = next((other for other in known if other.casefold() == name.casefold()), None)
+    if taken is not None or name.endswith(".") or name.casefold() in NO_FOLDERS:
+        # On some file systems both would be one folder, and some names are none.
+        raise Conflict(f"The name {name} cannot be used beside {taken or 'what the system calls so'}.")
+    if name.casefold() == own_host.casefold():
+        raise Conflict(
+            f"{name} is the machine of the server itself, which needs no agent; VAIN_HOSTNAME gives another name."
+        )
 
 
 def silence_of(name: str) -> str:

@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 
 class Watching(Protocol):
-    """What is needed of ``vain.watch.Watch``, and of ``vain.fleet.fleet.Everywhere``."""
+    """What is needed of ``vain.watch.Watch``, and of ``vain.fleet.everywhere.Everywhere``."""
 
     @property
     def costs(self) -> Mapping[int, Cost]: ...

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
-import numpy as np
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -20,8 +18,7 @@ from vain.codec import decode, encode, trusted
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
-from vain.fleet.overview import grid_of, rows_of
-from vain.fleet.tables import HostTables
+from vain.fleet.together import Together
 from vain.hosts import (
     Gone,
     Host,
@@ -33,20 +30,19 @@ from vain.hosts import (
     Taken,
     WatchedTask,
     check_host,
+    check_new_host,
     figures,
     silence_of,
     slim,
 )
 from vain.past import Past
 from vain.samples import Sample
-from vain.shared import SharedReads
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.metrics.archive import Archives
 from vain.store.metrics.retention import Keep
 from vain.store.transaction import Transaction
 from vain.types import Task
-from vain.watch import Watch
 
 READERS = 2
 MOST_HOSTS = 5_000
@@ -55,13 +51,8 @@ MOST_TASKS = 2_000
 SAVE_SECONDS = 60.0
 """How often it is written down when a host was last seen."""
 REST_SECONDS = 60.0
-NO_FOLDERS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
-"""What Windows takes for devices."""
 LATE_SECONDS = 3_600.0
 """Samples that are older are of a time that is told from memory."""
-FRESH_SECONDS = 2.0
-"""An answer about all hosts is no older than this when it is shared."""
-MOST_SHARED = 8
 NEAR_SECONDS = 0.5
 """A host has to be heard so much later elsewhere to count as one that reports there."""
 
@@ -108,13 +99,9 @@ class Fleet:
         self._watching: dict[str, int] = {}
         # Another one in each life of the server: an agent must not take its old list for the new one.
         self._first_list = int(wall() * 1000)
-        self._looking = asyncio.Semaphore(1)
         self._rested_at = monotonic()
-        self._histories: SharedReads[tuple[HostsQuery, int], HostsHistory] = SharedReads(MOST_SHARED)
-        self._tables = HostTables(monotonic, wall)
-        self._ahead: asyncio.Task[None] | None = None
-        """Reads what lies beside a window that somebody looks at."""
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
+        self._together = Together(own_host, self._members, self._threads, monotonic, wall)
 
     async def start(self) -> None:
         """Read which hosts there are."""
@@ -128,9 +115,7 @@ class Fleet:
     async def close(self) -> None:
         """Write down when each was last seen, and commit what waits."""
         members = list(self._members.values())
-        if self._ahead is not None:
-            self._ahead.cancel()
-            await asyncio.gather(self._ahead, return_exceptions=True)
+        await self._together.close()
         try:
             await self._save([member for member in members if member.reports_here])
         except VainError as error:
@@ -147,7 +132,7 @@ class Fleet:
             member = await self._introduced(name, report)
         taken = await member.take(report, partial(judge, name) if judge is not None else judged_by_nobody)
         if report.samples and (first := unix(report.samples[0].sample.timestamp)) < self._wall() - LATE_SECONDS:
-            self._tables.forget(first)
+            self._together.came_late(first)
         running = self._running.get(name, {})
         for task_id, cost in report.costs.items():
             if task_id in running:
@@ -243,53 +228,7 @@ class Fleet:
 
     async def history(self, query: HostsQuery, own: Past) -> HostsHistory:
         """One metric of all hosts over time, the server's machine (``own``) among them; shared by equal questions."""
-        question = query, int(self._monotonic() / FRESH_SECONDS)
-        return await self._histories.get(question, lambda: self._history(query, own))
-
-    async def _history(self, query: HostsQuery, own: Past) -> HostsHistory:
-        async with self._looking:  # all histories are read for it: one at a time is enough
-            loop = asyncio.get_running_loop()
-            names = [self.own_host, *self._members]
-            await self._read_what_is_wanted(query, own, names)
-            answer = await loop.run_in_executor(self._threads, self._tables.answer, query, names)
-        if query.around and (self._ahead is None or self._ahead.done()):
-            self._ahead = asyncio.create_task(self._read_around(query, own, names))
-        return answer
-
-    async def _read_around(self, query: HostsQuery, own: Past, names: Sequence[str]) -> None:
-        """Who asked has the answer; when they move, what they come to is there."""
-        for beside in self._tables.around(query):
-            async with self._looking:
-                await self._read_what_is_wanted(beside, own, names)
-
-    async def _read_what_is_wanted(self, query: HostsQuery, own: Past, names: Sequence[str]) -> None:
-        loop = asyncio.get_running_loop()
-        wanted = await loop.run_in_executor(self._threads, self._tables.wanted, query, names)
-        if wanted is not None:
-            await self._read_into_tables(wanted, grid_of(query)[1], own, names)
-
-    async def _read_into_tables(self, wanted: HostsQuery, step: float, own: Past, names: Sequence[str]) -> None:
-        began_at = self._monotonic()
-        pasts: dict[str, Past | None] = {}
-        for name in names:
-            member = self._members.get(name)
-            pasts[name] = own if member is None else await self._past_of(member, wanted)
-        places = round(wanted.after / step), round(wanted.before / step)
-        t = np.arange(*places, dtype=np.float64) * np.float64(step)
-        # Together: to go to a thread and back for each of them would take longer than to read it.
-        loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._threads, rows_of, wanted, t, step, pasts)
-        self._tables.take(wanted.metric, t, step, rows, began_at)
-
-    async def _past_of(self, member: Member, query: HostsQuery) -> Past | None:
-        """None for one that was not heard of since, and whose history cannot be opened: the others are shown."""
-        if unix(member.known.last_seen_at) < query.after:
-            return None
-        try:
-            return await member.past()
-        except VainError as error:
-            logger.warning("The history of %s is left out: %s", member.name, error.detail)
-            return None
+        return await self._together.history(query, own)
 
     async def forget(self, name: str) -> None:
         """Delete a host and its history. It comes again with the next report of its agent. Raises NotFound."""
@@ -374,14 +313,7 @@ class Fleet:
             raise Conflict(f"{name} is the machine of a server, without an agent; VAIN_HOSTNAME gives another name.")
         if before is not None:
             return await self._taken_over(before)
-        taken = next((known for known in self._members if known.casefold() == name.casefold()), None)
-        if taken is not None or name.endswith(".") or name.casefold() in NO_FOLDERS:
-            # On some file systems both would be one folder, and some names are none.
-            raise Conflict(f"The name {name} cannot be used beside {taken or 'what the system calls so'}.")
-        if name.casefold() == self.own_host.casefold():
-            raise Conflict(
-                f"{name} is the machine of the server itself, which needs no agent; VAIN_HOSTNAME gives another name."
-            )
+        check_new_host(name, self._members, self.own_host)
         if len(self._members) >= MOST_HOSTS:
             raise Unavailable(f"There are {MOST_HOSTS:,} hosts; DELETE /hosts/NAME forgets one that is gone.")
         now = utc(self._wall())
@@ -464,41 +396,6 @@ class Fleet:
             if known.name in left:
                 continue
             self._saved[known.name], self._saved_at[known.name] = known, now
-
-
-class Everywhere:
-    """The processes of tasks, here and on other hosts: what ``vain.vigil`` and ``vain.marks`` need of both."""
-
-    def __init__(self, here: Watch, fleet: Fleet) -> None:
-        self._here, self._fleet = here, fleet
-        self._of_others: dict[int, Cost] = {}
-        self.costs: Mapping[int, Cost] = ChainMap(here.costs, fleet.costs)
-        """What this server knows by itself."""
-        self.all_costs: Mapping[int, Cost] = ChainMap(here.costs, fleet.costs, self._of_others)
-        """And what others tell: a task may be changed at a server that does not see its processes."""
-
-    def follow(self, task: Task, run_id: str | None) -> None:
-        """See ``Watch``."""
-        self._here.follow(task, run_id)
-        self._fleet.follow(task, run_id)
-
-    def forget(self, task_id: int) -> None:
-        """See ``Watch``."""
-        self._here.forget(task_id)
-        self._fleet.forget_task(task_id)
-
-    def costs_told(self) -> bytes:
-        """What other servers are told."""
-        return encode(dict(self.costs))
-
-    def costs_heard(self, told: Mapping[str, bytes]) -> None:
-        """What other servers tell; what nobody tells any more is forgotten."""
-        heard: dict[int, Cost] = {}
-        for body in told.values():
-            heard |= decode(dict[int, Cost], body)
-        for task_id in self._of_others.keys() - heard.keys():
-            del self._of_others[task_id]
-        self._of_others |= heard
 
 
 def _is_of(gone: Gone, running: Mapping[int, WatchedTask]) -> bool:

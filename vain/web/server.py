@@ -16,7 +16,8 @@ from vain.context import Context
 from vain.delivery import Deliveries
 from vain.duties import Duties
 from vain.errors import Misconfigured
-from vain.fleet.fleet import Everywhere, Fleet
+from vain.fleet.everywhere import Everywhere
+from vain.fleet.fleet import Fleet
 from vain.fleet.machines import Machines
 from vain.history import History
 from vain.hub import Hub
