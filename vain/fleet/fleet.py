@@ -19,7 +19,7 @@ from vain.codec import decode, encode, trusted
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
-from vain.fleet.overview import told_of
+from vain.fleet.overview import told_of, told_of_all
 from vain.hosts import (
     Gone,
     Host,
@@ -236,11 +236,16 @@ class Fleet:
 
     async def _history(self, query: HostsQuery, own: Past) -> HostsHistory:
         async with self._looking:  # all histories are read for it: one at a time is enough
+            loop = asyncio.get_running_loop()
+            if self._archives.is_shared:
+                names = [self.own_host, *self._members]
+                told = await loop.run_in_executor(self._threads, told_of_all, query, self._archives, names)
+                if told is not None:
+                    return told
             pasts: dict[str, Past | None] = {self.own_host: own}
             for name, member in list(self._members.items()):
                 pasts[name] = await self._past_of(member, query)
             # Together: to go to a thread and back for each of them would take longer than to read it.
-            loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, told_of, query, pasts)
 
     async def _past_of(self, member: Member, query: HostsQuery) -> Past | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vain.errors import VainError
 from vain.hosts import HostRow, HostsHistory, HostsQuery
 from vain.past import Past
 from vain.steps import step_for
+from vain.store.metrics.archive import Archives
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,15 @@ def told_of(query: HostsQuery, pasts: Mapping[str, Past | None]) -> HostsHistory
     return history_of(
         query, t, step, {name: _row_or_nothing(name, past, query, t, step) for name, past in pasts.items()}
     )
+
+
+def told_of_all(query: HostsQuery, archives: Archives, names: Sequence[str]) -> HostsHistory | None:
+    """The answer at once, where all histories are in one database. Blocks. Raises Unavailable."""
+    t, step = grid_of(query)
+    rows = archives.means_of_all(query.metric, t, step)
+    if rows is None:
+        return None
+    return history_of(query, t, step, {name: rows.get(name, np.full(len(t), np.nan)) for name in names})
 
 
 def _row_or_nothing(name: str, past: Past | None, query: HostsQuery, t: Floats, step: float) -> Floats:
