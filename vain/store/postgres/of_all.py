@@ -1,6 +1,7 @@
 """One metric of all hosts on one grid, out of one snapshot: a statement for each tier instead of one for each host.
 
-Of the samples that are not sealed yet, which are many, some are looked at: as many as ``MOST_LOOKS`` in all, evenly.
+Of the samples that are not sealed yet, which are many, some are looked at: ``MOST_LOOKS`` in all, evenly, and at least
+one for each cell.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from vain.store.postgres.connection import PostgresConnection
 
 logger = logging.getLogger(__name__)
 
-MOST_LOOKS: Final = 60_000
-"""A tenth of a second or two."""
+MOST_LOOKS: Final = 15_000
+"""Some 0.2 s."""
 _SERIES: Final = """
 SELECT h.name, s.host_id, s.series_id FROM metric_series AS s JOIN metric_hosts AS h USING (host_id)
 WHERE split_part(s.name, ':', 1) = $1 ORDER BY s.host_id, s.series_id"""
@@ -183,7 +184,7 @@ def _add_hot(connection: PostgresConnection, series: list[tuple[str, int, int]],
     if not looked:
         return
     end = int(last) + 1
-    every = max(SECOND_MS, -(-(end - begin) * len(looked) // MOST_LOOKS))
+    every = max(SECOND_MS, min(grid.step_ms, -(-(end - begin) * len(looked) // MOST_LOOKS)))
     begin -= begin % every
     for place, times, values in connection.all(_HOT, *map(list, zip(*looked, strict=True)), begin, end, every):
         t = np.frombuffer(times, ">i8").astype(np.int64)
