@@ -101,7 +101,7 @@ class Fleet:
         self._first_list = int(wall() * 1000)
         self._rested_at = monotonic()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
-        self._together = Together(own_host, self._members, self._threads, monotonic, wall)
+        self._together = Together(own_host, self._members, archives, self._threads, monotonic, wall)
 
     async def start(self) -> None:
         """Read which hosts there are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vain.errors import VainError
 from vain.hosts import HostRow, HostsHistory, HostsQuery
 from vain.past import Past
 from vain.steps import step_for
+from vain.store.metrics.archive import Archives
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,14 @@ def grid_of(query: HostsQuery) -> tuple[Floats, float]:
 def rows_of(query: HostsQuery, t: Floats, step: float, pasts: dict[str, Past | None]) -> dict[str, Floats]:
     """Out of the histories of all hosts, by name; None: of that one nothing is known then. Blocks."""
     return {name: _row_or_nothing(name, past, query, t, step) for name, past in pasts.items()}
+
+
+def rows_of_all(
+    query: HostsQuery, t: Floats, step: float, archives: Archives, names: Sequence[str]
+) -> dict[str, Floats] | None:
+    """The same at once, where all histories are in one database; None: they are not. Blocks. Raises Unavailable."""
+    rows = archives.means_of_all(query.metric, t, step)
+    return None if rows is None else {name: rows.get(name, np.full(len(t), np.nan)) for name in names}
 
 
 def _row_or_nothing(name: str, past: Past | None, query: HostsQuery, t: Floats, step: float) -> Floats:

@@ -12,11 +12,12 @@ import numpy as np
 from vain.clock import Clock, unix
 from vain.errors import VainError
 from vain.fleet.member import Member
-from vain.fleet.overview import grid_of, rows_of
+from vain.fleet.overview import grid_of, rows_of, rows_of_all
 from vain.fleet.tables import HostTables
 from vain.hosts import HostsHistory, HostsQuery
 from vain.past import Past
 from vain.shared import SharedReads
+from vain.store.metrics.archive import Archives
 
 FRESH_SECONDS = 2.0
 """An answer about all hosts is no older than this when it is shared."""
@@ -32,11 +33,13 @@ class Together:
         self,
         own_host: str,
         members: Mapping[str, Member],
+        archives: Archives,
         threads: ThreadPoolExecutor,
         monotonic: Clock,
         wall: Clock,
     ) -> None:
-        self._own_host, self._members, self._threads, self._monotonic = own_host, members, threads, monotonic
+        self._own_host, self._members, self._archives = own_host, members, archives
+        self._threads, self._monotonic = threads, monotonic
         self._looking = asyncio.Semaphore(1)
         self._histories: SharedReads[tuple[HostsQuery, int], HostsHistory] = SharedReads(MOST_SHARED)
         self._tables = HostTables(monotonic, wall)
@@ -81,17 +84,24 @@ class Together:
             await self._read_into_tables(wanted, grid_of(query)[1], own, names)
 
     async def _read_into_tables(self, wanted: HostsQuery, step: float, own: Past, names: Sequence[str]) -> None:
-        began_at = self._monotonic()
+        began_at, loop = self._monotonic(), asyncio.get_running_loop()
+        places = round(wanted.after / step), round(wanted.before / step)
+        t = np.arange(*places, dtype=np.float64) * np.float64(step)
+        rows = None
+        if self._archives.is_shared:
+            rows = await loop.run_in_executor(self._threads, rows_of_all, wanted, t, step, self._archives, names)
+        if rows is None:
+            pasts = await self._pasts(wanted, own, names)
+            # Together: to go to a thread and back for each of them would take longer than to read it.
+            rows = await loop.run_in_executor(self._threads, rows_of, wanted, t, step, pasts)
+        self._tables.take(wanted.metric, t, step, rows, began_at)
+
+    async def _pasts(self, wanted: HostsQuery, own: Past, names: Sequence[str]) -> dict[str, Past | None]:
         pasts: dict[str, Past | None] = {}
         for name in names:
             member = self._members.get(name)
             pasts[name] = own if member is None else await _past_of(member, wanted)
-        places = round(wanted.after / step), round(wanted.before / step)
-        t = np.arange(*places, dtype=np.float64) * np.float64(step)
-        # Together: to go to a thread and back for each of them would take longer than to read it.
-        loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._threads, rows_of, wanted, t, step, pasts)
-        self._tables.take(wanted.metric, t, step, rows, began_at)
+        return pasts
 
 
 async def _past_of(member: Member, query: HostsQuery) -> Past | None:

@@ -20,6 +20,9 @@ from tests.store.postgres_server import PostgresServer
 from vain.bands import MetricQuery, MetricWindow
 from vain.busiest import Process
 from vain.errors import Conflict, StoreFull, Unavailable
+from vain.fleet.overview import grid_of, rows_of, rows_of_all
+from vain.hosts import HostsQuery
+from vain.past import Past
 from vain.quality import Span
 from vain.store.checking import check
 from vain.store.metrics import queries, writer
@@ -349,3 +352,33 @@ def test_a_damaged_chunk_is_told_with_its_host(url: str, servers: Servers) -> No
     beside(url, lambda connection: connection.execute("UPDATE metric_raw SET v = substr(v, 1, 20)"))
     (problem,) = check_histories(url).problems
     assert problem.startswith("gpu-1: Chunk 1/")
+
+
+@pytest.mark.parametrize(("after", "step"), [(0, 3_600.0), (0, 600.0), (2 * DAY - HOUR, 30.0), (2 * DAY - HOUR, 600.0)])
+def test_one_metric_of_all_hosts_is_what_each_history_says(servers: Servers, after: int, step: float) -> None:
+    archives = servers.archives()
+    begin, end, random = 2 * DAY, 2 * DAY + 600, np.random.default_rng(5)
+    pasts: dict[str, Past | None] = {}
+    for number in range(3):
+        store = servers.history(f"gpu-{number}", archives)
+        names = ("cpu.percent", "disk.percent:/", "disk.percent:/home")[: 3 - number]
+        seconds = np.arange(number * HOUR, begin)
+        t = (T0 + seconds) * 1_000
+        store.import_rows(t, {name: np.round(random.random(len(t)) * 100, 1) for name in names})
+        for second in range(begin, end):
+            store.append(T0 + second, [(name, float((second // 60 + number) % 100)) for name in names])
+        store.flush()
+        pasts[f"gpu-{number}"] = Past(store)
+    for metric in ("cpu.percent", "disk.percent"):
+        query = HostsQuery(T0 + after, T0 + end, metric, int((end - after) / step) + 1, 3)
+        t, found_step = grid_of(query)
+        assert found_step == step
+        expected = rows_of(query, t, step, pasts)
+        found = rows_of_all(query, t, step, archives, list(pasts))
+        assert found is not None and found.keys() == expected.keys() and len(found) == 3
+        for host, values in expected.items():
+            np.testing.assert_array_equal(np.isnan(found[host]), np.isnan(values))
+            np.testing.assert_allclose(found[host], values, atol=0.11)
+    for past in pasts.values():
+        assert past is not None
+        past.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from vain.bands import Floats
 from vain.store.connection import Connection
 
 
@@ -51,6 +52,10 @@ class Archives(Protocol):
 
     def names(self) -> list[str]:
         """Of all hosts that have one."""
+
+    def means_of_all(self, metric: str, t: Floats, step: float) -> dict[str, Floats] | None:
+        """The means of a metric in the cells that begin at ``t`` (Unix seconds) by host, NaN where nothing is known; of
+        several instances the largest. None: each history has to be asked. Raises Unavailable."""
 
     def forget(self, host: str) -> None:
         """Delete that of a machine with an agent, which nobody uses."""

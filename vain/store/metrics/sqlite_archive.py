@@ -11,6 +11,7 @@ from pathlib import Path
 
 import apsw
 
+from vain.bands import Floats
 from vain.errors import Misconfigured, StoreDamaged, StoreFull, Unavailable
 from vain.store.connection import Connection
 from vain.store.folder import prepare, private_file
@@ -169,6 +170,9 @@ class FolderArchives:
         """See ``Archives``; that of the machine itself is called ``own_name``."""
         others = sorted(path.parent.name for path in (self._folder / HOSTS_FOLDER).glob(f"*/{DATABASE_NAME}"))
         return [*([self.own_name] if (self._folder / DATABASE_NAME).is_file() else []), *others]
+
+    def means_of_all(self, metric: str, t: Floats, step: float) -> None:
+        """Each is a file of its own."""
 
     def forget(self, host: str) -> None:
         """See ``Archives``."""

@@ -12,11 +12,13 @@ from typing import Any, Final
 
 import asyncpg
 
+from vain.bands import Floats
 from vain.errors import StoreFull, Unavailable
 from vain.store.connection import Bindings, Connection
 from vain.store.postgres.connection import LoopThread, PostgresConnection, PostgresRows
 from vain.store.postgres.engine import BROKEN
 from vain.store.postgres.metric_words import CHANGE_BOOK, STREAMED, STREAMED_WHOLE, TABLES, WORDS
+from vain.store.postgres.of_all import means_of_all
 from vain.store.postgres.pool import Pool
 
 MOST_WRITERS: Final = 4
@@ -171,6 +173,18 @@ class PostgresArchives:
         try:
             with self._readers.taken() as connection:
                 return [str(name) for (name,) in connection.all("SELECT name FROM metric_hosts ORDER BY name")]
+        except _FAILURES as error:
+            raise Unavailable("The database cannot be reached; try again in a moment.") from error
+
+    def means_of_all(self, metric: str, t: Floats, step: float) -> dict[str, Floats]:
+        """See ``Archives``."""
+        try:
+            with self._readers.taken() as connection:
+                connection.begin_reading()
+                try:
+                    return means_of_all(connection, metric, t, step)
+                finally:
+                    connection.end_reading()
         except _FAILURES as error:
             raise Unavailable("The database cannot be reached; try again in a moment.") from error
 
