@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser import Visit
 from tests.server_process import server_process
+from tests.store.engines import keys_of
 from vain.client import Client
-from vain.store.keys import KeyRing
 from vain.types import Role
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -103,7 +103,7 @@ def test_a_page_heals_by_itself_when_the_server_restarts(browser: Browser, tmp_p
 def signed_in(browser: Browser, folder: Path, role: Role) -> Iterator[tuple[str, str, Visit]]:
     """The address of a server with one key, the key, and a browser on the board that signed in with it."""
     folder.mkdir(mode=0o700)
-    keys = KeyRing.open(folder)
+    keys = keys_of(folder)
     _, key = keys.create("somebody", role)
     keys.close()
     with server_process(folder) as server:

@@ -50,6 +50,7 @@ MOST_FIRINGS = 500
 LOOK_SECONDS = 5.0
 """How often it is looked at which alerts are to be told again."""
 FORGET_SECONDS = 600.0
+MOST_EARLY = 30
 AWAY_SECONDS = 30.0
 """A machine of which another server may have had the samples of the last while."""
 
@@ -77,6 +78,8 @@ class _Other:
         self.taken_at = -inf
         self.is_restored = True
         """Whether it knows what fires there."""
+        self.early: deque[tuple[Sample, float, Collection[str]]] = deque(maxlen=MOST_EARLY)
+        """What came before it did."""
 
 
 class Alarms:
@@ -183,6 +186,7 @@ class Alarms:
                 self._begin(self._restore_other(host, other))
         other.taken_at = now
         if not other.is_restored:
+            other.early.append((sample, period_seconds, running))
             return
         other.judge.gap_seconds = max(GAP_SECONDS, GAP_PERIODS * period_seconds)
         if sample.period_seconds is None and other.has_sample:
@@ -307,6 +311,8 @@ class Alarms:
             other.taken_at = -inf  # so that the next sample has it read again
             return
         other.is_restored = True
+        while other.early:
+            self.take_of(host, *other.early.popleft())
 
     def _begin(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)

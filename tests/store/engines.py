@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
@@ -14,7 +15,9 @@ import apsw
 import asyncpg
 import pytest
 
+from vain.clock import Clock
 from vain.store.connection import Engine
+from vain.store.keys import KeyRing
 from vain.store.metrics.archive import Archives
 from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.postgres.archives import PostgresArchives
@@ -47,6 +50,11 @@ def store_option(folder: Path) -> dict[str, str]:
     """What a server is told besides its data folder."""
     url = os.environ.get(POSTGRES)
     return {"store": url_of(url, folder)} if url else {}
+
+
+def keys_of(folder: Path, clock: Clock = time.time) -> KeyRing:
+    """The keys that a server over this folder asks for."""
+    return KeyRing.open(folder, clock, store_option(folder).get("store"))
 
 
 def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:

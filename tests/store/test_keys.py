@@ -1,4 +1,4 @@
-"""The key ring, on real files; time moves when a test moves it."""
+"""The key ring, on real files, or in PostgreSQL where one is named; time moves when a test moves it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from tests.store.engines import keys_of, sqlite_only
 from vain.clock import utc
 from vain.errors import Invalid, Misconfigured, NotFound, StoreDamaged, Unavailable
 from vain.store import key_file, keys
@@ -42,15 +43,15 @@ def clock() -> Hands:
 
 @pytest.fixture
 def ring(tmp_path: Path, clock: Hands) -> Iterator[KeyRing]:
-    ring = KeyRing.open(tmp_path / "data", clock)
+    ring = keys_of(tmp_path / "data", clock)
     yield ring
     ring.close()
 
 
 @pytest.fixture
 def other(ring: KeyRing, clock: Hands) -> Iterator[KeyRing]:
-    """The same file as ``ring``, as another process sees it."""
-    other = KeyRing.open(ring.data_dir, clock)
+    """The same keys as ``ring``'s, as another process sees them."""
+    other = keys_of(ring.data_dir, clock)
     yield other
     other.close()
 
@@ -67,6 +68,7 @@ def test_the_key_of_an_agent_has_a_host_and_no_other_key_has(ring: KeyRing) -> N
         assert (flaw.pointer or flaw.parameter or "").strip("/") == "host"
 
 
+@sqlite_only
 def test_a_file_of_before_there_were_agents_keeps_its_keys_and_sessions(tmp_path: Path, clock: Hands) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
@@ -112,6 +114,7 @@ def test_no_two_keys_are_alike(ring: KeyRing) -> None:
     assert len({info.key_id for info, _ in made}) == len({secret[14:] for _, secret in made}) == 20
 
 
+@sqlite_only
 def test_no_secret_is_in_any_file(ring: KeyRing) -> None:
     info, secret = ring.create("ci", "admin")
     cookie = ring.new_session(info.key_id)
@@ -126,6 +129,7 @@ def test_no_secret_is_in_what_the_ring_tells(ring: KeyRing) -> None:
     assert secret[14:] not in repr(ring.list()) + repr(vars(ring))
 
 
+@sqlite_only
 @pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
 def test_folder_file_and_journal_are_private_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
@@ -142,6 +146,7 @@ def test_folder_file_and_journal_are_private_whatever_the_umask(tmp_path: Path) 
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+@sqlite_only
 @pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o602])
 def test_a_file_that_others_can_reach_is_refused_with_the_cure(ring: KeyRing, mode: int) -> None:
@@ -165,6 +170,7 @@ def test_a_link_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
         KeyRing.open(tmp_path)
 
 
+@sqlite_only
 def test_a_file_of_another_user_is_refused(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_file.os, "geteuid", lambda: 4711)
     with pytest.raises(Misconfigured, match="another user"):
@@ -180,6 +186,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     assert path.read_bytes() == b"not a database, " * 64
 
 
+@sqlite_only
 def test_a_file_of_a_newer_version_is_refused(ring: KeyRing) -> None:
     ring._database._connection.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreDamaged, match="newer"):
@@ -252,7 +259,7 @@ def test_what_another_process_writes_holds_from_the_next_refresh(ring: KeyRing, 
 
 
 def test_a_key_made_by_another_process_is_known(ring: KeyRing) -> None:
-    script = "import sys, pathlib; from vain.store.keys import KeyRing; r = KeyRing.open(pathlib.Path(sys.argv[1]));"
+    script = "import sys, pathlib; from tests.store.engines import keys_of; r = keys_of(pathlib.Path(sys.argv[1]));"
     script += "print(r.create('ci', 'admin')[1]); r.close()"
     made = subprocess.run([sys.executable, "-c", script, ring.data_dir], capture_output=True, text=True, check=True)
     ring.refresh()
@@ -266,6 +273,7 @@ def test_refresh_reads_nothing_when_nothing_was_written(ring: KeyRing, monkeypat
     ring.refresh()
 
 
+@sqlite_only
 def test_refresh_does_not_wait_for_a_writer(ring: KeyRing, other: KeyRing) -> None:
     info, secret = ring.create("ci", "read")
     other._database._connection.execute("BEGIN EXCLUSIVE")
@@ -274,6 +282,7 @@ def test_refresh_does_not_wait_for_a_writer(ring: KeyRing, other: KeyRing) -> No
     other._database._connection.execute("ROLLBACK")
 
 
+@sqlite_only
 def test_a_file_that_stays_busy_is_told_and_nothing_changes(
     ring: KeyRing, other: KeyRing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,6 +406,7 @@ def test_a_key_has_a_bounded_number_of_sessions(ring: KeyRing, clock: Hands) -> 
     assert len(ring._sessions) == MOST_SESSIONS_PER_KEY and bytes(32) not in ring._sessions
 
 
+@sqlite_only
 def test_a_file_that_breaks_while_it_is_used_is_told_and_the_old_view_holds(ring: KeyRing, other: KeyRing) -> None:
     info, secret = ring.create("ci", "read")
     other.create("more", "read")
@@ -407,6 +417,7 @@ def test_a_file_that_breaks_while_it_is_used_is_told_and_the_old_view_holds(ring
     ring._used.clear()
 
 
+@sqlite_only
 def test_every_statement_asks_the_tables_as_they_are(ring: KeyRing) -> None:
     connection = ring._database._connection
     for name, statement in vars(keys.queries).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import asyncpg
@@ -16,8 +16,9 @@ from tests.store.postgres_server import PostgresServer
 from vain.errors import Misconfigured, NotFound, Unavailable
 from vain.store import keys as ring_of_keys
 from vain.store.database import Store
-from vain.store.keys import KeyRing
+from vain.store.keys import SESSION_IDLE_SECONDS, KeyRing
 from vain.store.postgres.engine import PostgresEngine
+from vain.web.gate import require_key
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -82,6 +83,50 @@ def test_what_a_server_used_is_written_down_and_wakes_nobody(two: tuple[KeyRing,
     assert (before, a._database.has_changed()) == (False, False)
     a.create("another", "read")  # whoever writes reads all anew
     assert next(each for each in a.list() if each.key_id == info.key_id).last_used_at is not None
+
+
+def test_a_session_that_is_used_at_one_server_is_awake_at_the_others(url: str, tmp_path: Path) -> None:
+    now = time.time()
+    with (
+        closing(KeyRing.open(tmp_path, lambda: now, url)) as a,
+        closing(KeyRing.open(tmp_path, lambda: now, url)) as b,
+    ):
+        cookie = a.new_session(a.create("me", "admin")[0].key_id)
+        b.refresh()
+        for _ in range(3):
+            now += SESSION_IDLE_SECONDS / 2
+            assert a.session(cookie) is not None
+            a.save_use()
+            b.save_use()
+        assert b.session(cookie) is not None
+
+
+def test_another_database_behind_the_address_is_read_whatever_its_count(two: tuple[KeyRing, KeyRing], url: str) -> None:
+    a, b = two
+    info, secret = a.create("laptop", "write")
+    b.refresh()
+    a._database._connection.command(  # type: ignore[attr-defined]
+        "DELETE FROM keys WHERE key_id = '" + info.key_id + "'"
+    )
+    b.refresh()
+    assert b.identify(secret) == info
+    end_connections(url)
+    for _ in range(2):
+        with suppress(Unavailable):
+            b.refresh()
+    assert b.identify(secret) is None
+
+
+def test_a_folder_with_keys_does_not_open_because_the_database_has_none(url: str, tmp_path: Path) -> None:
+    with closing(KeyRing.open(tmp_path / "a", store_url=url)) as ring:
+        require_key("127.0.0.1", ring)
+    with closing(KeyRing.open(tmp_path / "a")) as before:
+        before.create("laptop", "write")
+    with closing(KeyRing.open(tmp_path / "a", store_url=url)) as ring:
+        with pytest.raises(Misconfigured, match="do not count beside --store"):
+            require_key("127.0.0.1", ring)
+        ring.create("laptop", "write")
+        require_key("127.0.0.1", ring)
 
 
 def test_servers_are_told_at_once(two: tuple[KeyRing, KeyRing], url: str, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
 from tests.browser import pages_served
+from tests.store.engines import keys_of
 from tests.web.harness import running
-from vain.store.keys import KeyRing
 from vain.views.page import NAVIGATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -153,7 +153,7 @@ def test_the_arrow_keys_move_a_row_of_cards_that_scrolls_and_not_the_window(visi
 
 
 def test_signing_in_is_free_of_flaws(page: Page, tmp_path: Path) -> None:
-    keys = KeyRing.open(tmp_path)
+    keys = keys_of(tmp_path)
     keys.create("somebody", "read")
     keys.close()
     with running(tmp_path) as server:

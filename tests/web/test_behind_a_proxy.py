@@ -18,9 +18,9 @@ from websockets.sync.client import connect
 
 from tests.browser import Visit, chromium, eventually, free_port
 from tests.nginx import NGINX, nginx
+from tests.store.engines import keys_of
 from tests.web.harness import Reply, Running, running
 from tests.web.reverse_proxy import PEM, reverse_proxy
-from vain.store.keys import KeyRing
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def nginx_from_the_document(port: int, upstream_port: int) -> str:
 def standing(kind: str, folder: Path) -> Iterator[Behind]:
     port = free_port()
     (folder / "data").mkdir(mode=0o700)
-    keys = KeyRing.open(folder / "data")
+    keys = keys_of(folder / "data")
     _, key = keys.create("somebody", "write")
     keys.close()
     options: dict[str, Any] = {"trust-proxy": ["127.0.0.1"], "allow-host": [f"localhost:{port}"]}

@@ -7,12 +7,12 @@ from contextlib import closing
 
 import pytest
 
+from tests.store.engines import keys_of
 from tests.web.harness import Reply, Running, running
 from tests.web.test_everything_is_gated import UPGRADE, load_dashboard
 from vain import forms
 from vain.errors import Misconfigured
 from vain.settings import load
-from vain.store.keys import KeyRing
 
 PAGE = "https://grafana.example"
 ASKS = {"Origin": PAGE, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
@@ -135,7 +135,7 @@ def test_an_image_on_a_page_that_is_allowed_gets_nothing(server: Guarded) -> Non
 def test_questions_before_and_wrong_hosts_use_up_the_rate_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     proxy = {"allow-origin": [PAGE], "trust-proxy": ["127.0.0.1"], "request-rate": 1}
     folder = tmp_path_factory.mktemp("data")
-    with closing(KeyRing.open(folder)) as keys:
+    with closing(keys_of(folder)) as keys:
         keys.create("page", "read")
     with running(folder, **proxy) as run:
         for sent, client in ((ASKS, "203.0.113.1"), ({"X-Forwarded-Host": "evil.example"}, "203.0.113.2")):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.store.engines import keys_of
 from tests.web.harness import Reply, Running, running
 from vain.bands import MetricQuery
 from vain.cli import main
@@ -18,7 +19,6 @@ from vain.client import Client
 from vain.clock import utc
 from vain.identity import boot_id
 from vain.remote import RemoteSource
-from vain.store.keys import KeyRing
 
 AGENT = "a" * 32
 
@@ -184,7 +184,7 @@ def test_a_host_that_is_forgotten_comes_again_with_its_next_report(run: Running)
 
 def test_the_key_of_an_agent_writes_its_own_host_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    ring = KeyRing.open(folder)
+    ring = keys_of(folder)
     keys = {role: ring.create(role, role)[1] for role in ("read", "write", "admin")}  # type: ignore[arg-type]
     keys["agent"] = ring.create("gpu-3", "agent", host="gpu-3")[1]
     ring.close()

@@ -13,12 +13,12 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.browser import Visit, chromium
+from tests.store.engines import keys_of
 from tests.web.harness import Reply, Running, running
 from tests.web.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 from vain import settings
 from vain.admission import Person
 from vain.errors import Forbidden, Misconfigured, Unavailable
-from vain.store.keys import KeyRing
 from vain.web import oauth as module
 from vain.web import oauth_routes
 from vain.web.failures import MOST_IN_ALL
@@ -52,7 +52,7 @@ def options(provider: OpenIdProvider, name: str = "generic", *roles: str) -> dic
 
 
 def made_key(folder: Path) -> str:
-    keys = KeyRing.open(folder)
+    keys = keys_of(folder)
     with closing(keys):
         return keys.create("administrator", "admin")[1]
 

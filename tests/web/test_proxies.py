@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.engines import keys_of
 from tests.web.harness import Reply, Running, running
 from vain.errors import Misconfigured
 from vain.web.proxies import Outer, Proxies
@@ -110,10 +111,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, str]]:
     """Behind a proxy on this machine, with a key."""
-    from vain.store.keys import KeyRing
-
     folder = tmp_path_factory.mktemp("data")
-    ring = KeyRing.open(folder)
+    ring = keys_of(folder)
     _, key = ring.create("me", "admin")
     ring.close()
     with running(folder, prefix="/vain", **{"trust-proxy": ["127.0.0.1"], "allow-host": ["vain.example"]}) as run:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.store.engines import keys_of
 from tests.web.harness import Running, running
 from vain.alerting.rule import DEFAULT_RULES
-from vain.store.keys import KeyRing
 
 FILE = """
 [[rules]]
@@ -247,7 +247,7 @@ def test_a_silence_that_cannot_be_names_the_field(server: Running, draft: dict[s
 
 
 def test_one_may_look_another_silence_and_only_an_admin_makes_rules(tmp_path: Path) -> None:
-    with closing(KeyRing.open(tmp_path)) as ring:
+    with closing(keys_of(tmp_path)) as ring:
         keys = {role: {"Authorization": f"Bearer {ring.create(role, role)[1]}"} for role in ("read", "write", "admin")}
     asked = [
         ("GET", "/rules", None, "read"), ("GET", "/silences", None, "read"),

@@ -14,10 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from tests.store.engines import keys_of
 from tests.web.harness import Running, running
 from tests.web.sockets import run, take, until
 from vain.messages import KEY_PROTOCOL, PROTOCOL
-from vain.store.keys import KeyRing
 from vain.web import caretaker, event_socket, events
 from vain.web.failures import MOST_PER_PEER
 
@@ -228,7 +228,7 @@ def test_strangers_of_one_address_leave_room_for_others(tmp_path: Any, monkeypat
     crowd, other = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
 
     async def work() -> None:
-        with closing(KeyRing.open(tmp_path)) as keys:
+        with closing(keys_of(tmp_path)) as keys:
             _, secret = keys.create("reader", "read")
         with running(tmp_path, **{"trust-proxy": ["127.0.0.1"]}) as server:
             url = server.socket_url
@@ -246,7 +246,7 @@ def test_strangers_of_one_address_leave_room_for_others(tmp_path: Any, monkeypat
 
 def test_wrong_keys_count_for_the_client_and_not_for_the_proxy(tmp_path: Any) -> None:
     async def work() -> None:
-        with closing(KeyRing.open(tmp_path)) as keys:
+        with closing(keys_of(tmp_path)) as keys:
             _, secret = keys.create("reader", "read")
         with running(tmp_path, **{"trust-proxy": ["127.0.0.1"]}) as server:
             guesser = {"X-Forwarded-For": "203.0.113.7"}

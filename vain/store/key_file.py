@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from shlex import quote
 
@@ -95,6 +95,14 @@ class KeyFile:
     def close(self) -> None:
         """See ``KeyDatabase``."""
         self._connection.close(True)
+
+
+def holds_keys(folder: Path) -> bool:
+    """Whether there is a file of keys in the folder, with any in it. Raises Misconfigured or StoreDamaged."""
+    if not (folder / FILE_NAME).is_file():
+        return False
+    with closing(KeyFile(folder)) as file:
+        return bool(file.read().keys)
 
 
 def open_key_file(folder: Path) -> apsw.Connection:

@@ -28,6 +28,7 @@ from vain.hosts import check_host
 from vain.store import key_queries as queries
 from vain.store.connection import Connection
 from vain.store.key_database import KeyDatabase
+from vain.store.key_file import holds_keys
 from vain.store.key_text import digest, id_in, new_key
 from vain.store.opening import opened_keys
 from vain.types import KEY_ROLES, KeyRole, Time
@@ -120,6 +121,15 @@ class KeyRing:
         finally:
             self._database.close()
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether ``refresh`` takes microseconds, so that the event loop may."""
+        return self._database.is_at_hand
+
+    def left_aside(self) -> bool:
+        """Whether the data folder holds keys that open nothing, since those of the database count. Blocks."""
+        return not self._database.is_at_hand and holds_keys(self.data_dir)
+
     def any_keys(self) -> bool:
         """Whether a key was ever made; a revoked or expired one counts, so that the last one's end opens nothing."""
         return bool(self._keys)
@@ -169,20 +179,17 @@ class KeyRing:
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if self._database.has_changed():
-                self._load()
-            self._read_at = time.monotonic()
+            self._look()
         except Unavailable:
             if not self._database.is_at_hand:
                 raise  # else somebody writes to the file, and it is asked again in a second
         finally:
             self._lock.release()
 
-    def look_again(self) -> None:
-        """The same, for the event loop: where it would have to wait, nothing is done. Whoever changes a key there
-        tells all servers."""
-        if self._database.is_at_hand:
-            self.refresh()
+    def look(self) -> None:
+        """The same, but waits for its turn: what was committed before is known afterwards. Belongs on a thread."""
+        with self._lock:
+            self._look()
 
     def secret(self, name: str) -> bytes:
         """A secret that the servers share, made once, as hexadecimal digits. Blocks."""
@@ -261,6 +268,9 @@ class KeyRing:
         if self._used:
             with self._writing(is_use=True):
                 pass  # every transaction writes it down
+        elif not self._database.is_at_hand:
+            with self._lock:
+                self._load()  # nobody is told of use, and sessions are kept awake at other servers too
 
     def list(self) -> tuple[KeyInfo, ...]:
         """Every key that was ever made, the oldest first."""
@@ -278,14 +288,21 @@ class KeyRing:
         _drop(self._used, used)
         _drop(self._seen, seen)
 
+    def _look(self) -> None:
+        began = time.monotonic()
+        if self._database.has_changed():
+            self._load()
+        self._read_at = began
+
     def _load(self) -> None:
+        began = time.monotonic()
         rows = self._database.read()
         keys = [_key(KeyInfo(*row[:-1]), bytes(row[-1])) for row in rows.keys]
         self._keys = {key.info.key_id: key for key in keys}
         self._sessions = {
             bytes(name): _Session(key_id, unix(created), unix(seen)) for name, key_id, created, seen in rows.sessions
         }
-        self._read_at = time.monotonic()
+        self._read_at = began
 
     def _check_view(self) -> None:
         """Nobody is let in by what may have been revoked long ago. Raises Unavailable."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import msgspec
@@ -32,9 +32,11 @@ from vain.messages import (
     Unsubscribe,
 )
 from vain.web.events import Fanout
+from vain.web.gate import Identity
 from vain.web.mounts import SOCKET_PATH
 from vain.web.offered import offered_key
 from vain.web.problems import described
+from vain.web.second_look import Unknown
 from vain.web.socket_writer import SocketWriter
 from vain.web.stream_reader import Reader
 
@@ -101,35 +103,38 @@ class EventSocket(WebSocketHandler):
         """The key that may stand among them is never echoed."""
         return PROTOCOL if PROTOCOL in subprotocols else None
 
-    def open(self, *args: str, **kwargs: str) -> None:
+    def open(self, *args: str, **kwargs: str) -> Awaitable[None] | None:
         """A client is here; who it is the gate has told, or a subprotocol does, or its first message."""
         self._writer = SocketWriter(self, self.pump)
         self._speaks_v1 = self.selected_subprotocol == PROTOCOL
+        headers = self.request.headers
+        # What was said to open the connection is two kilobytes, and nobody asks for it again.
+        self.request.headers = self._headers = NO_HEADERS
         try:
             self._fanout.check_room()
-            if self._role_header in self.request.headers:
+            if self._role_header in headers:
                 self._welcome()
-            elif (secret := offered_key(self.request.headers)) is not None:
-                self._identify(secret)
+            elif (secret := offered_key(headers)) is not None:
+                return self._identify(secret)
             else:
                 self._fanout.add_stranger(self, self._peer)
                 self._wait(self._give_up)
         except VainError as refusal:
             self._close_for(refusal)
-        # What was said to open the connection is two kilobytes, and nobody asks for it again.
-        self.request.headers = self._headers = NO_HEADERS
+        return None
 
-    def on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """What it wants, or who it is. Of a bare client that speaks of neither it is read over."""
         if self._is_too_fast() or not self._writer.is_open:
-            return
+            return None
         try:
-            self._take(message)
+            return self._take(message)
         except (Unauthenticated, Forbidden, TooManyRequests) as refusal:
             self._close_for(refusal)
         except VainError as error:
             if self._speaks_v1:
                 self._answer(text_frame(_error(error)))
+        return None
 
     def on_ping(self, data: bytes) -> None:
         """It is answered with a pong, which has to be taken as well: so it counts."""
@@ -188,18 +193,18 @@ class EventSocket(WebSocketHandler):
             self._writer.write(piece)
         self.pump()
 
-    def _take(self, message: str | bytes) -> None:
+    def _take(self, message: str | bytes) -> Awaitable[None] | None:
         if isinstance(message, bytes):
             raise Malformed("A message is expected to be text.")
         body = message.encode()
         self._speaks_v1 = self._speaks_v1 or _is_of_v1(body)
         asked = decode(_CLIENT_MESSAGE, body)
         if isinstance(asked, Auth):
-            self._identify(asked.token)
-        elif not self._is_known:
+            return self._identify(asked.token)
+        if not self._is_known:
             raise Unauthenticated("The key comes first.")
-        else:
-            self._follow(asked)
+        self._follow(asked)
+        return None
 
     def _follow(self, asked: Subscribe | Unsubscribe) -> None:
         self._wait(None)
@@ -209,9 +214,28 @@ class EventSocket(WebSocketHandler):
         else:
             self._answer(self._reader.unsubscribe())
 
-    def _identify(self, secret: str) -> None:
-        """Raises Unauthenticated, Forbidden or TooManyRequests."""
-        identity = self._fanout.gate.identify(secret, self._peer, "read")
+    def _identify(self, secret: str) -> Awaitable[None] | None:
+        """What is given back is waited for before anything else is read. Raises Unauthenticated, Forbidden or
+        TooManyRequests."""
+        try:
+            self._enter(self._fanout.gate.identify(secret, self._peer, "read"))
+        except Unknown:
+            return self._identify_again(secret)
+        except Unavailable as refusal:
+            self._close_for(refusal)  # who it is cannot be told now, so nothing else can be answered
+        return None
+
+    async def _identify_again(self, secret: str) -> None:
+        self._wait(None)
+        gate = self._fanout.gate
+        try:
+            await gate.look_again()
+            if self._writer.is_open:
+                self._enter(gate.identify(secret, self._peer, "read", looked=True))
+        except VainError as refusal:
+            self._close_for(refusal)
+
+    def _enter(self, identity: Identity) -> None:
         if (stream := self._writer.stream) is not None:
             self._fanout.watch(stream, identity)
         if not self._is_known:

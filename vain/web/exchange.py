@@ -44,6 +44,7 @@ from vain.web.problems import internal_error, problem
 from vain.web.request_ids import HEADER as REQUEST_ID
 from vain.web.request_ids import request_id
 from vain.web.routes import LARGEST_BODY, Endpoint, Match
+from vain.web.second_look import Unknown
 
 logger = logging.getLogger(__name__)
 
@@ -106,16 +107,36 @@ class Exchange(Answering):
         websocket = "Upgrade" in given and headers["Upgrade"].lower() == "websocket"
         self._endpoint = self._wanted()
         self._other_page = desk.gate.other_page(headers)
+        start_line = start_line if self._path == path else self._inner(start_line)
         try:
             self._admit(target, websocket)
-            if outer.host is not None:
-                headers["Host"] = outer.host  # both were checked; whoever is behind here means the browser's
-            if self._mount is not None and self._mount.takes(self._method, websocket):
-                return self._hand_on(self._mount, start_line if self._path == path else self._inner(start_line))
+            return self._enter(start_line, websocket)
+        except Unknown:
+            return self._admit_late(target, start_line, websocket)
         except VainError as refusal:
             self._refusal = refusal
             return None
-        length = headers["Content-Length"] if "Content-Length" in given else ""
+
+    async def _admit_late(self, target: str, start_line: RequestStartLine, websocket: bool) -> None:
+        """Once more, after a second look; nothing else is read of the connection until then."""
+        try:
+            await self._desk.gate.look_again()
+            self._admit(target, websocket, looked=True)
+            handed = self._enter(start_line, websocket)
+        except VainError as refusal:
+            self._refusal = refusal
+            return
+        if handed is not None:
+            await handed
+
+    def _enter(self, start_line: RequestStartLine, websocket: bool) -> Awaitable[None] | None:
+        """What was let in: handed on to whose it is, or its body looked forward to. Raises VainError."""
+        headers = self._headers
+        if self._outer.host is not None:
+            headers["Host"] = self._outer.host  # both were checked; whoever is behind here means the browser's
+        if self._mount is not None and self._mount.takes(self._method, websocket):
+            return self._hand_on(self._mount, start_line)
+        length = headers["Content-Length"] if "Content-Length" in self._given else ""
         if length.isdigit() and (len(length) > 15 or int(length) > DISCARDED_BYTES):
             # Tornado will not read this: the answer has to leave now.
             self._refuse_size()
@@ -130,13 +151,15 @@ class Exchange(Answering):
         newcomers.discard(self._stream_of_connection())
         return CROWDED_SECONDS if self._is_crowded else FIRST_SECONDS
 
-    def _admit(self, target: str, websocket: bool) -> None:
-        """Through the gate, and counted."""
+    def _admit(self, target: str, websocket: bool, looked: bool = False) -> None:
+        """Through the gate, and counted. Raises what the gate does."""
         if self._is_crowded:
             raise Unavailable("There are too many connections; try again in a moment.")
         rates = self._desk.limits.rates
         try:
-            self._identity = self._identified(target, websocket)
+            self._identity = self._identified(target, websocket, looked)
+        except Unknown:
+            raise  # it is not refused yet
         except VainError as refusal:
             rates.take_refused(self._peer)
             may_be_late = self._mount is not None and self._mount.admits_later and websocket
@@ -147,8 +170,7 @@ class Exchange(Answering):
             return
         rates.take_admitted(self._identity, self._peer)
 
-    def _identified(self, target: str, websocket: bool) -> Identity:
-        """Who sent this. Raises what the gate does."""
+    def _identified(self, target: str, websocket: bool, looked: bool) -> Identity:
         gate, headers = self._desk.gate, self._headers
         if self._outer.host is not None:
             gate.check_host(self._outer.host)
@@ -160,8 +182,9 @@ class Exchange(Answering):
         needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
         secure = self._outer.secure
         return gate.admit(
-            self._method, target, headers, self._peer, needs, websocket=websocket, takes=takes, secure=secure
-        )
+            self._method, target, headers, self._peer, needs,
+            websocket=websocket, takes=takes, secure=secure, looked=looked,
+        )  # fmt: skip
 
     def _check_crossing(self) -> None:
         """Pages of other origins may use the interface, and neither sign in nor see the dashboard."""

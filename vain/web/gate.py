@@ -20,6 +20,7 @@ from vain.store.keys import KeyInfo, KeyRing
 from vain.types import KEY_ROLES, KeyRole
 from vain.web.failures import Failures
 from vain.web.origins import Origins
+from vain.web.second_look import SecondLook, Unknown
 
 COOKIE, SECURE_COOKIE, PREFIXED_COOKIE = "vain", "__Host-vain", "__Secure-vain"
 """The name of the session cookie over http and https; a browser lets nobody but this very host set the second, which
@@ -77,6 +78,7 @@ class Gate:
         """Whether there are pages of other origins that may use the interface."""
         self._keys = keys
         self._failures = Failures(clock)
+        self._second_look = SecondLook(keys.look)
 
     def admit(
         self,
@@ -88,13 +90,15 @@ class Gate:
         websocket: bool = False,
         takes: Collection[str] = (),
         secure: bool = False,
+        looked: bool = False,
     ) -> Identity:
         """Who sent this request, which may go on.
 
         ``path`` is the request target without the query, ``peer`` the address at the other end of the connection,
         ``needs`` the weakest role that may call the route, None for a route that is declared public, ``takes`` the
         media types of a body that the route takes beside JSON, ``secure`` whether it is known to have come over https.
-        Raises WrongHost, Forbidden, Unauthenticated, TooManyRequests or UnsupportedMediaType.
+        Raises WrongHost, Forbidden, Unauthenticated, TooManyRequests, UnsupportedMediaType, Unavailable, or first of
+        all Unknown: then the caller waits for ``look_again`` and asks once more, with ``looked``.
         """
         self._origins.check_host(headers.get_list("Host"))
         if not path.startswith("/"):
@@ -109,7 +113,7 @@ class Gate:
             _check_site(sites, headers, alone=changes or websocket)
         if (changes or websocket) and not origins and sites != ["same-origin"]:
             _refuse_cookie(headers)
-        identity = self._identified(headers, peer, needs, () if is_other else cookie_names(secure))
+        identity = self._identified(headers, peer, needs, () if is_other else cookie_names(secure), looked)
         if changes:
             _check_body(method, headers, takes)
         return identity
@@ -125,26 +129,45 @@ class Gate:
             self._origins.check_target(path)
         return NOBODY
 
-    def identify(self, secret: str, peer: str, needs: KeyRole) -> Identity:
+    def identify(self, secret: str, peer: str, needs: KeyRole, looked: bool = False) -> Identity:
         """Who has this key, on a connection that stands already. Raises what ``admit`` raises of a key."""
         if not self._keys.any_keys():
             return LOCAL
-        return _with_role(self.check_key(secret, peer), None, needs)
+        return _with_role(self.check_key(secret, peer, looked), None, needs)
+
+    async def look_again(self) -> None:
+        """Wait until this server knows what the others knew when this was called. Raises Unavailable."""
+        await self._second_look.take()
+
+    async def find_key(self, secret: str, peer: str) -> KeyInfo:
+        """``check_key``, and once more after a second look."""
+        try:
+            return self.check_key(secret, peer)
+        except Unknown:
+            await self.look_again()
+            return self.check_key(secret, peer, looked=True)
+
+    async def learn(self, cookie: str) -> None:
+        """See to it that this server has heard of a session if any has. Raises Unavailable."""
+        if not self._keys.is_at_hand and self._keys.session(cookie) is None:
+            await self.look_again()
 
     def check_host(self, host: str) -> None:
         """The host that a trusted proxy was asked for. Raises WrongHost."""
         self._origins.check_host([host])
 
-    def check_key(self, secret: str, peer: str) -> KeyInfo:
-        """The key that this is. Raises Unauthenticated, or TooManyRequests once this peer has sent too many others."""
+    def check_key(self, secret: str, peer: str, looked: bool = False) -> KeyInfo:
+        """The key that this is. Raises Unauthenticated, Unavailable, Unknown unless ``looked``, or TooManyRequests once
+        this peer has sent too many others."""
         if len(secret) > LARGEST_CREDENTIAL:
             secret = ""
         key = self._keys.identify(secret)
         if key is not None:
             return key  # even if others at the same address have used up the budget
         self._failures.check(peer)
-        self._keys.look_again()  # the key may have been made within the last second
-        key = self._keys.identify(secret)
+        if not looked:
+            self._look()  # the key may have been made within the last second
+            key = self._keys.identify(secret)
         if key is None:
             self._failures.add(peer)
             raise Unauthenticated("The API key is not valid.")
@@ -167,14 +190,22 @@ class Gate:
             return self._keys.is_valid(identity.key_id)
         return identity is NOBODY or not self._keys.any_keys()
 
-    def _identified(self, headers: Headers, peer: str, needs: KeyRole | None, cookies: Iterable[str]) -> Identity:
+    def _look(self) -> None:
+        """What is at hand, at once. Raises Unknown where that would have the event loop wait."""
+        if not self._keys.is_at_hand:
+            raise Unknown(_NO_CREDENTIAL)
+        self._keys.refresh()
+
+    def _identified(
+        self, headers: Headers, peer: str, needs: KeyRole | None, cookies: Iterable[str], looked: bool
+    ) -> Identity:
         if needs is None:
             return NOBODY
         if not self._keys.any_keys():
             return LOCAL
-        return _with_role(*self._key(headers, peer, cookies), needs)
+        return _with_role(*self._key(headers, peer, cookies, looked), needs)
 
-    def _key(self, headers: Headers, peer: str, cookies: Iterable[str]) -> tuple[KeyInfo, bytes | None]:
+    def _key(self, headers: Headers, peer: str, cookies: Iterable[str], looked: bool) -> tuple[KeyInfo, bytes | None]:
         """The key of the ``Authorization`` header if there is one, valid or not; else the cookie's, and its digest.
 
         A cookie that stands for nothing is no failure: it is a page that was left open, not somebody who guesses.
@@ -183,9 +214,11 @@ class Gate:
             scheme, _, secret = authorizations[0].partition(" ")
             if len(authorizations) > 1 or scheme.lower() != "bearer":
                 secret = ""
-            return self.check_key(secret.strip(" "), peer), None
+            return self.check_key(secret.strip(" "), peer, looked), None
         cookie = cookie_named(headers, cookies, LARGEST_CREDENTIAL)
         key = self._keys.session(cookie) if cookie else None
+        if cookie and key is None and not looked and not self._keys.is_at_hand:
+            raise Unknown(_NO_CREDENTIAL)
         if cookie is None or key is None:
             raise Unauthenticated(_NO_CREDENTIAL)
         return key, digest(cookie)
@@ -224,9 +257,16 @@ def require_key(address: str, keys: KeyRing, behind_proxy: bool = False, signs_i
     Through a proxy (``behind_proxy``) they can reach any; and who wants people to sign in (``signs_in``) wants nobody
     let in without.
     """
-    if keys.any_keys() or (is_loopback(address) and not behind_proxy and not signs_in):
+    if keys.any_keys():
         return
     command = f"vain keys create me --role admin {keys.place}"
+    if keys.left_aside():
+        raise Misconfigured(
+            f"The keys in {keys.data_dir} do not count beside --store, and the database has none: all could come in. "
+            f"Make one with `{command}`, or remove the file keys.db."
+        )
+    if is_loopback(address) and not behind_proxy and not signs_in:
+        return
     if signs_in and not behind_proxy and is_loopback(address):
         raise Misconfigured(
             f"Without a key, vAIn lets everybody on this machine in, and --oauth-provider changes nothing. "

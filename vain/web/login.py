@@ -81,7 +81,7 @@ async def page(services: Services, request: Request) -> Response:
 )
 async def sign_in(services: Services, request: Request) -> Response:
     """``POST /login``: a key for a cookie. Raises Unauthenticated, the same for every wrong key, or TooManyRequests."""
-    key = services.gate.check_key(received(Credentials, request.body).key, request.peer)
+    key = await services.gate.find_key(received(Credentials, request.body).key, request.peer)
     if key.role == "agent":
         raise Forbidden(f"The key {key.name!r} is that of an agent: it opens no page.")
     before = session_cookie(request.headers, request.secure)
@@ -94,6 +94,7 @@ async def sign_out(services: Services, request: Request) -> Response:
     """``POST /logout``: the session ends, here and in the browser. Does no harm without one."""
     cookie = session_cookie(request.headers, request.secure)
     if cookie is not None:
+        await services.gate.learn(cookie)
         await asyncio.to_thread(services.keys.end_session, cookie)
     return Response(status=204, headers={"Set-Cookie": set_cookie(request, "", 0)})
 

@@ -153,17 +153,20 @@ class PostgresConnection:
             self._loop.wait(_closed(self.raw))
 
 
-def connected(loop: LoopThread, url: str, name: str, writes: bool = False) -> PostgresConnection:
-    """A new connection, which the server lists under this name. Blocks; raises what asyncpg and the system raise."""
-    return PostgresConnection(loop, loop.wait(_connect(url, name, writes)))
+def connected(
+    loop: LoopThread, url: str, name: str, writes: bool = False, patience_seconds: float = COMMAND_SECONDS
+) -> PostgresConnection:
+    """A new connection, which the server lists under this name; a statement that takes longer than
+    ``patience_seconds`` is given up. Blocks; raises what asyncpg and the system raise."""
+    return PostgresConnection(loop, loop.wait(_connect(url, name, writes, patience_seconds)))
 
 
-async def _connect(url: str, name: str, writes: bool) -> asyncpg.Connection:
+async def _connect(url: str, name: str, writes: bool, patience_seconds: float) -> asyncpg.Connection:
     settings = {"application_name": name, "timezone": "UTC", **_KEEPALIVE}
     raw = await asyncpg.connect(
         url,
-        timeout=CONNECT_SECONDS,
-        command_timeout=COMMAND_SECONDS,
+        timeout=min(CONNECT_SECONDS, patience_seconds),
+        command_timeout=patience_seconds,
         server_settings=settings,
         # Of several places that the address names; a standby would answer what is old by now.
         target_session_attrs="read-write" if writes else "primary",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final, TypeVar
 
 import asyncpg
 
-from vain.errors import Misconfigured, Unavailable, VainError
+from vain.errors import Misconfigured, StoreFull, Unavailable, VainError
 from vain.forms import place_of
 from vain.store import key_queries as queries
 from vain.store.key_database import SECRET_BYTES, KeyRows
@@ -19,6 +19,9 @@ from vain.store.postgres.listening import TELL
 from vain.store.postgres.tables import migrate
 
 T = TypeVar("T")
+
+PATIENCE_SECONDS: Final = 5.0
+"""So long somebody may wait at the door until a statement is given up."""
 
 _REVISION: Final = "SELECT revision FROM key_revision"
 _LOCK: Final = "SELECT revision FROM key_revision FOR UPDATE"
@@ -42,7 +45,9 @@ class KeyTables:
         self._connection: PostgresConnection | None = None
         self._revision = -1
         try:
-            migrate(self._connected(), url)
+            # To bring tables forward may take longer than anybody should wait at the door.
+            with closing(connected(self._loop, url, "vain keys", writes=True)) as connection:
+                migrate(connection, url)
         except BaseException as error:
             self.close()
             if isinstance(error, VainError) or not isinstance(error, (*_FAILURES, ValueError)):
@@ -74,6 +79,8 @@ class KeyTables:
         except BaseException as error:
             if self._connection is not None:
                 self._connection.abandon()
+            if isinstance(error, asyncpg.DiskFullError):
+                raise StoreFull("The database's disk is full: the keys were not changed.") from error
             if isinstance(error, _FAILURES):
                 raise Unavailable("The database of the keys cannot be reached; try again in a moment.") from error
             raise
@@ -120,5 +127,8 @@ class KeyTables:
 
     def _connected(self) -> PostgresConnection:
         if self._connection is None or self._connection.raw.is_closed():
-            self._connection = connected(self._loop, self._url, "vain keys", writes=True)
+            self._connection = connected(
+                self._loop, self._url, "vain keys", writes=True, patience_seconds=PATIENCE_SECONDS
+            )
+            self._revision = -1  # it may be another database by now, which counts for itself
         return self._connection
