@@ -34,6 +34,7 @@ MODULES = {
     "rules": "rules",
     "delivery": "delivery",
     "postgres": "postgres",
+    "history-postgres": "postgres_history",
     "agents": "agents",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

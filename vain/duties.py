@@ -101,7 +101,7 @@ class Duties:
         return self.leads, self.judges_machine
 
     async def _look(self, group: Group) -> None:
-        began, told = self._monotonic(), {topic: tell() for topic, (tell, _) in self._topics.items()}
+        began, told = self._monotonic(), self._told()
         try:
             look = await asyncio.get_running_loop().run_in_executor(self._thread, group.look, list(self._names), told)
         except Exception as error:  # noqa: BLE001  (whatever it is, the next look may go well)
@@ -110,6 +110,15 @@ class Duties:
             return
         self._held, self._looked_at = frozenset(self._names[name] for name in look.held), began
         self._hear(look)
+
+    def _told(self) -> dict[str, bytes]:
+        told = {}
+        for topic, (tell, _) in self._topics.items():
+            try:
+                told[topic] = tell()
+            except Exception:
+                logger.exception("Other servers could not be told of %s", topic)
+        return told
 
     def _hear(self, look: Look) -> None:
         for topic, (_, hear) in self._topics.items():
