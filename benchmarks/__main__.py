@@ -35,6 +35,7 @@ MODULES = {
     "delivery": "delivery",
     "postgres": "postgres",
     "servers": "servers",
+    "history-postgres": "postgres_history",
     "agents": "agents",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from vain.bands import Bands
-from vain.chunks import pack, pack_bands, pack_integers, unpack, unpack_bands, unpack_integers
+from vain.chunks import pack, pack_bands, pack_integers, unpack, unpack_bands, unpack_integers, unpack_means
 from vain.errors import StoreDamaged
 
 RANDOM = np.random.default_rng(7)
@@ -72,3 +72,11 @@ def test_a_codec_of_a_newer_version_is_not_guessed() -> None:
     packed = pack(np.arange(10.0))
     with pytest.raises(StoreDamaged, match="newer vAIn"):
         unpack(b"\x09" + packed[1:])
+
+
+def test_means_alone_are_those_of_the_bands() -> None:
+    count = np.array([0, 3, 0, 1], np.int64)
+    mean = np.array([np.nan, 1.5, np.nan, 2.0])
+    packed = pack_bands(Bands(mean, mean, mean, count))
+    means, counts = unpack_means(packed)
+    assert means.tolist() == [1.5, 2.0] and counts.tolist() == count.tolist()

@@ -85,13 +85,19 @@ def pack_bands(bands: Bands) -> bytes:
     return _PARTS.pack(*map(len, parts[:-1])) + b"".join(parts)
 
 
+def unpack_means(packed: bytes) -> tuple[Floats, Integers]:
+    """Of what ``pack_bands`` was given the means of those slots that have one, and the counts of all. In half of the
+    time. Raises StoreDamaged."""
+    counts, means, *_ = _parts(packed)
+    count, mean = unpack_integers(bytes(counts)), unpack(bytes(means))
+    if len(mean) != np.count_nonzero(count > 0):
+        raise StoreDamaged("A chunk of the history is damaged: means are missing.")
+    return mean, count
+
+
 def unpack_bands(packed: bytes) -> Bands:
     """What ``pack_bands`` was given. Raises StoreDamaged."""
-    try:
-        lengths = _PARTS.unpack_from(packed)
-    except struct.error as error:
-        raise StoreDamaged(f"A chunk of the history is damaged: {error}.") from error
-    counts, *values = _cut(memoryview(packed)[_PARTS.size :], lengths)
+    counts, *values = _parts(packed)
     count = unpack_integers(bytes(counts))
     filled = count > 0
     mean, low, high = (_spread(unpack(bytes(part)), filled) for part in values)
@@ -107,6 +113,14 @@ def _spread(values: Floats, filled: np.ndarray[tuple[int], np.dtype[np.bool_]]) 
     except ValueError as error:
         raise StoreDamaged(f"A chunk of the history is damaged: {error}.") from error
     return column
+
+
+def _parts(packed: bytes) -> list[memoryview]:
+    try:
+        lengths = _PARTS.unpack_from(packed)
+    except struct.error as error:
+        raise StoreDamaged(f"A chunk of the history is damaged: {error}.") from error
+    return _cut(memoryview(packed)[_PARTS.size :], lengths)
 
 
 def _cut(packed: memoryview, lengths: Iterable[int]) -> list[memoryview]:

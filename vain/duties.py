@@ -116,9 +116,7 @@ class Duties:
                 self._told = current
 
     async def _look(self, group: Group) -> None:
-        began, told = self._monotonic(), {HERE: b""}
-        if not self._is_alone:
-            told |= {topic: tell() for topic, (tell, _) in self._topics.items()}
+        began, told = self._monotonic(), self._to_tell()
         try:
             look = await asyncio.get_running_loop().run_in_executor(self._thread, group.look, list(self._names), told)
         except Exception as error:  # noqa: BLE001  (whatever it is, the next look may go well)
@@ -128,6 +126,17 @@ class Duties:
         self._held, self._looked_at = frozenset(self._names[name] for name in look.held), began
         self._is_alone = not look.heard
         self._hear(look)
+
+    def _to_tell(self) -> dict[str, bytes]:
+        told = {HERE: b""}
+        if self._is_alone:
+            return told
+        for topic, (tell, _) in self._topics.items():
+            try:
+                told[topic] = tell()
+            except Exception:
+                logger.exception("Other servers could not be told of %s", topic)
+        return told
 
     def _hear(self, look: Look) -> None:
         for topic, (_, hear) in self._topics.items():

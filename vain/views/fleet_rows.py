@@ -42,11 +42,11 @@ class Row(Struct, frozen=True, array_like=True):
     looks: tuple[str, str, str]
 
 
-def row_of(host: Host) -> Row:
-    """What is told of it."""
+def row_of(host: Host, is_own: bool = True) -> Row:
+    """What is told of it; ``is_own``: of the machines of servers it is that of this one, whose pages need no name."""
     now = host.now or UNKNOWN
     skew = host.clock_skew_seconds
-    is_server = host.kind == "server"
+    is_server = host.kind == "server" and is_own
     return Row(
         name=host.name,
         is_server=is_server,
@@ -76,8 +76,8 @@ def changes(before: Mapping[str, Row], now: Mapping[str, Row]) -> dict[str, Any]
 
 
 def by_name(hosts: Iterable[Host]) -> dict[str, Row]:
-    """The rows of all hosts, in their order."""
-    return {host.name: row_of(host) for host in hosts}
+    """The rows of all hosts, in their order: the server's own machine is the first."""
+    return {host.name: row_of(host, is_own=place == 0) for place, host in enumerate(hosts)}
 
 
 def _differs(before: Row, now: Row) -> bool:

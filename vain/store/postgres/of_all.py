@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from vain import chunks
 from vain.bands import Floats, Integers
@@ -81,27 +80,41 @@ class _Grid:
     """Means of each series in cells of ``step_ms`` from ``begin``."""
 
     def __init__(self, begin: int, step_ms: int, series: int, cells: int) -> None:
-        self.begin, self.step_ms, self.cells = begin, step_ms, cells
+        self.begin, self.step_ms, self.series, self.cells = begin, step_ms, series, cells
         self.end = begin + cells * step_ms
-        self._total, self._count = np.zeros((series, cells)), np.zeros((series, cells))
+        self._at: list[Integers] = []
+        self._means: list[Floats] = []
+        self._counts: list[Floats] = []
 
-    def add(self, place: int, t: Integers, mean: Floats, count: npt.NDArray[np.float64]) -> None:
-        """Means that stand for so many samples, at ``t`` (milliseconds)."""
-        at = (t - self.begin) // self.step_ms
-        known = (at >= 0) & (at < self.cells) & (count > 0) & ~np.isnan(mean)
-        at, mean, count = at[known], mean[known], count[known]
-        self._total[place] += np.bincount(at, mean * count, self.cells)
-        self._count[place] += np.bincount(at, count, self.cells)
+    def add(self, place: int, t: Integers, means: Floats, counts: Floats) -> None:
+        """Means that stand for so many samples, at ``t`` (milliseconds, ascending)."""
+        first, last = t.searchsorted((self.begin, self.end)).tolist()
+        if first < last:
+            self._at.append((t[first:last] - self.begin) // self.step_ms + place * self.cells)
+            self._means.append(means[first:last])
+            self._counts.append(counts[first:last])
 
     def means(self) -> Floats:
         """NaN where nothing is known."""
+        total, count = self._sums()
         with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = self._total / self._count
+            found: Floats = total / count
         return found
 
     def empty(self) -> list[int]:
         """The series of which nothing is known."""
-        return [int(place) for place in np.flatnonzero(~self._count.any(axis=1))]
+        return [int(place) for place in np.flatnonzero(~self._sums()[1].any(axis=1))]
+
+    def _sums(self) -> tuple[Floats, Floats]:
+        shape = self.series, self.cells
+        if not self._at:
+            return np.zeros(shape), np.zeros(shape)
+        means = np.concatenate(self._means)
+        known = ~np.isnan(means)
+        at, means, counts = np.concatenate(self._at)[known], means[known], np.concatenate(self._counts)[known]
+        size = self.series * self.cells
+        total, count = (np.bincount(at, each, size).astype(np.float64) for each in (means * counts, counts))
+        return total.reshape(shape), count.reshape(shape)
 
 
 def means_of_all(connection: PostgresConnection, metric: str, t: Floats, step: float) -> dict[str, Floats]:
@@ -118,7 +131,7 @@ def means_of_all(connection: PostgresConnection, metric: str, t: Floats, step: f
     for tier in _ROLL_UPS[tier_for(step)]:
         if places:
             _add_roll_ups(connection, series, grid, tier, places)
-            places = grid.empty()
+            places = grid.empty() if tier is not _HOURS else []
     _add_hot(connection, series, grid)
     rows: dict[str, Floats] = {}
     for (name, _, _), means in zip(series, grid.means(), strict=True):
@@ -134,12 +147,14 @@ def _add_roll_ups(
     slots = np.arange(tier.slots, dtype=np.int64) * tier.slot_ms
     for place, identifier, packed in connection.all(_CHUNKS.format(tier.table), places, hosts, bases, first, last):
         try:
-            bands = chunks.unpack_bands(packed)
+            means, counts = chunks.unpack_means(packed)
         except StoreDamaged as error:
             logger.warning("A chunk is left out: %s", error.detail)
             continue
-        if len(bands.count) == tier.slots:
-            grid.add(place, slots + period_of(identifier) * tier.chunk_ms, bands.mean, bands.count.astype(np.float64))
+        if len(counts) == tier.slots:
+            filled = counts > 0
+            t = slots[filled] + period_of(identifier) * tier.chunk_ms
+            grid.add(place, t, means, counts[filled].astype(np.float64))
 
 
 def _add_samples(connection: PostgresConnection, series: list[tuple[str, int, int]], grid: _Grid) -> None:
