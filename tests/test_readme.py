@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -17,6 +18,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.live_server import live_server
+from tests.store.conftest import postgres
+from tests.store.postgres_server import PostgresServer
+
+__all__ = ["postgres"]
 
 pytestmark = pytest.mark.slow
 
@@ -201,6 +206,28 @@ def test_an_agent_reports_another_machine(root: Path, url: str, tmp_path: Path) 
             assert any("gpu-3" in typed(root, listed, VAIN_URL=url) for _ in range(20))
         finally:
             process.terminate()
+
+
+def test_several_servers_share_a_database(root: Path, postgres: PostgresServer, tmp_path: Path) -> None:
+    line = blocks(root, "shell", "--store").strip().replace("postgresql://vain@db.example.org/vain", postgres.url)
+    with ExitStack() as stack:
+        ports = []
+        for name in ("one", "another"):
+            env = environment(root, VAIN_DATA=str(tmp_path / name), VAIN_PORT="0", VAIN_SPOOL=str(tmp_path / "spool"))
+            command = [sys.executable, "-m", *line.split()]
+            server = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env))
+            stack.callback(server.terminate)
+            assert server.stdout
+            started = STARTED.search(server.stdout.readline())
+            assert started
+            ports.append(started[1])
+        made = Request(
+            f"http://localhost:{ports[0]}/tasks", b'{"name": "at one"}', {"Content-Type": "application/json"}
+        )
+        with urlopen(made, timeout=10) as answer:
+            task_id = json.loads(answer.read())["task_id"]
+        with urlopen(f"http://localhost:{ports[1]}/tasks/{task_id}", timeout=10) as answer:
+            assert json.loads(answer.read())["name"] == "at one"
 
 
 def status(port: str, key: str | None) -> int:
