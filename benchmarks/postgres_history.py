@@ -16,8 +16,8 @@ from benchmarks.report import Section, Table, Target
 from benchmarks.rounds import spread
 from tests.store.postgres_server import postgres_server
 from vain.bands import MetricQuery
-from vain.fleet.overview import told_of_all
-from vain.hosts import HostsQuery
+from vain.fleet.overview import grid_of, history_of, rows_of_all
+from vain.hosts import HostsHistory, HostsQuery
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 from vain.store.postgres.archives import PostgresArchives
@@ -97,11 +97,18 @@ def _fleet(url: str, archives: PostgresArchives) -> dict[str, list[float]]:
     found = {}
     for name, (seconds, points) in windows.items():
         query = HostsQuery(end - seconds, end, "cpu.percent", points, 200)
-        told = told_of_all(query, archives, names)
-        if told is None or any(row.mean is None for row in told.hosts):
+        told = _told(query, archives, names)
+        if any(row.mean is None for row in told.hosts):
             raise RuntimeError("a host was not told of: the figures mean nothing")
-        found[name] = [_milliseconds(lambda query=query: told_of_all(query, archives, names)) for _ in range(ROUNDS)]
+        found[name] = [_milliseconds(lambda query=query: _told(query, archives, names)) for _ in range(ROUNDS)]
     return found
+
+
+def _told(query: HostsQuery, archives: PostgresArchives, names: list[str]) -> HostsHistory:
+    t, step = grid_of(query)
+    rows = rows_of_all(query, t, step, archives, names)
+    assert rows is not None
+    return history_of(query, t, step, rows)
 
 
 def _copies() -> list[str]:

@@ -78,8 +78,7 @@ class _Other:
         self.taken_at = -inf
         self.is_restored = True
         """Whether it knows what fires there."""
-        self.early: deque[tuple[Sample, float, Collection[str]]] = deque(maxlen=MOST_EARLY)
-        """What came before it did."""
+        self.early: deque[tuple[Sample, float, Collection[str]]] = deque(maxlen=MOST_EARLY)  # what came before it did
 
 
 class Alarms:
@@ -213,7 +212,7 @@ class Alarms:
         return await self._store.read(partial(firings, after=utc(after), before=utc(before), limit=limit))
 
     async def _stored(self) -> list[Alert]:
-        kept = await self._store.read(lambda connection: reading.kept(connection, "alert"))
+        kept = await self._store.read(partial(reading.kept, kind="alert"))
         return [decode(Alert, body) for body in kept.values()]
 
     async def acknowledge(self, notification_id: int) -> Alert:

@@ -20,6 +20,9 @@ from vain.windows import window_of
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+KEYS_SECONDS = 0.5
+"""A key that is revoked stops within a second, and to look takes a moment."""
+COMPLAINT_SECONDS = 30.0
 CHECK_SECONDS = 5.0
 BOOKMARK_SECONDS = 15.0
 CHARTS_SECONDS = 2.0
@@ -43,7 +46,7 @@ class Caretaker:
         """Begin."""
         for chore, period in (
             (self._sweep, SWEEP_SECONDS),
-            (self._check_keys, SWEEP_SECONDS),
+            (self._check_keys, KEYS_SECONDS),
             (self._check_clients, CHECK_SECONDS),
             (self._remind_clients, BOOKMARK_SECONDS),
             (self._send_charts, CHARTS_SECONDS),
@@ -99,11 +102,14 @@ class Caretaker:
 
 
 async def _repeat(chore: Callable[[], Awaitable[object]], period_seconds: float) -> None:
+    complained_at = -COMPLAINT_SECONDS
     while True:
         await asyncio.sleep(period_seconds)
         try:
             await chore()
         except Unavailable as error:  # whoever asks is told so, too
-            logger.warning("A periodic chore has to wait: %s", error.detail)
+            if time.monotonic() - complained_at >= COMPLAINT_SECONDS:
+                complained_at = time.monotonic()
+                logger.warning("A periodic chore has to wait: %s", error.detail)
         except Exception:
             logger.exception("A periodic chore failed")
