@@ -27,7 +27,7 @@ def work(thread):
         with vain.task(f"{{sys.argv[0][-11:-3]}}-{{thread}}-{{number}}") as t:
             for step in range(1, 5):
                 t.update(step, total=4)
-                time.sleep(0.2)
+                time.sleep(0.4)
             t.result({OUTCOMES!r}[(thread + number) % {len(OUTCOMES)}])
 
 threads = [threading.Thread(target=work, args=(thread,)) for thread in range({THREADS})]

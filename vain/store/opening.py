@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vain.store.connection import Engine
 from vain.store.key_database import KeyDatabase
 from vain.store.key_file import KeyFile
-from vain.store.metrics.archive import Archives
-from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.sqlite_engine import SqliteEngine
+
+if TYPE_CHECKING:
+    from vain.store.metrics.archive import Archives  # numpy, which `vain keys` needs not
 
 
 def opened(folder: Path | None, url: str | None = None) -> Engine:
@@ -46,6 +48,8 @@ def archives(folder: Path | None, url: str | None = None, own_name: str = "") ->
     if url is None:
         if folder is None:
             raise ValueError("neither a folder nor an address")
+        from vain.store.metrics.sqlite_archive import FolderArchives  # noqa: PLC0415  (it loads numpy)
+
         return FolderArchives(folder, own_name)
     from vain.store.postgres.archives import PostgresArchives  # noqa: PLC0415  (asyncpg is loaded only where it is used)
 
