@@ -15,9 +15,10 @@ from vain.store.checking import Report, check
 from vain.store.connection import Engine
 from vain.store.copying import copy, copy_keys
 from vain.store.key_database import KeyDatabase
+from vain.store.key_opening import opened_keys
 from vain.store.metrics.archive import Archives
 from vain.store.metrics.copying import copy_histories
-from vain.store.opening import archives, opened, opened_keys
+from vain.store.opening import archives, opened
 from vain.store.sqlite_engine import DATABASE_NAME
 from vain.store.upkeep import backup, restore
 from vain.terminal import Screen, safe

@@ -29,8 +29,8 @@ from vain.store import key_queries as queries
 from vain.store.connection import Connection
 from vain.store.key_database import KeyDatabase
 from vain.store.key_file import holds_keys
+from vain.store.key_opening import opened_keys
 from vain.store.key_text import digest, id_in, new_key
-from vain.store.opening import opened_keys
 from vain.types import KEY_ROLES, KeyRole, Time
 
 Name = TypeVar("Name")

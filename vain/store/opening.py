@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vain.store.connection import Engine
-from vain.store.key_database import KeyDatabase
-from vain.store.key_file import KeyFile
+from vain.store.metrics.archive import Archives
+from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.sqlite_engine import SqliteEngine
-
-if TYPE_CHECKING:
-    from vain.store.metrics.archive import Archives  # numpy, which `vain keys` needs not
 
 
 def opened(folder: Path | None, url: str | None = None) -> Engine:
@@ -28,18 +24,6 @@ def opened(folder: Path | None, url: str | None = None) -> Engine:
     return PostgresEngine(url, folder)
 
 
-def opened_keys(folder: Path, url: str | None = None) -> KeyDatabase:
-    """The keys of a data folder, or where an address is given those of that database. Blocks.
-
-    Raises Misconfigured or StoreDamaged.
-    """
-    if url is None:
-        return KeyFile(folder)
-    from vain.store.postgres.key_tables import KeyTables  # noqa: PLC0415  (as above)
-
-    return KeyTables(url)
-
-
 def archives(folder: Path | None, url: str | None = None, own_name: str = "") -> Archives:
     """Where the metric histories are: in a folder, or in a database whose store was opened before.
 
@@ -48,8 +32,6 @@ def archives(folder: Path | None, url: str | None = None, own_name: str = "") ->
     if url is None:
         if folder is None:
             raise ValueError("neither a folder nor an address")
-        from vain.store.metrics.sqlite_archive import FolderArchives  # noqa: PLC0415  (it loads numpy)
-
         return FolderArchives(folder, own_name)
     from vain.store.postgres.archives import PostgresArchives  # noqa: PLC0415  (asyncpg is loaded only where it is used)
 
