@@ -118,7 +118,7 @@ def test_who_asks_for_everything_again_and_again_and_reads_nothing_costs_little(
     small_ring.await_on_loop(fill(small_ring, 300, 9_000))
     deaf = Raw(small_ring)
     received, take = list[object](), deaf.handler._take
-    monkeypatch.setattr(deaf.handler, "_take", lambda sent: (received.append(sent), take(sent)))
+    monkeypatch.setattr(deaf.handler, "_take", lambda sent: (received.append(sent), take(sent))[1])
     for message in ('{"type":"subscribe"}', '{"type":"unsubscribe"}', '{"type":"subscribe","since":0}', "{}") * 20:
         before = len(received)
         deaf.socket.sendall(masked(message))
