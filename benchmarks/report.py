@@ -98,7 +98,7 @@ def _kept(path: Path, order: Sequence[str]) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for text in re.split(r"^(?=## )", path.read_text("utf-8"), flags=re.MULTILINE)[1:]:
-        command = re.search(r"^`python -m benchmarks (\w+)`", text, flags=re.MULTILINE)
+        command = re.search(r"^`python -m benchmarks ([\w-]+)`", text, flags=re.MULTILINE)
         if command and command[1] in order:
             found[command[1]] = text.rstrip("\n") + "\n"
     return found
