@@ -27,7 +27,7 @@ from vain.catalog import of_host, split_host
 from vain.clock import Clock, unix, utc
 from vain.codec import decode
 from vain.errors import Conflict, NotFound, VainError
-from vain.posts import Alone, Post
+from vain.posts import Alone, OtherMachine, Post
 from vain.rulebook import RuleBook
 from vain.sampler.clocks import seconds_since_boot
 from vain.samples import Sample, series
@@ -50,7 +50,6 @@ MOST_FIRINGS = 500
 LOOK_SECONDS = 5.0
 """How often it is looked at which alerts are to be told again."""
 FORGET_SECONDS = 600.0
-MOST_EARLY = 30
 AWAY_SECONDS = 30.0
 """A machine of which another server may have had the samples of the last while."""
 
@@ -67,18 +66,6 @@ SAME_SECONDS = 5.0
 
 async def _nothing(event: Fired) -> firing.Seen:
     return firing.NOTHING_SEEN
-
-
-class _Other:
-    """The judge of another machine, and what is known of its clock."""
-
-    def __init__(self, judge: Judge) -> None:
-        self.judge = judge
-        self.held_until, self.has_sample = -inf, False
-        self.taken_at = -inf
-        self.is_restored = True
-        """Whether it knows what fires there."""
-        self.early: deque[tuple[Sample, float, Collection[str]]] = deque(maxlen=MOST_EARLY)  # what came before it did
 
 
 class Alarms:
@@ -106,7 +93,7 @@ class Alarms:
         self.judge = Judge((), GAP_PERIODS * period_seconds)
         self.asks_for_tasks = False
         """Whether a rule about a metric depends on which tasks run."""
-        self._others: dict[str, _Other] = {}
+        self._others: dict[str, OtherMachine] = {}
         """The judges of other machines, by name."""
         self._waiting: deque[AlertEvent] = deque()
         """In Unix seconds. The first is under way, and leaves when it is stored."""
@@ -178,7 +165,7 @@ class Alarms:
         now = self._since_boot()
         other = self._others.get(host)
         if other is None or (not self._post.is_alone and now - other.taken_at > AWAY_SECONDS):
-            other = self._others[host] = _Other(Judge((), GAP_SECONDS))
+            other = self._others[host] = OtherMachine(Judge((), GAP_SECONDS))
             other.judge.use(self._rules())
             if not self._post.is_alone:  # another server may have judged it until now
                 other.is_restored = False
@@ -301,7 +288,7 @@ class Alarms:
         other = self._others.get(host)
         return other is not None and other.is_restored and self._since_boot() - other.taken_at < AWAY_SECONDS
 
-    async def _restore_other(self, host: str, other: _Other) -> None:
+    async def _restore_other(self, host: str, other: OtherMachine) -> None:
         """What fired on a machine whose samples another server has judged so far goes on firing."""
         try:
             self._restore_others([alert for alert in await self._stored() if split_host(alert.subject)[0] == host])
@@ -329,7 +316,7 @@ class Alarms:
         now, at = self._since_boot(), self._wall()
         for alert in known:
             host, subject = split_host(alert.subject)
-            other = self._others.setdefault(host or "", _Other(Judge((), GAP_SECONDS)))
+            other = self._others.setdefault(host or "", OtherMachine(Judge((), GAP_SECONDS)))
             other.judge.use(self._rules())
             other.judge.restore(alert.rule, subject, now - (at - unix(alert.since)), alert.peak)
 

@@ -8,7 +8,7 @@ server that was restarted names another session, and the agent begins again with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Raw, Struct
@@ -252,6 +252,12 @@ def check_new_host(name: str, known: Iterable[str], own_host: str) -> None:
         raise Conflict(
             f"{name} is the machine of the server itself, which needs no agent; VAIN_HOSTNAME gives another name."
         )
+
+
+def is_of(gone: Gone, running: Mapping[int, WatchedTask]) -> bool:
+    """Whether what is gone was an attempt that is in progress on this host."""
+    watched = running.get(gone.task_id)
+    return watched is not None and watched.task.attempt == gone.attempt
 
 
 def silence_of(name: str) -> str:

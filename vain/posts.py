@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from math import inf
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from vain.alerting.alert import Alert
+from vain.alerting.judging import Judge
 from vain.catalog import is_of_server, of_host, split_host
 from vain.samples import Sample, series
 
+MOST_EARLY = 30
 Values = list[tuple[str, float | None]]
 
 
@@ -44,6 +48,19 @@ class Post(Protocol):
 
     def names(self, host: str | None) -> bool:
         """Whether notifications about the own machine say this host."""
+
+
+class OtherMachine:
+    """The judge of a machine with an agent, and what is known of its clock."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.held_until, self.has_sample = -inf, False
+        self.taken_at = -inf
+        self.is_restored = True
+        """Whether it knows what fires there."""
+        self.early: deque[tuple[Sample, float, Collection[str]]] = deque(maxlen=MOST_EARLY)
+        """What came before it did."""
 
 
 class Alone:

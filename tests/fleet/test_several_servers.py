@@ -15,24 +15,19 @@ import pytest
 
 from tests.fleet.reports import AGENT, report
 from tests.server_process import ServerProcess, server_process
+from tests.store.conftest import postgres
 from tests.store.engines import url_of
-from tests.store.postgres_server import PostgresServer, postgres_server, programs
+from tests.store.postgres_server import PostgresServer
 from vain.clock import utc
 from vain.codec import encode
 from vain.hosts import HostSample
 from vain.samples import Cpu, Memory, Sample
 
+__all__ = ["postgres"]
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 PATIENCE_SECONDS = 25.0
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    if programs() is None:
-        pytest.skip("no PostgreSQL here")
-    with postgres_server() as server:
-        yield server
 
 
 class Servers:

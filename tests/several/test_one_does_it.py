@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.asked import ask, comes
 from tests.server_process import ServerProcess
 from tests.store.engines import url_of
 from tests.store.postgres_server import PostgresServer
@@ -26,26 +24,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 TAKEN_OVER_SECONDS = 10.0
 
 
-def ask(server: ServerProcess, method: str, path: str, body: object = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server.url}{path}", data, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
-
-
 def told(server: ServerProcess, rule: str) -> list[str]:
-    found = ask(server, "GET", "/notifications?kind=rule&limit=500")
+    found = ask(server.url, "GET", "/notifications?kind=rule&limit=500")
     return [each["kind"] for each in reversed(found) if each["rule"] == rule]
-
-
-def comes(is_so: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @contextmanager
@@ -113,15 +94,15 @@ def test_a_rule_is_judged_once_and_told_once_whoever_is_killed_or_stands_still(
 ) -> None:
     made, came = three
     first, second, third = made.servers
-    ask(second, "POST", "/rules", {"name": "used", "metric": "memory.percent", "above": 0.001, "for": 1})
+    ask(second.url, "POST", "/rules", {"name": "used", "metric": "memory.percent", "above": 0.001, "for": 1})
     assert comes(lambda: told(third, "used") == ["rule.fired"], 15)
-    [alert] = ask(first, "GET", "/rules/used")["firing"]
+    [alert] = ask(first.url, "GET", "/rules/used")["firing"]
     assert alert["subject"].endswith("/memory.percent"), "it says which machine"
     assert comes(lambda: len(set(came)) == 1, 10)
 
     made.restart(0)  # the one that judged, and told
     began = time.monotonic()
-    ask(second, "POST", "/rules", {"name": "late", "metric": "memory.percent", "above": 0.001, "for": 1})
+    ask(second.url, "POST", "/rules", {"name": "late", "metric": "memory.percent", "above": 0.001, "for": 1})
     assert comes(lambda: told(second, "late") == ["rule.fired"], TAKEN_OVER_SECONDS)
     assert time.monotonic() - began < TAKEN_OVER_SECONDS
     assert comes(lambda: len(set(came)) == 2, 10)
@@ -130,7 +111,7 @@ def test_a_rule_is_judged_once_and_told_once_whoever_is_killed_or_stands_still(
     for each in others:  # one of these has taken over
         os.kill(each.process.pid, signal.SIGSTOP)
     began = time.monotonic()
-    ask(made.servers[0], "POST", "/rules", {"name": "later", "metric": "memory.percent", "above": 0.001, "for": 1})
+    ask(made.servers[0].url, "POST", "/rules", {"name": "later", "metric": "memory.percent", "above": 0.001, "for": 1})
     assert comes(lambda: told(made.servers[0], "later") == ["rule.fired"], TAKEN_OVER_SECONDS + 2)
     assert comes(lambda: len(set(came)) == 3, 10)
     for each in others:
@@ -139,7 +120,7 @@ def test_a_rule_is_judged_once_and_told_once_whoever_is_killed_or_stands_still(
     for name in ("used", "late", "later"):
         assert told(third, name) == ["rule.fired"], "judged once"
     assert len(set(came)) == 3 and len(came) <= 5, "of each interruption at most one is told twice"
-    ask(third, "DELETE", "/rules/used")
+    ask(third.url, "DELETE", "/rules/used")
     assert comes(lambda: told(made.servers[0], "used") == ["rule.fired", "rule.cleared"], 20)
 
 
@@ -147,27 +128,27 @@ def test_a_task_whose_beats_reach_one_server_is_silent_at_none(three: tuple[Thre
     """The server that leads hears of beats at the others, and a task is followed by those that did not make it."""
     made, _ = three
     first, second, _ = made.servers
-    task = ask(second, "POST", "/tasks", {
+    task = ask(second.url, "POST", "/tasks", {
         "name": "beats elsewhere", "status": "in-progress",
         "source": {"kind": "run", "pid": os.getpid(), "host": "not-this-machine"},
     })  # fmt: skip
     for _ in range(8):
-        assert ask(second, "POST", "/tasks/beats", {"tasks": [task["task_id"]]}) is not None
+        assert ask(second.url, "POST", "/tasks/beats", {"tasks": [task["task_id"]]}) is not None
         time.sleep(0.3)
-    assert ask(first, "POST", "/tasks/beats", {"tasks": [task["task_id"]]})["unknown"] == []
-    assert ask(first, "GET", f"/tasks/{task['task_id']}")["stale"] is False
+    assert ask(first.url, "POST", "/tasks/beats", {"tasks": [task["task_id"]]})["unknown"] == []
+    assert ask(first.url, "GET", f"/tasks/{task['task_id']}")["stale"] is False
 
 
 def test_what_a_task_cost_is_known_wherever_it_ends(three: tuple[Three, list[str]], tmp_path: Path) -> None:
     """Its processes are seen by the servers of their machine; another one may be told that it has ended."""
     made, _ = three
     first, second, third = made.servers
-    task = ask(first, "POST", "/tasks", {
+    task = ask(first.url, "POST", "/tasks", {
         "name": "here", "status": "in-progress", "source": {"kind": "attached", "pid": os.getpid(), "host": host()},
     })  # fmt: skip
     deadline = time.monotonic() + 4
     while time.monotonic() < deadline:
         sum(range(10_000))  # it works, as a task would
-    ended = ask(third, "PUT", f"/tasks/{task['task_id']}", {"status": "completed"})
+    ended = ask(third.url, "PUT", f"/tasks/{task['task_id']}", {"status": "completed"})
     assert ended["resources"]["cpu_seconds"] > 0.5 and ended["resources"]["rss_peak_bytes"] > 1_000_000
-    assert comes(lambda: ask(second, "GET", f"/tasks/{task['task_id']}")["status"] == "completed", 3)
+    assert comes(lambda: ask(second.url, "GET", f"/tasks/{task['task_id']}")["status"] == "completed", 3)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.asked import ask, comes
 from tests.server_process import ServerProcess
 from tests.store.postgres_server import PostgresServer, postgres_server, programs
 from vain.async_client import AsyncClient
@@ -76,13 +74,6 @@ class Mirror(threading.Thread):
                     self.tasks[happened.task.task_id] = happened.task.version
 
 
-def ask(url: str, method: str, path: str, body: object = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url}{path}", data, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=15) as answer:
-        return json.loads(answer.read())
-
-
 class Writer(threading.Thread):
     """Makes tasks at a server, and notes what was answered; what is refused is left."""
 
@@ -102,15 +93,6 @@ class Writer(threading.Thread):
         """Wait for the end."""
         self.ended.set()
         self.join()
-
-
-def comes(is_so: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def test_a_standby_that_is_promoted_has_all_who_follow_begin_anew_once(

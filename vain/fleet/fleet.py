@@ -20,7 +20,6 @@ from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
 from vain.fleet.together import Together
 from vain.hosts import (
-    Gone,
     Host,
     HostReport,
     HostsHistory,
@@ -32,6 +31,7 @@ from vain.hosts import (
     check_host,
     check_new_host,
     figures,
+    is_of,
     silence_of,
     slim,
 )
@@ -138,7 +138,7 @@ class Fleet:
             if task_id in running:
                 self.costs[task_id] = Cost(cost.attempt, cost.resources)
         for gone in report.gone:
-            if _is_of(gone, running):
+            if is_of(gone, running):
                 vigil.gone(gone.task_id, gone.attempt, gone.kind, gone.exit_code)
         watching = self._watching.get(name, self._first_list)
         newest = list(running.values())[-MOST_TASKS:]
@@ -396,9 +396,3 @@ class Fleet:
             if known.name in left:
                 continue
             self._saved[known.name], self._saved_at[known.name] = known, now
-
-
-def _is_of(gone: Gone, running: Mapping[int, WatchedTask]) -> bool:
-    """Whether it is an attempt that is in progress on this host."""
-    watched = running.get(gone.task_id)
-    return watched is not None and watched.task.attempt == gone.attempt
