@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from vain.accounting import Look, Watched
 from vain.clock import utc
 from vain.samples import Attribution, Sample
-from vain.types import Resources, Task, TaskSource
+from vain.types import HostResources, Resources, Task, TaskSource
 from vain.watch import AGAIN_SECONDS, GONE_SECONDS, Watch
 
 HERE, BOOT = "here", "boot-1"
@@ -24,6 +24,7 @@ class Trees:
     def __init__(self) -> None:
         self.figures: dict[int, dict[str, Any]] = {}
         self.asked: list[Watched] = []
+        self.strangers: list[str] | None = None
 
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]:
         self.asked = list(watched)
@@ -33,6 +34,10 @@ class Trees:
         return looks, Attribution(cpu_share=0.5) if watched else None
 
     def busiest(self) -> None: ...
+
+    def take_strangers(self) -> list[str] | None:
+        strangers, self.strangers = self.strangers, None
+        return strangers
 
     def close(self) -> None: ...
 
@@ -189,3 +194,86 @@ def test_another_attempt_begins_anew() -> None:
     bench.look()
     cost = bench.watch.costs[7]
     assert (cost.attempt, cost.resources.cpu_seconds, cost.resources.rss_peak_bytes) == (2, 1.0, 100)
+
+
+AWAY = "there"
+
+
+def test_what_a_task_of_another_machine_has_here_is_its_part_here() -> None:
+    bench = Bench()
+    bench.watch.attend(replace(task(host=AWAY), progress=40.0), ["a" * 32])
+    bench.trees.figures[7] = {"alive": None, "cpu_seconds": 3.0, "rss_bytes": 500, "processes": 2}
+    sample, used = bench.look()
+    (watched,) = bench.trees.asked
+    assert (watched.pid, watched.names, watched.whole) == (None, ("a" * 32,), True)
+    cost = bench.watch.costs[7].resources
+    assert (cost.cpu_seconds, cost.rss_bytes, cost.since) == (3.0, 500, None)
+    assert used[7]["task.memory_bytes"] == 500 and used[7]["task.progress_percent"] is None
+    assert sample.attribution is not None and [use.task_id for use in sample.attribution.tasks] == [7]
+
+
+def test_a_guest_that_has_nobody_here_costs_nothing_and_has_no_series() -> None:
+    bench = Bench()
+    bench.watch.attend(task(host=AWAY), ["a" * 32])
+    bench.trees.figures[7] = {"alive": None, "cpu_percent": None}
+    sample, used = bench.look()
+    assert bench.watch.costs == {} and used == {} and not sample.attribution.tasks  # type: ignore[union-attr]
+
+
+def test_a_guest_never_ends_a_task_and_is_over_with_it() -> None:
+    bench = Bench()
+    bench.watch.attend(task(host=AWAY), ["a" * 32])
+    bench.trees.figures[7] = {"alive": None, "cpu_seconds": 3.0, "processes": 0, "cpu_percent": None}
+    for _ in range(100):
+        _, used = bench.look()
+    assert bench.gone == [] and used == {} and bench.watch.costs[7].resources.cpu_seconds == 3.0
+    bench.watch.follow(task(host=AWAY), None)  # it changed, and is still a guest
+    assert bench.look() and bench.watch.costs
+    bench.watch.forget(7)
+    bench.look()
+    assert bench.watch.costs == {}
+
+
+def test_an_earlier_watch_of_a_guest_counts_as_far_as_its_processes_are_gone() -> None:
+    bench = Bench()
+    stored = Resources(
+        cpu_seconds=30.0, hosts={AWAY: HostResources(cpu_seconds=20.0), HERE: HostResources(cpu_seconds=10.0)}
+    )
+    bench.watch.attend(replace(task(host=AWAY), resources=stored), ["a" * 32])
+    for cpu_seconds, total in ((6.0, 10.0), (8.0, 12.0), (9.0, 13.0)):
+        bench.trees.figures[7] = {"alive": None, "cpu_seconds": cpu_seconds, "processes": 1}
+        bench.look()
+        assert bench.watch.costs[7].resources.cpu_seconds == total
+        bench.watch.attend(replace(task(host=AWAY), resources=stored), ["a" * 32, "b" * 32])
+
+
+def test_at_home_the_part_of_this_machine_counts_on_and_not_the_whole() -> None:
+    bench = Bench()
+    stored = Resources(
+        cpu_seconds=30.0, hosts={AWAY: HostResources(cpu_seconds=20.0), HERE: HostResources(cpu_seconds=10.0)}
+    )
+    bench.watch.follow(replace(task(began=T0 - 3_600), resources=stored), None)
+    bench.trees.figures[7] = {"cpu_seconds": 1.0}
+    bench.look()
+    assert bench.watch.costs[7].resources.cpu_seconds == 11.0
+
+
+def test_a_guest_that_comes_home_counts_on() -> None:
+    bench = Bench()
+    bench.watch.attend(task(host=AWAY), ["a" * 32])
+    bench.trees.figures[7] = {"alive": None, "cpu_seconds": 3.0, "processes": 1}
+    bench.look()
+    bench.watch.follow(replace(task(), resources=Resources(cpu_seconds=3.0)), "a" * 32, ["b" * 32])
+    bench.trees.figures[7] = {"cpu_seconds": 4.0, "processes": 1}
+    bench.look()
+    assert bench.watch.costs[7].resources.cpu_seconds == 4.0
+    assert [(each.pid, each.names) for each in bench.trees.asked] == [(12, ("a" * 32, "b" * 32))]
+
+
+def test_strangers_are_told_once_each_time_that_all_processes_were_looked_at() -> None:
+    bench = Bench()
+    assert bench.watch.take_strangers() == []
+    bench.trees.strangers = ["a" * 32]
+    bench.watch.busiest()
+    bench.watch.busiest()
+    assert bench.watch.take_strangers() == ["a" * 32] and bench.watch.take_strangers() == []

@@ -13,7 +13,8 @@ class Watched(Struct, frozen=True):
 
     key: int
     """The number of the task."""
-    pid: int
+    pid: int | None
+    """None: its process is on another machine; what carries its name here belongs to it."""
     started_at: float | None
     """When the process started (Unix seconds, good to two seconds); None: not known."""
     run_id: str | None = None
@@ -22,6 +23,13 @@ class Watched(Struct, frozen=True):
     attempt: int = 1
     whole: bool = False
     """The process does nothing but this task: all that it used since it started counts."""
+    runs: tuple[str, ...] = ()
+    """Other names that processes of it carry: those of tasks within it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that its processes may carry."""
+        return self.runs if self.run_id is None else (self.run_id, *self.runs)
 
 
 class Look(Struct, frozen=True):

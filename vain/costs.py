@@ -1,16 +1,26 @@
-"""What a task has cost: peaks over what was seen of its process tree, and what it measured itself. Pure."""
+"""What a task has cost: peaks over what was seen of its processes, on all hosts, and what it measured itself. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from vain.accounting import Look
-from vain.types import Resources, Time, Usage
+from vain.types import HostResources, Resources, Time, Usage
 
 N = TypeVar("N", int, float)
+R = TypeVar("R", HostResources, Resources)
 
+TOTAL_FIELDS = ("cpu_seconds", "read_bytes", "written_bytes")
+PEAKS = {
+    "cpu_percent_peak": "cpu_percent",
+    "rss_peak_bytes": "rss_bytes",
+    "pss_peak_bytes": "pss_bytes",
+    "gpu_memory_peak_bytes": "gpu_memory_bytes",
+}
+"""Of which figure each peak is."""
 NOW_FIELDS = ("cpu_percent", "rss_bytes", "pss_bytes", "threads", "processes", "gpu_memory_bytes", "gpu_percent")
 """What is true of one moment only; a task that has ended has none of it."""
 SELF_MEASURED = "self"
@@ -18,7 +28,7 @@ SELF_MEASURED = "self"
 
 
 class Cost(NamedTuple):
-    """What the processes of one attempt of a task have used."""
+    """What the processes of one attempt of a task have used, on one host."""
 
     attempt: int
     resources: Resources
@@ -27,7 +37,7 @@ class Cost(NamedTuple):
 def with_look(
     before: Resources | None,
     look: Look,
-    earlier: Resources | None = None,
+    earlier: HostResources | None = None,
     whole: bool = False,
     since: Time | None = None,
 ) -> Resources:
@@ -58,8 +68,78 @@ def with_look(
     )
 
 
-def with_usage(seen: Resources | None, usage: Usage) -> Resources:
-    """With what the process measured itself, where that is more than was seen: nobody sees the last second."""
+def gone_before(earlier: HostResources, look: Look) -> HostResources:
+    """What processes had used that an earlier watch has seen and this one cannot see any more.
+
+    ``look`` is the first of the new watch, with all that those used who are still there. What is more than that must
+    have been used by others. If others have come meanwhile it is too little, and never too much.
+    """
+    left = {name: _minus(getattr(earlier, name), getattr(look, name)) for name in TOTAL_FIELDS}
+    return msgspec.structs.replace(earlier, **left)
+
+
+def parts_of(resources: Resources | None, home: str | None) -> dict[str, HostResources]:
+    """What of it was used on each host; ``home`` is where the task's process is."""
+    if resources is None:
+        return {}
+    return {home or "": _as(HostResources, resources)} if resources.hosts is None else dict(resources.hosts)
+
+
+def part_of(resources: Resources | None, home: str | None, host: str) -> HostResources | None:
+    """What of it was used on this host; None: nothing is known."""
+    return parts_of(resources, home).get(host)
+
+
+def only_part(part: HostResources | None, home: str | None, host: str) -> Resources | None:
+    """As if nothing else were known of the task than this: what a host needs to know."""
+    if part is None:
+        return None
+    return _as(Resources, part) if host == home else Resources(hosts={host: _as(HostResources, part)})
+
+
+def whole_of(
+    parts: Mapping[str, HostResources], home: str | None, earlier: Iterable[Resources | None] = ()
+) -> Resources | None:
+    """What was used on all hosts together; None if nothing is known.
+
+    Figures are summed as far as they are known, and ``basis`` says of how many hosts that is. A peak is the largest of
+    each host's own, of the sum of what each uses now, and of the peaks that were found so ``earlier``. What the peak
+    was is not known: hosts look at moments of their own, and what one held a second before another is no sum of both.
+    So this one lies between the largest of one host and the sum of all of theirs, where the true one lies as well. It
+    is off by what changed within a period and on the way of a report, and misses what was over before both were heard.
+    """
+    if not parts:
+        return None
+    if list(parts) == [home or ""]:
+        return _as(Resources, parts[home or ""])
+    known = list(parts.values())
+    fields = {name: _sum_of(getattr(part, name) for part in known) for name in (*TOTAL_FIELDS, *NOW_FIELDS)}
+    before = [each for each in earlier if each is not None]
+    for peak, now in PEAKS.items():
+        fields[peak] = _most(fields[now], *(getattr(each, peak) for each in (*known, *before)))
+    rounded = {name: _rounded(fields[name], 1) for name in ("cpu_percent", "cpu_percent_peak", "gpu_percent")}
+    seconds = _rounded(fields["cpu_seconds"], 2)
+    since = parts[home or ""].since if (home or "") in parts else None
+    hosts = {name: _as(HostResources, parts[name]) for name in sorted(parts)}
+    return Resources(**fields | rounded | {"cpu_seconds": seconds}, basis=_basis_of(known), since=since, hosts=hosts)
+
+
+def renewed(stored: Resources | None, known: Resources, home: str | None) -> Resources:
+    """What is known now, with what is stored of hosts that tell nothing any more."""
+    if known.hosts is None and (stored is None or stored.hosts is None):
+        return known
+    before = {host: without_now(part) for host, part in parts_of(stored, home).items()}
+    return whole_of(before | parts_of(known, home), home, [stored, known]) or known
+
+
+def with_usage(seen: Resources | None, usage: Usage, home: str | None = None) -> Resources:
+    """With what the process measured itself, where that is more than was seen: nobody sees the last second.
+
+    Of several hosts it is of the one on which the process was.
+    """
+    if seen is not None and seen.hosts is not None:
+        own = with_usage(only_part(seen.hosts.get(home or ""), home, home or ""), usage)
+        return whole_of({**seen.hosts, home or "": own}, home, [seen]) or own
     seen = seen or Resources()
     fields: dict[str, Any] = {}
     basis = dict(seen.basis)
@@ -78,12 +158,45 @@ def with_usage(seen: Resources | None, usage: Usage) -> Resources:
 
 def ended(seen: Resources | None) -> Resources | None:
     """The totals and peaks that stay."""
-    return None if seen is None else msgspec.structs.replace(seen, **dict.fromkeys(NOW_FIELDS))
+    if seen is None:
+        return None
+    hosts = None if seen.hosts is None else {name: without_now(part) for name, part in seen.hosts.items()}
+    return msgspec.structs.replace(without_now(seen), hosts=hosts)
+
+
+def without_now(used: R) -> R:
+    """Of now nothing is known; what was used stays used."""
+    return msgspec.structs.replace(used, **dict.fromkeys(NOW_FIELDS))
+
+
+def _as(type_: type[R], used: HostResources) -> R:
+    if type(used) is type_:
+        return used
+    return type_(**{name: getattr(used, name) for name in HostResources.__struct_fields__})
+
+
+def _basis_of(parts: list[HostResources]) -> dict[str, str]:
+    """How each kind of figure was got, and of how many hosts, if not of all."""
+    basis = {}
+    for kind in dict.fromkeys(kind for part in parts for kind in part.basis):
+        ways = [part.basis[kind] for part in parts if kind in part.basis]
+        some = "" if len(ways) == len(parts) else f" ({len(ways)} of {len(parts)} hosts)"
+        basis[kind] = ", ".join(dict.fromkeys(ways)) + some
+    return basis
 
 
 def _most(*values: N | None) -> N | None:
     known = [value for value in values if value is not None]
     return max(known) if known else None
+
+
+def _sum_of(values: Iterable[N | None]) -> N | None:
+    known = [value for value in values if value is not None]
+    return sum(known[1:], known[0]) if known else None
+
+
+def _minus(whole: N | None, part: N | None) -> N | None:
+    return whole if whole is None or part is None else max(whole - part, type(whole)(0))
 
 
 def _sum(base: N | None, more: N | None) -> N | None:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from vain.busiest import Process
 from vain.clock import unix
+from vain.costs import only_part, part_of
 from vain.errors import Conflict, Flaw, Invalid
 from vain.quality import Span
 from vain.samples import Sample
@@ -29,8 +30,12 @@ SILENT_PERIODS = 5
 MOST_SAMPLES = 300
 """Of one report."""
 
+MOST_RUNS = 1_000
+"""Names of runs that one report may ask about."""
+
 HostName = Annotated[str, Meta(pattern=f"^{HOST_PATTERN}$")]
 Token = Annotated[str, Meta(pattern="^[0-9a-f]{1,32}$")]
+RunName = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Count = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
 
 NO_FOLDERS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
@@ -93,10 +98,13 @@ class HostReport(Struct, frozen=True):
     """Which list of tasks it watches, see ``Taken.watching``."""
     costs: Annotated[dict[int, HostCost], Meta(max_length=10_000)] = {}
     gone: Annotated[list[Gone], Meta(max_length=1_000)] = []
+    runs: Annotated[list[RunName], Meta(max_length=MOST_RUNS)] = []
+    """Names that processes there carry in their environment (`VAIN_RUN_ID`) and of which the host was told nothing: it
+    asks whether they belong to a task. Sent when all processes were looked at, every five seconds."""
 
 
 class SentReport(Struct, frozen=True):
-    """The same as it is sent: samples as they lie in the spool."""
+    """The same as it is sent: samples as they lie in the spool, and no ``runs`` where there is nothing to ask."""
 
     agent: str
     version: str
@@ -112,13 +120,18 @@ class SentReport(Struct, frozen=True):
     watching: int
     costs: dict[int, HostCost]
     gone: list[Gone]
+    runs: list[str] | UnsetType = UNSET
 
 
-class WatchedTask(Struct, frozen=True):
-    """A task whose processes are on the host; ``run_id`` is what they carry in their environment."""
+class WatchedTask(Struct, frozen=True, omit_defaults=True):
+    """A task that has processes on the host; ``run_id`` is what they carry in their environment."""
 
     task: Task
     run_id: str | None = None
+    is_guest: bool = False
+    """Its own process is on another host: here it has those that carry one of ``runs``, and what descends from them."""
+    runs: list[str] = []
+    """Other names that processes of it carry here: of tasks within it."""
 
 
 class Taken(Struct, frozen=True):
@@ -294,8 +307,8 @@ def is_silent(known: KnownHost, now: float) -> bool:
     return now - unix(known.last_seen_at) > known.patience_seconds()
 
 
-def slim(task: Task) -> Task:
-    """What an agent has to know of a task, without what people wrote."""
+def slim(task: Task, host: str) -> Task:
+    """What an agent has to know of a task, without what people wrote, and with what was used on its ``host`` alone."""
     return Task(
         task_id=task.task_id,
         name="-",
@@ -305,8 +318,8 @@ def slim(task: Task) -> Task:
         started_at=task.started_at,
         attempt=task.attempt,
         source=task.source,
-        resources=task.resources,
-        progress=task.progress,
+        resources=only_part(part_of(task.resources, task.host, host), task.host, host),
+        progress=task.progress if host == task.host else None,
     )
 
 

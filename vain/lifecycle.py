@@ -161,7 +161,7 @@ def _settled(task: Task, now: Time) -> Task:
 def _with_usage(task: Task, patch: TaskPatch) -> Task:
     if patch.usage is UNSET or patch.usage is None or task.status != "completed":
         return task
-    return msgspec.structs.replace(task, resources=with_usage(task.resources, patch.usage))
+    return msgspec.structs.replace(task, resources=with_usage(task.resources, patch.usage, task.host))
 
 
 def _status_after(task: Task, wanted: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from vain.clock import Clock, unix
-from vain.costs import Cost
+from vain.costs import Cost, ended, renewed
 from vain.eta import Pace, eta_of, paced
 from vain.store.transaction import Transaction
 from vain.types import Task, Time
@@ -42,10 +42,13 @@ class ServerMarks:
 
     def costed(self, task: Task) -> Task:
         """See ``Marks``."""
-        cost = self._costs.get(task.task_id)
-        if cost is None or task.status != "in-progress" or cost.attempt != task.attempt:
+        if task.status != "in-progress":
             return task
-        return msgspec.structs.replace(task, resources=cost.resources)
+        cost, stored = self._costs.get(task.task_id), task.resources
+        known = None if cost is None or cost.attempt != task.attempt else cost.resources
+        if stored is not None and stored.hosts is not None and known is None:
+            return msgspec.structs.replace(task, resources=ended(stored))
+        return task if known is None else msgspec.structs.replace(task, resources=renewed(stored, known, task.host))
 
     def estimated(self, transaction: Transaction, task: Task, previous: Task | None, now: Time) -> Task:
         """See ``Marks``."""

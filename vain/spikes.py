@@ -16,7 +16,7 @@ from vain.explaining import GROWTH, Explaining, Explanation, checked, kind_of
 from vain.explaining.explained import BASES, MOST_READ, Seen, explanation, is_by_totals
 from vain.explaining.question import ExplainMetric, Windows, rounded, windows_of
 from vain.explaining.unusual import WATCHED
-from vain.explaining.use import Ran, TaskUse
+from vain.explaining.use import Ran, TaskUse, on_host
 from vain.past import FRESH_SECONDS, Past
 from vain.patterns import exactly
 from vain.shared import SharedReads
@@ -30,7 +30,8 @@ MOST_KEPT = 16
 
 class Spikes:
     """Explains windows. ``cores`` tells how many the machine has; ``now`` is the time of day in Unix seconds.
-    ``is_here`` says of the host of a task (None: not known) whether it is the machine that this is about.
+    ``host`` is what the machine is called that this is about; ``is_here`` says whether the home of a task (None: not
+    known) counts as that.
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class Spikes:
         period_seconds: float = 1.0,
         now: Clock = time.time,
         is_here: Callable[[str | None], bool] = lambda host: True,
+        host: str = "",
     ) -> None:
         self._store, self.past, self._cores, self._now = store, past, cores, now
-        self._period_seconds, self._is_here = period_seconds, is_here
+        self._period_seconds, self._is_here, self._host = period_seconds, is_here, host
         self._shared: SharedReads[tuple[Explaining, int], Explanation] = SharedReads(MOST_KEPT)
 
     async def explain(self, asked: Explaining) -> Explanation:
@@ -57,7 +59,7 @@ class Spikes:
         windows = windows_of(asked, now, self._period_seconds)
         find = partial(ran_between, after=windows.after, before=windows.before, now=now)
         ran, left_out = await self._store.read(find)
-        ran = [task for task in ran if self._is_here(task.process[0] or None if task.process else None)]
+        ran = [here for task in ran if (here := on_host(task, self._host, self._is_here)) is not None]
         return await self.past.run(partial(self._explained, asked, windows, ran, left_out))
 
     def _explained(self, asked: Explaining, windows: Windows, ran: list[Ran], left_out: int) -> Explanation:
@@ -100,7 +102,7 @@ def _window(store: MetricStore, metrics: tuple[str, ...], after: float, before: 
 
 def _to_be_read(ran: Sequence[Ran], windows: Windows, kind: ExplainMetric | None) -> list[int]:
     """Tasks that may have samples that are needed; those that used most first, which is known of all but the newest."""
-    wanted = (task for task in ran if task.process is not None and not is_by_totals(task, windows, kind))
+    wanted = (task for task in ran if (task.process or task.is_guest) and not is_by_totals(task, windows, kind))
     known = {task.task_id: _estimate(task, windows, kind) for task in wanted}
     return sorted(known, key=lambda number: (-known[number], -number))[:MOST_READ]
 

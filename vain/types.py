@@ -90,8 +90,8 @@ class Eta(Struct, frozen=True):
     basis: str
 
 
-class Resources(Struct, frozen=True):
-    """What a task's whole process tree has used since it started; unknown is None.
+class HostResources(Struct, frozen=True, omit_defaults=True):
+    """What the processes of a task have used on one host; what is left out is unknown.
 
     Totals (``cpu_seconds``, ``read_bytes``, ``written_bytes``) and peaks stay with the task for ever. The others are
     the last that was seen, and None once the task is completed.
@@ -120,6 +120,18 @@ class Resources(Struct, frozen=True):
     """How each kind of figure was got: ``{"cpu": "tree", "memory": "pss", "io": "proc-io"}``."""
     since: Time | None = None
     """When the watch began; None: with the task."""
+
+
+class Resources(HostResources, frozen=True, omit_defaults=False):
+    """What all processes of a task have used since it started, on all hosts; unknown is None.
+
+    Totals (``cpu_seconds``, ``read_bytes``, ``written_bytes``) and peaks stay with the task for ever. The others are
+    the last that was seen, and None once the task is completed. Of several hosts each figure is the sum of what is
+    known; a peak is the largest sum that was seen at one time, and no less than that of any host.
+    """
+
+    hosts: dict[str, HostResources] | None = None
+    """What of it was used on each host; None: all of it where the task's process is."""
 
 
 class Usage(Struct, frozen=True, forbid_unknown_fields=True):

@@ -34,7 +34,7 @@ TOLD_SECONDS = 10.0
 HEARD_SECONDS = 5.0
 """Other servers are told of the beats that came within this time, every second."""
 FIRST_COSTS_SECONDS = 5.0
-"""The first of them, so that a task that has just begun is not without for long."""
+"""The first of them, and the first of each host, so that a task that has just begun is not without for long."""
 LOOKS_AT_ONCE = 50
 MOST_ENDED = 1_000
 ARRANGED = frozenset({"name", "description", "priority", "tags", "key", "parent_id", "due_at"})
@@ -51,6 +51,8 @@ class Watching(Protocol):
 
     @property
     def costs(self) -> Mapping[int, Cost]: ...
+
+    def has_news(self, task: Task) -> bool: ...
 
     def follow(self, task: Task, run_id: str | None) -> None: ...
 
@@ -225,8 +227,7 @@ class Vigil:
 
     def _patience_seconds(self, task_id: int) -> float:
         task = self._running.get(task_id)
-        is_first = task is not None and task.resources is None and task_id in self._watch.costs
-        return FIRST_COSTS_SECONDS if is_first else SAVE_COSTS_SECONDS
+        return FIRST_COSTS_SECONDS if task is not None and self._watch.has_news(task) else SAVE_COSTS_SECONDS
 
     async def _tell_longer(self) -> None:
         now = self._wall()

@@ -35,6 +35,11 @@ CUT = Say(None)
 class Watch:
     def __init__(self) -> None:
         self.costs: dict[int, Cost] = {}
+        self.strangers: list[str] = []
+
+    def take_strangers(self) -> list[str]:
+        strangers, self.strangers = self.strangers, []
+        return strangers
 
 
 class Agent:

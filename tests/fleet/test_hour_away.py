@@ -39,6 +39,9 @@ class NoTrees:
     def busiest(self) -> None:
         return None
 
+    def take_strangers(self) -> None:
+        return None
+
     def close(self) -> None:
         pass
 

@@ -494,10 +494,10 @@ def test_costs_and_ends_count_for_tasks_of_that_host_only(tmp_path: Path) -> Non
         costs = {number: HostCost(1, Resources(cpu_seconds=3.0)) for number in (7, 8, 9)}
         gone = [Gone(7, 1, "run", 3), Gone(7, 2, "run"), Gone(8, 1, "run")]
         await known.take(report(session, costs=costs, gone=gone))
-        assert list(known.fleet.costs) == [7]
+        assert list(known.fleet.parts.tasks()) == [7]
         assert known.vigil.told == [(7, 1, "run", 3)]
         known.fleet.forget_task(7)
-        assert not known.fleet.costs
+        assert not known.fleet.parts.tasks()
 
     with_fleet(tmp_path, work)
 

@@ -95,7 +95,10 @@ class Agent:
         for task_id in self._followed - now:
             self._watch.forget(task_id)
         for each in tasks:
-            self._watch.follow(each.task, each.run_id)
+            if each.is_guest:
+                self._watch.attend(each.task, each.runs)
+            else:
+                self._watch.follow(each.task, each.run_id, each.runs)
         self._followed = now
 
 

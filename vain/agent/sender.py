@@ -10,7 +10,7 @@ from threading import Event
 from typing import Protocol
 from urllib.parse import quote
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from vain.agent.left import Left, Refused
 from vain.agent.seen import Seen
@@ -41,6 +41,8 @@ class Watching(Protocol):
     """What is needed of ``vain.watch.Watch``."""
 
     costs: dict[int, Cost]
+
+    def take_strangers(self) -> list[str]: ...
 
 
 class Sender:
@@ -150,6 +152,7 @@ class Sender:
                 watching=self._watching,
                 costs={task_id: HostCost(*cost) for task_id, cost in self._watch.costs.copy().items()},
                 gone=gone,
+                runs=self._watch.take_strangers() or UNSET,
             )
         )
         taken = None

@@ -7,14 +7,14 @@ was not. What two tasks used that ran in one process at once cannot be told apar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
 from vain.bands import GAP_PERIODS, Floats
-from vain.types import Outcome, Resources, Status
+from vain.types import HostResources, Outcome, Resources, Status
 
 USE_METRICS = (
     "task.cpu_percent",
@@ -63,10 +63,12 @@ class Ran(NamedTuple):
     progress: float | None = None
     process: tuple[str, int] | None = None
     """Host and number."""
-    resources: Resources | None = None
-    """Totals of its newest attempt."""
+    resources: HostResources | None = None
+    """Totals of its newest attempt; as it is stored (``Resources``) on all hosts, after ``on_host`` on that one."""
     attempt: int = 1
     """The newest: of those before it only the samples tell."""
+    is_guest: bool = False
+    """``process`` is on another machine than what is asked about, where it had others."""
 
 
 class Sums(NamedTuple):
@@ -82,6 +84,18 @@ class Sums(NamedTuple):
     seconds: float | None = None
     """How long it was seen to run."""
     growth: float | None = None
+
+
+def on_host(task: Ran, host: str, is_here: Callable[[str | None], bool]) -> Ran | None:
+    """What of a task was on a host, None if nothing was. ``is_here`` says whether the home of a task (None: not known)
+    counts as this host."""
+    home = task.process[0] or None if task.process else None
+    hosts = task.resources.hosts if isinstance(task.resources, Resources) else None
+    if hosts is None:
+        return task if is_here(home) else None
+    if home != host and host in hosts:
+        return task._replace(resources=hosts[host], is_guest=True)
+    return task._replace(resources=hosts.get(home or "")) if is_here(home) else None
 
 
 def exclusive(uses: Mapping[int, TaskUse], ran: Mapping[int, Ran]) -> dict[int, TaskUse]:
@@ -175,7 +189,7 @@ def _sharing(uses: Mapping[int, TaskUse], ran: Mapping[int, Ran]) -> Iterator[li
     groups: dict[tuple[str, int], list[int]] = {}
     for number in uses:
         task = ran.get(number)
-        if task is not None and task.process is not None:
+        if task is not None and task.process is not None and not task.is_guest:
             groups.setdefault(task.process, []).append(number)
     for group in groups.values():
         outer = {parent for number in group if (parent := _ancestor(number, ran, uses)) is not None}

@@ -18,6 +18,8 @@ from vain.codec import decode, encode, trusted
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
+from vain.fleet.parts import Parts
+from vain.fleet.places import Places
 from vain.fleet.together import Together
 from vain.hosts import (
     Host,
@@ -27,13 +29,11 @@ from vain.hosts import (
     HostTold,
     KnownHost,
     Taken,
-    WatchedTask,
     check_host,
     check_new_host,
     figures,
     is_of,
     silence_of,
-    slim,
 )
 from vain.past import Past
 from vain.samples import Sample
@@ -46,8 +46,6 @@ from vain.types import Task
 
 READERS = 2
 MOST_HOSTS = 5_000
-MOST_TASKS = 2_000
-"""Of one host, the newest, that its agent is told of."""
 SAVE_SECONDS = 60.0
 """How often it is written down when a host was last seen."""
 REST_SECONDS = 60.0
@@ -84,8 +82,9 @@ class Fleet:
     ) -> None:
         """``server`` tells this one from others over the same database, as long as its folder is there."""
         self.own_host, self._server = own_host, server
-        self.costs: dict[int, Cost] = {}
-        """What tasks on other hosts have used, as their agents say."""
+        self.parts = Parts()
+        """What tasks have used on other hosts, as their agents say."""
+        self.places = Places(self.parts.of, first_list=int(wall() * 1000))
         self._store, self._archives, self._keep = store, archives, keep
         self._monotonic, self._wall = monotonic, wall
         self._members: dict[str, Member] = {}
@@ -93,12 +92,6 @@ class Fleet:
         self._heard: Mapping[str, bytes] = {}
         self._saved: dict[str, KnownHost] = {}
         self._saved_at: dict[str, float] = {}
-        self._running: dict[str, dict[int, WatchedTask]] = {}
-        self._places: dict[int, str] = {}
-        """The host of each task in progress."""
-        self._watching: dict[str, int] = {}
-        # Another one in each life of the server: an agent must not take its old list for the new one.
-        self._first_list = int(wall() * 1000)
         self._rested_at = monotonic()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
         self._together = Together(own_host, self._members, archives, self._threads, monotonic, wall)
@@ -133,16 +126,17 @@ class Fleet:
         taken = await member.take(report, partial(judge, name) if judge is not None else judged_by_nobody)
         if report.samples and (first := unix(report.samples[0].sample.timestamp)) < self._wall() - LATE_SECONDS:
             self._together.came_late(first)
-        running = self._running.get(name, {})
+        places = self.places
         for task_id, cost in report.costs.items():
-            if task_id in running:
-                self.costs[task_id] = Cost(cost.attempt, cost.resources)
+            if places.has(task_id, name):
+                self.parts.take(task_id, name, Cost(cost.attempt, cost.resources))
         for gone in report.gone:
-            if is_of(gone, running):
+            if is_of(gone, places.at_home(name)):
                 vigil.gone(gone.task_id, gone.attempt, gone.kind, gone.exit_code)
-        watching = self._watching.get(name, self._first_list)
-        newest = list(running.values())[-MOST_TASKS:]
-        return replace(taken, watching=watching, tasks=None if report.watching == watching else newest)
+        if report.runs:
+            places.ask(name, report.runs)
+        watching = places.list_of(name)
+        return replace(taken, watching=watching, tasks=None if report.watching == watching else places.told(name))
 
     def member(self, name: str) -> Member:
         """One host. Raises NotFound."""
@@ -165,7 +159,7 @@ class Fleet:
                 last_seen_at=None if own is None else own.timestamp,
                 version=version,
                 period_seconds=period_seconds,
-                tasks_in_progress=len(self._running.get(self.own_host, {})),
+                tasks_in_progress=self.places.count(self.own_host),
                 now=None if own is None else figures(own),
             ),
             *(self.shown(name) for name in sorted(self._members)),
@@ -173,7 +167,7 @@ class Fleet:
 
     def shown(self, name: str) -> Host:
         """One host of an agent. Raises NotFound."""
-        return self.member(name).shown(len(self._running.get(name, {})))
+        return self.member(name).shown(self.places.count(name))
 
     def count(self) -> dict[str, int]:
         """How many are live, and how many silent; nothing while there are none."""
@@ -223,6 +217,7 @@ class Fleet:
                 member = self._members[name] = self._elsewhere(each.known)
             later = unix(each.known.last_seen_at) - unix(member.known.last_seen_at)
             if not member.reports_here or later > NEAR_SECONDS:
+                self.parts.leave(name)
                 self._saved.pop(name, None)
                 member.heard(each)
 
@@ -245,30 +240,15 @@ class Fleet:
 
     def follow(self, task: Task, run_id: str | None) -> None:
         """A task is in progress, or changed while it is."""
-        source = task.source
-        host = None if source is None or source.pid is None or task.status != "in-progress" else source.host
-        before = self._places.get(task.task_id)
-        if before is not None and before != host:
+        if task.status != "in-progress":
             self.forget_task(task.task_id)
-        if host is None:
-            return
-        running = self._running.setdefault(host, {})
-        known = running.get(task.task_id)
-        watched = WatchedTask(slim(task), run_id or (known.run_id if known else None))
-        if known is None or watched != known:
-            running[task.task_id] = watched
-            self._places[task.task_id] = host
-            self._watching[host] = self._watching.get(host, self._first_list) + 1
+        elif (left := self.places.follow(task, run_id)) is not None:
+            self.parts.drop(task.task_id, left)  # it is stored, and counts on at the new home
 
     def forget_task(self, task_id: int) -> None:
         """It is over."""
-        host = self._places.pop(task_id, None)
-        self.costs.pop(task_id, None)
-        if host is not None:
-            del self._running[host][task_id]
-            self._watching[host] += 1
-            if not self._running[host]:
-                del self._running[host]
+        self.places.forget(task_id)
+        self.parts.forget(task_id)
 
     def resumed(self) -> None:
         """The server's machine slept: nobody could be heard."""
@@ -287,6 +267,8 @@ class Fleet:
                 since = utc(self._wall() - member.silent_seconds) if is_silent else None
                 member.known = replace(member.known, silent_since=since)
                 due.append(member)
+                if is_silent:
+                    self.parts.fall_silent(name)
             elif now - self._saved_at.get(name, 0.0) >= SAVE_SECONDS and member.known != self._saved.get(name):
                 due.append(member)
         try:
@@ -392,6 +374,7 @@ class Fleet:
                 await member.close()
             else:
                 member.known, member.reports_here = elsewhere, False
+                self.parts.leave(name)
         for known in changed:
             if known.name in left:
                 continue

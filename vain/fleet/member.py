@@ -189,7 +189,8 @@ class Member:
         """Who used what, on this host."""
         past = await self.past()
         if self._spikes is None or self._spikes.past is not past:
-            self._spikes = Spikes(self._store, past, self._cores, self.known.period_seconds, is_here=self.name.__eq__)
+            is_here, period_seconds = self.name.__eq__, self.known.period_seconds
+            self._spikes = Spikes(self._store, past, self._cores, period_seconds, is_here=is_here, host=self.name)
         return self._spikes
 
     def columns(self, cursor: int) -> Columns:

@@ -149,7 +149,9 @@ class Server:
         duties.exchange("hosts", lambda: fleet.told(monitor.latest, version(), period), fleet.heard)
         tracker, vigil, pinging = await self._follow_tasks(store, watch, fleet, duties)
         await duties.start()
-        spikes = Spikes(store, past, lambda: _cores(monitor), period, is_here=lambda name: not fleet.knows(name))
+        spikes = Spikes(
+            store, past, lambda: _cores(monitor), period, is_here=lambda name: not fleet.knows(name), host=host()
+        )
         machines = Machines(store, fleet, past, spikes)
         rulebook, silences, alarms = await self._make_alarms(store, past, machines, vigil, fleet, duties)
         reads = rulebook.read_again, silences.read_again, pinging.start, partial(asyncio.to_thread, keys.refresh)
@@ -259,13 +261,13 @@ class Server:
     async def _follow_tasks(
         self, store: Store, here: Watch, fleet: Fleet, duties: Duties
     ) -> tuple[Tracker, Vigil, Pinging]:
-        watch = Everywhere(here, fleet)
+        watch = self._everywhere = Everywhere(here, fleet)
         marks = ServerMarks(watch.all_costs)
         tracker = Tracker(store, marks=marks)
         vigil = Vigil(tracker, watch, leads=lambda: duties.leads)
         pinging = Pinging(store, tracker, marks=marks)
         duties.exchange("beats", vigil.beats_told, vigil.beats_heard)
-        duties.exchange("costs", watch.costs_told, watch.costs_heard)
+        duties.exchange("parts", watch.parts_told, watch.parts_heard)
         await vigil.start()
         self._ends.append(vigil.close)
         await pinging.start()
@@ -280,7 +282,10 @@ class Server:
         rulebook, silences = RuleBook(store, file), Silences(store, file.silences)
         await rulebook.start()
         await silences.start()
-        running = partial(vigil.running_names, lambda task: not fleet.knows(task.host))
+        places = fleet.places
+        running = partial(
+            vigil.running_names, lambda task: not fleet.knows(task.host) or places.has(task.task_id, fleet.own_host)
+        )
         alarms = Alarms(
             store, rulebook, silences, settings.interval_seconds, running, Context(machines.explain),
             more=fleet.silence, post=_post_of(duties),
@@ -379,6 +384,7 @@ class Server:
         if sample.period_seconds is None:
             self._services.fleet.resumed()
             self._services.vigil.resumed()  # it is the first, or the machine slept
+        self._everywhere.take_look()
         self._services.alarms.take(sample)
         body = self._services.sample_json(sample)
         self._hub.replace("performanceUpdate", b'{"type":"performanceUpdate",' + body[1:])

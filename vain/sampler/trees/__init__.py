@@ -21,6 +21,8 @@ class _Trees(Protocol):
 
     def busiest(self) -> list[Process] | None: ...
 
+    def take_strangers(self) -> list[str] | None: ...
+
     def close(self) -> None: ...
 
 
@@ -61,6 +63,11 @@ class ProcessTrees:
                 self._is_failing = True
                 logger.exception("The busiest processes cannot be read")
             return None
+
+    def take_strangers(self) -> list[str] | None:
+        """The runs that processes carry in their environment and nobody watches here, as the last walk of all
+        processes saw them; None if there was none since this was last asked."""
+        return self._trees.take_strangers()
 
     def close(self) -> None:
         """Let go of what is open."""

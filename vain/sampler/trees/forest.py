@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from vain.accounting import Identity, Watched
 from vain.sampler.trees.table import Look, Stat
+
+MOST_STRANGERS = 1_000
+"""Names that are told at once; the newest."""
+_RUN = re.compile("[0-9a-f]{32}")
 
 STARTED_TOLERANCE_SECONDS = 30.0
 """A start in Unix seconds is known through the time of boot, which is rounded to a second and moves when the clock is
 set. A number that was given again belongs to a later process, and not within so short a time."""
 
 
+class _Carried(NamedTuple):
+    """The run that a process was started in, and which program it was when its environment was read."""
+
+    run_id: str | None
+    program: bytes
+
+
 class Tree:
-    """The processes of one attempt of a task."""
+    """The processes of one attempt of a task. One whose process is on another machine has no root."""
 
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
@@ -34,7 +47,8 @@ class Tree:
         """Take in what the process table says now: members stay until they end, whoever their parent is."""
         kept = [stat for identity in self.members if (stat := _same(look, identity)) is not None]
         root = None if self.root is None else _same(look, self.root)
-        waiting = [*kept, *([root] if root else []), *named.get(self.watched.run_id or "", ())]
+        carriers = [stat for name in self.watched.names for stat in named.get(name, ())]
+        waiting = [*kept, *([root] if root else []), *carriers]
         found: dict[Identity, Stat] = {}
         while waiting:
             stat = waiting.pop()
@@ -52,7 +66,7 @@ class Forest:
     def __init__(self, run_of: Callable[[int], tuple[str | None, bool]]) -> None:
         self.trees: dict[tuple[int, int], Tree] = {}
         self._run_of = run_of
-        self._runs: dict[Identity, str | None] = {}
+        self._runs: dict[Identity, _Carried] = {}
         self.hidden: set[Identity] = set()
         """Processes whose environment could not be read."""
 
@@ -76,21 +90,21 @@ class Forest:
     @property
     def has_unfound(self) -> bool:
         """Whether a tree's root is still looked for, so that a start has to be compared with the time of boot."""
-        return any(tree.root is None for tree in self.trees.values())
+        return any(tree.root is None and tree.watched.pid is not None for tree in self.trees.values())
 
     def refresh(self, look: Look, booted_at: float | None, ticks_per_second: float) -> None:
         """Find the members of all trees."""
-        self._note_runs(look)
+        self.notice(look)
         children: dict[int, list[Stat]] = {}
         for stat in look.processes.values():
             children.setdefault(stat.parent_pid, []).append(stat)
         named: dict[str, list[Stat]] = {}
-        for identity, run_id in self._runs.items():
+        for identity, (run_id, _) in self._runs.items():
             named_stat = None if run_id is None else _same(look, identity)
             if run_id is not None and named_stat is not None:
                 named.setdefault(run_id, []).append(named_stat)
         for tree in self.trees.values():
-            root = look.processes.get(tree.watched.pid)
+            root = None if tree.watched.pid is None else look.processes.get(tree.watched.pid)
             if tree.root is None and root is not None and tree.is_root(root, booted_at, ticks_per_second):
                 tree.root = root.identity
             tree.refresh(look, children, named)
@@ -103,17 +117,30 @@ class Forest:
             together |= tree.members
         return together
 
-    def _note_runs(self, look: Look) -> None:
-        """Read the environment of each process once: not of all anew when a tree is added, since it never changes."""
+    def notice(self, look: Look) -> None:
+        """Read the environment of each process once: not of all anew when a tree is added, since it never changes.
+
+        One that carries no name is asked again when it has become another program (a script that execs the work).
+        """
         there = {stat.identity for stat in look.processes.values()}
         self._runs = {identity: run for identity, run in self._runs.items() if identity in there}
         self.hidden &= there
-        for stat in look.processes.values() if not self._runs else look.new:
-            if stat.identity in self._runs or stat.is_dead:
+        for stat in look.processes.values():
+            known = self._runs.get(stat.identity)
+            if known is not None and (known.run_id is not None or known.program == stat.name or not stat.rss_pages):
+                continue  # the kernel's own threads, which have no memory, change what they are called all the time
+            if stat.is_dead:
                 continue
-            self._runs[stat.identity], is_readable = self._run_of(stat.identity.pid)
-            if not is_readable:
-                self.hidden.add(stat.identity)
+            run_id, is_readable = self._run_of(stat.identity.pid)
+            self._runs[stat.identity] = _Carried(run_id, stat.name)
+            (self.hidden.discard if is_readable else self.hidden.add)(stat.identity)
+
+    def strangers(self) -> list[str]:
+        """The names that processes carry and no tree has: runs of another machine, maybe; the newest of them."""
+        known = {name for tree in self.trees.values() for name in tree.watched.names}
+        carried = dict.fromkeys(each.run_id for each in self._runs.values() if each.run_id is not None)
+        strange = [name for name in carried if name not in known and _RUN.fullmatch(name)]
+        return strange[-MOST_STRANGERS:]
 
     def _adopt(self) -> None:
         """What a task's children have outside of its tree (orphans with their name) is the parent task's as well."""

@@ -138,6 +138,7 @@ class LinuxTrees:
         self._busiest = Busiest(self._ticks_per_second, self._page_bytes, self._known_io)
         self._newest: TableLook | None = None
         """What the last look read, if it read all processes."""
+        self._strangers: list[str] | None = None
 
     def look(self, watched: Sequence[Watched]) -> tuple[list[Look], Attribution | None]:
         """What each of these uses now. Nothing is read while nothing is watched."""
@@ -148,7 +149,8 @@ class LinuxTrees:
             return [], None
         now, ticks = self._monotonic(), self._since_boot() * self._ticks_per_second
         has_new = self._forest.follow(watched)
-        interesting = {identity.pid for identity in self._members} | {each.pid for each in watched}
+        interesting = {identity.pid for identity in self._members}
+        interesting |= {each.pid for each in watched if each.pid is not None}
         everything = has_new or (self._busiest.has_begun and self._busiest.is_due(now))
         table = self._table.look(interesting, everything)
         self._newest = table if everything else None
@@ -168,8 +170,17 @@ class LinuxTrees:
         now = self._monotonic()
         if not self._busiest.is_due(now):
             return None
-        table = self._newest or self._table.look((), everything=True)
+        table = self._newest
+        if table is None:
+            table = self._table.look((), everything=True)
+            self._forest.notice(table)
+        self._strangers = self._forest.strangers()
         return self._busiest.take(table.processes.values(), now, self._owners)
+
+    def take_strangers(self) -> list[str] | None:
+        """See ``ProcessTrees``."""
+        strangers, self._strangers = self._strangers, None
+        return strangers
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -178,7 +189,8 @@ class LinuxTrees:
 
     def _forget(self) -> None:
         self._table.forget()
-        self._forest, self._members, self._bills = Forest(self._table.run_of), {}, {}
+        self._forest.follow(())  # which run each process carries stays known
+        self._members, self._bills = {}, {}
         self._all = self._totals = None
         self._io, self._readings = {}, {}
 
@@ -240,10 +252,12 @@ class LinuxTrees:
             bills = self._bills[run] = _Bills(ticks)
         members = {identity: self._members[identity] for identity in tree.members}
         alive = self._is_alive(tree)
-        if tree.root is None:
+        if tree.root is None and not (watched.pid is None and (members or bills.last)):
             return Look(key=watched.key, alive=alive)
         sums = bills.take(figures, members, watched.whole)
         before, bills.last = bills.last, (sums, now)
+        if not members:
+            return _all_gone(watched.key, alive, sums, self._ticks_per_second)
         resident = self._resident(members)
         pss = self._memory.of(resident)
         mine = [use for identity in members if gpus and (use := gpus.get(identity.pid))]
@@ -252,13 +266,13 @@ class LinuxTrees:
             alive=alive,
             cpu_seconds=sums.cpu / self._ticks_per_second,
             cpu_percent=_rate(before, sums.cpu, now, lambda last: last.cpu, 100 / self._ticks_per_second),
-            rss_bytes=sum(resident.values()) if members else None,
+            rss_bytes=sum(resident.values()),
             pss_bytes=pss,
             read_bytes=None if sums.read is None else int(sums.read),
             written_bytes=None if sums.written is None else int(sums.written),
             read_bytes_per_second=_rate(before, sums.read, now, lambda last: last.read),
             written_bytes_per_second=_rate(before, sums.written, now, lambda last: last.written),
-            threads=sum(stat.threads for stat in members.values()) if members else None,
+            threads=sum(stat.threads for stat in members.values()),
             processes=len(members),
             gpu_memory_bytes=sum(use.memory_bytes for use in mine) if gpus is not None else None,
             gpu_percent=_sum_known([use.percent for use in mine]) if gpus is not None else None,
@@ -275,6 +289,8 @@ class LinuxTrees:
 
     def _is_alive(self, tree: Tree) -> bool | None:
         pid = tree.watched.pid
+        if pid is None:
+            return None  # whether the task goes on is known where its process is
         if tree.root is not None:
             root = self._members.get(tree.root)
             return root is not None and not root.is_dead
@@ -308,6 +324,19 @@ class LinuxTrees:
             written_share=_share_of(sums.written, before[0].written, totals.written_bytes, last.written_bytes),
             hidden_processes=len(self._forest.hidden),
         )
+
+
+def _all_gone(key: int, alive: bool | None, sums: _Sums, ticks_per_second: float) -> Look:
+    """No process is left: what was used stays used, and of now there is nothing to tell."""
+    return Look(
+        key=key,
+        alive=alive,
+        cpu_seconds=sums.cpu / ticks_per_second,
+        read_bytes=None if sums.read is None else int(sums.read),
+        written_bytes=None if sums.written is None else int(sums.written),
+        processes=0,
+        basis=_basis(False, sums.read is not None, False),
+    )
 
 
 def _rate(

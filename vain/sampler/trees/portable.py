@@ -100,6 +100,10 @@ class PortableTrees:
         owners = self._owners()
         return [each._replace(task_id=owners.get(each.pid)) for each in busiest(seen)]
 
+    def take_strangers(self) -> list[str] | None:
+        """Nothing is told here of the environment of others."""
+        return None
+
     def close(self) -> None:
         """Nothing is kept open."""
 
@@ -127,7 +131,9 @@ class PortableTrees:
         return {pid: task_id for (task_id, _), tree in trees for pid in tree.members}
 
     def _look(self, watched: Watched, tree: _Tree) -> Look:
-        alive = self._root(watched, tree)
+        if watched.pid is None:
+            return Look(key=watched.key, alive=None)
+        alive = self._root(watched.pid, watched, tree)
         if not tree.is_found:
             return Look(key=watched.key, alive=alive)
         self._find_children(watched, tree)
@@ -156,11 +162,11 @@ class PortableTrees:
             basis={"cpu": "process", "memory": "rss"},
         )
 
-    def _root(self, watched: Watched, tree: _Tree) -> bool | None:
+    def _root(self, pid: int, watched: Watched, tree: _Tree) -> bool | None:
         if tree.is_found:
-            return watched.pid in tree.members
+            return pid in tree.members
         try:
-            process = psutil.Process(watched.pid)
+            process = psutil.Process(pid)
             started = process.create_time()
         except psutil.NoSuchProcess:
             return False
@@ -168,7 +174,7 @@ class PortableTrees:
             return None
         if watched.started_at is not None and abs(started - watched.started_at) > STARTED_TOLERANCE_SECONDS:
             return False
-        tree.is_found, tree.members[watched.pid] = True, _Member(process, watched.whole)
+        tree.is_found, tree.members[pid] = True, _Member(process, watched.whole)
         return True
 
     def _find_children(self, watched: Watched, tree: _Tree) -> None:
