@@ -19,7 +19,7 @@ from vain.costs import only_part, part_of
 from vain.errors import Conflict, Flaw, Invalid
 from vain.quality import Span
 from vain.samples import Sample
-from vain.types import LARGEST_INTEGER, Resources, Task, Time
+from vain.types import LARGEST_INTEGER, Resources, Task, TaskSource, Time
 
 HOST_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _NAME = re.compile(HOST_PATTERN, re.ASCII)
@@ -308,7 +308,11 @@ def is_silent(known: KnownHost, now: float) -> bool:
 
 
 def slim(task: Task, host: str) -> Task:
-    """What an agent has to know of a task, without what people wrote, and with what was used on its ``host`` alone."""
+    """What an agent has to know of a task, without what people wrote, and with what was used on its ``host`` alone.
+
+    Of one whose process is elsewhere it learns no more of that than where.
+    """
+    is_home = host == task.host
     return Task(
         task_id=task.task_id,
         name="-",
@@ -317,9 +321,9 @@ def slim(task: Task, host: str) -> Task:
         created_at=task.created_at,
         started_at=task.started_at,
         attempt=task.attempt,
-        source=task.source,
+        source=task.source if is_home or task.source is None else TaskSource(host=task.source.host),
         resources=only_part(part_of(task.resources, task.host, host), task.host, host),
-        progress=task.progress if host == task.host else None,
+        progress=task.progress if is_home else None,
     )
 
 
