@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 X = "abcdef0123456789" * 2
 SERVER = ("env", "VAIN_HOSTNAME=server-1")
-WORK = "import time\nheld = b"x" * (40 << 20)\nwhile True:\n    sum(range(20_000)); time.sleep(0.002)"
+WORK = "import time\nheld = b'x' * (40 << 20)\nwhile True:\n    sum(range(20_000)); time.sleep(0.002)"
 
 
 @contextmanager
