@@ -46,6 +46,7 @@ class MetricQuery(Struct, frozen=True):
     patterns (``cpu.*``); None asks for all. ``points`` is how many are wanted at most; None: every sample, or the
     finest step that the server gives at once. ``step_seconds`` fixes the step, in place of ``points``. ``tasks`` are
     those whose own series are wanted as well. ``host`` is the machine that it is about, ``""`` the server's own.
+    ``also`` are others on which the tasks had processes: what they used there is added to their series.
     """
 
     after: float
@@ -55,6 +56,7 @@ class MetricQuery(Struct, frozen=True):
     step_seconds: float | None = None
     tasks: tuple[int, ...] = ()
     host: str = ""
+    also: tuple[str, ...] = ()
 
 
 class MetricWindow(NamedTuple):

@@ -85,6 +85,11 @@ def parts_of(resources: Resources | None, home: str | None) -> dict[str, HostRes
     return {home or "": _as(HostResources, resources)} if resources.hosts is None else dict(resources.hosts)
 
 
+def hosts_of(resources: Resources | None) -> list[str]:
+    """Where it was used, if that was not at home alone."""
+    return [] if resources is None or resources.hosts is None else list(resources.hosts)
+
+
 def part_of(resources: Resources | None, home: str | None, host: str) -> HostResources | None:
     """What of it was used on this host; None: nothing is known."""
     return parts_of(resources, home).get(host)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
+
+from msgspec.structs import replace
+
 from vain.alerting.rule import Rule
-from vain.bands import MetricQuery, MetricWindow
+from vain.bands import Bands, MetricQuery, MetricWindow
+from vain.catalog import TASK_METRICS
+from vain.costs import hosts_of
+from vain.errors import NotFound, Unavailable
 from vain.explaining import Explaining, Explanation
 from vain.fleet.fleet import Fleet
 from vain.hosts import HostsHistory, HostsQuery
 from vain.past import Past
+from vain.patterns import exactly, matching
 from vain.rehearsal import Rehearsal, rehearse
 from vain.spikes import Spikes
 from vain.store.database import Store
+from vain.summing import MOST_POINTS, summed
+from vain.types import Task
 
 
 class Machines:
@@ -34,11 +45,36 @@ class Machines:
 
     async def window(self, query: MetricQuery) -> MetricWindow:
         """A window of its history. Raises Invalid as ``MetricStore.window`` does."""
+        if query.also:
+            return await self._summed(query)
         return await (await self.past_of(query.host)).window(query)
 
     async def shared_window(self, query: MetricQuery) -> MetricWindow:
         """The same; who asks for the same within a second gets the same answer, which nobody may change."""
+        if query.also:
+            return await self._summed(query)
         return await (await self.past_of(query.host)).shared_window(query)
+
+    def places_of(self, task: Task) -> tuple[str, tuple[str, ...]]:
+        """Of which machine the history of a task is told, and on which others it had processes."""
+        home = task.host if task.host is not None and self._fleet.knows(task.host) else ""
+        here = home or self._fleet.own_host
+        return home, tuple(host for host in hosts_of(task.resources) if host != here and self._knows(host))
+
+    async def _summed(self, query: MetricQuery) -> MetricWindow:
+        past = await self.past_of(query.host)
+        first = await past.shared_window(replace(query, also=()))
+        wanted = tuple(exactly(f"{metric}:{number}") for number in query.tasks for metric in TASK_METRICS)
+        others = []
+        for host in query.also:
+            with suppress(NotFound, Unavailable):  # what is known of the others is shown
+                asked = replace(query, metrics=wanted, points=MOST_POINTS, host=host, also=())
+                window = await (await self.past_of(host)).shared_window(asked)
+                others.append(window._replace(series=_asked_for(window, first, query)))
+        return await past.run(partial(summed, query, first, others))
+
+    def _knows(self, host: str) -> bool:
+        return self.is_own(host) or self._fleet.knows(host)
 
     async def explain(self, asked: Explaining) -> Explanation:
         """What did that? Raises Malformed that names the parameter."""
@@ -51,3 +87,9 @@ class Machines:
     async def history(self, query: HostsQuery) -> HostsHistory:
         """One metric of all of them over time."""
         return await self._fleet.history(query, self._past)
+
+
+def _asked_for(window: MetricWindow, first: MetricWindow, query: MetricQuery) -> dict[str, Bands]:
+    """The series that were asked for, whether the first host has anything of them or not."""
+    names = set(matching(list(window.series), query.metrics)) | first.series.keys()
+    return {name: bands for name, bands in window.series.items() if name in names}

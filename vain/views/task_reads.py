@@ -12,6 +12,7 @@ from msgspec import structs
 from vain.bands import MetricQuery, MetricWindow
 from vain.changes import LogPart
 from vain.clock import unix
+from vain.costs import hosts_of
 from vain.errors import Invalid, NotFound, VainError
 from vain.hosts import Host
 from vain.lanes import Bar, LaneQuery
@@ -62,18 +63,22 @@ async def measured(source: Source, task: Task, now: float) -> Measured | None:
     names = tuple(f"{metric}:{task.task_id}" for metric in METRICS)
     # A window has at least a second, or a run of an instant would have none.
     query = MetricQuery(begin, max(end, begin + 1), (*names, WAITED), POINTS, tasks=(task.task_id,))
-    window, is_its_own = await _window_of(source, query, task.host)
+    window, is_its_own = await _window_of(source, query, task)
     run = run_of(window, task.task_id, begin)
     return Measured(run, _mean(window, WAITED, min(end, now)) if is_its_own else None)
 
 
-async def _window_of(source: Source, query: MetricQuery, host: str | None) -> tuple[MetricWindow, bool]:
-    """A window of the machine on which a task runs, or else of the server's; and whether it is the task's own."""
-    if host in (None, source.host):
-        return await source.window(query), True
+async def _window_of(source: Source, query: MetricQuery, task: Task) -> tuple[MetricWindow, bool]:
+    """A window of the machine on which a task runs, or else of the server's; and whether it is the task's own. What
+    the task used on other machines is added to its series."""
+    hosts = hosts_of(task.resources)
+    here = structs.replace(query, also=tuple(host for host in hosts if host != source.host))
+    if task.host in (None, source.host):
+        return await source.window(here), True
     with suppress(NotFound, Invalid):
-        return await source.window(structs.replace(query, host=host)), True
-    return await source.window(query), False
+        also = tuple(host for host in hosts if host != task.host)
+        return await source.window(structs.replace(query, host=task.host, also=also)), True
+    return await source.window(here), False
 
 
 def run_of(window: MetricWindow, task_id: int, begin: float) -> Run:

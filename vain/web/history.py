@@ -106,10 +106,12 @@ async def show(services: Services, request: Request) -> Response:
     """The metrics of a window."""
     asked = await _asked(services, request)
     past = await services.machines.past_of(asked.query.host)
-    store = past.store
+    window = await services.machines.window(asked.query)
     if asked.format == "json":
-        return Response(await past.run(partial(_json, store, asked)), headers=VARIES)
-    body = await past.run(lambda: tables.written(store.window(asked.query), asked.format))  # type: ignore[arg-type]  # one of FORMATS
+        baseline = None if asked.baseline is None else _alike(asked.baseline, window)
+        before = None if baseline is None else (baseline, await services.machines.window(baseline))
+        return Response(await past.run(partial(_json, past.store, asked.query, window, before)), headers=VARIES)
+    body = await past.run(lambda: tables.written(window, asked.format))  # type: ignore[arg-type]  # one of FORMATS
     name = f'attachment; filename="vain-history.{asked.format}"'
     return Response(body, content_type=FORMATS[asked.format], headers={"Content-Disposition": name, **VARIES})
 
@@ -141,7 +143,8 @@ async def _asked(services: Services, request: Request) -> _Asked:
     points = whole_number(given, "points", 0, 1, LARGEST_INTEGER) if "points" in given else None
     metrics = patterns.parsed(given["metrics"]) if "metrics" in given else None
     tasks = (int(given["task_id"]),) if "task_id" in given else ()
-    query = MetricQuery(after, before, metrics, points, tasks=tasks, host=await _host(services, given, tasks))
+    host, also = await _places(services, given, tasks)
+    query = MetricQuery(after, before, metrics, points, tasks=tasks, host=host, also=also)
     form = chosen(given.get("format"), request.headers.get("Accept"), FORMATS)
     baseline = None
     if "baseline" in given:
@@ -151,12 +154,11 @@ async def _asked(services: Services, request: Request) -> _Asked:
     return _Asked(query, baseline, form)
 
 
-async def _host(services: Services, given: Mapping[str, str], tasks: Sequence[int]) -> str:
-    """Of which machine: the one that is named, else that of the task, if an agent reports of it."""
+async def _places(services: Services, given: Mapping[str, str], tasks: Sequence[int]) -> tuple[str, tuple[str, ...]]:
+    """Of which machine: the one that is named, else that of the task, if an agent reports of it, and the others."""
     if "host" in given or not tasks:
-        return given.get("host", "")
-    source = decode(Task, (await services.tracker.get(tasks[0])).body).source
-    return source.host if source is not None and source.host and services.fleet.knows(source.host) else ""
+        return given.get("host", ""), ()
+    return services.machines.places_of(decode(Task, (await services.tracker.get(tasks[0])).body))
 
 
 async def _span(services: Services, given: Mapping[str, str], now: float) -> tuple[float, float]:
@@ -189,7 +191,8 @@ async def _baseline(services: Services, given: Mapping[str, str], query: MetricQ
         if earlier is None:
             raise _malformed("baseline", "There is no earlier run of this task's key or name.")
         after, before = _time_of(earlier, query.after)
-        return replace(query, after=after, before=before, tasks=(earlier.task_id,))
+        also = () if "host" in given else services.machines.places_of(earlier)[1]
+        return replace(query, after=after, before=before, tasks=(earlier.task_id,), also=also)
     shift = length
     if text != "previous":
         shift = -_seconds(text)
@@ -206,15 +209,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _json(store: MetricStore, asked: _Asked) -> bytes:
-    window = store.window(asked.query)
-    answer, baseline = _answer(asked.query, window), None
-    if asked.baseline is not None:
-        query = asked.baseline
-        if window.is_reduced:
-            # The same step, so that point can be laid upon point; a longer one if that would be too many.
-            query = MetricQuery(query.after, query.before, query.metrics, None, window.step_seconds, query.tasks)
-        baseline = _answer(query, store.window(query))
+def _alike(baseline: MetricQuery, window: MetricWindow) -> MetricQuery:
+    """In the same step, so that point can be laid upon point; a longer one if that would be too many."""
+    return replace(baseline, points=None, step_seconds=window.step_seconds) if window.is_reduced else baseline
+
+
+def _json(
+    store: MetricStore, query: MetricQuery, window: MetricWindow, before: tuple[MetricQuery, MetricWindow] | None
+) -> bytes:
+    answer = _answer(query, window)
+    baseline = None if before is None else _answer(*before)
     fields = {name: getattr(answer, name) for name in WindowAnswer.__struct_fields__}
     known = store.labels()
     labels = {name: Raw(known[name].encode()) for name in answer.series if name in known}
