@@ -140,6 +140,19 @@ def test_show_tells_what_is_known_and_leaves_out_the_rest(server: SmallServer, c
     assert "due_at" not in [name for name, _ in lines]
 
 
+def test_show_has_a_line_for_each_host_of_a_task_on_several(server: SmallServer, capsys: Capture) -> None:
+    hosts = {"gpu-1": {"cpu_seconds": 40.0}, "gpu-\x1b[2J": {"cpu_seconds": 90.0, "rss_peak_bytes": 1024}}
+    server.answers["GET /tasks/7"] = answer({**TASK, "resources": {"cpu_seconds": 130.0, "hosts": hosts}})
+    assert main(["show", "7"]) == 0
+    *fields, _, headings, first, second = capsys.readouterr().out.splitlines()
+    assert headings.split() == ["Host", "CPU", "time", "Memory,", "at", "most"]
+    assert first.split() == ["gpu-\\x1b[2J", "1", "min", "30", "s", "1.0", "KiB"] and second.split()[:2] == [
+        "gpu-1",
+        "40",
+    ]
+    assert not any("gpu-1" in line for line in fields)
+
+
 def test_set_takes_assignments_and_options(server: SmallServer, capsys: Capture) -> None:
     assert main(["set", "7", "status=completed", "description=", "due_at=", "--progress", "40"]) == 0
     sent = {"status": "completed", "description": "", "due_at": None, "progress": 40.0}

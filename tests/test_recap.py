@@ -7,8 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from vain.clock import unix
-from vain.recap import Beside, Said, markdown_of, words_of
-from vain.types import Resources, Task
+from vain.recap import MOST_HOSTS, Beside, Said, hosts_table, markdown_of, words_of
+from vain.types import HostResources, Resources, Task
 
 GIB = 2**30
 BEGIN, END = "2026-11-24T10:00:00.000Z", "2026-11-24T10:04:02.000Z"
@@ -75,3 +75,22 @@ def test_the_mean_counts_from_when_the_processes_were_watched() -> None:
 def test_markdown_keeps_a_name_from_being_markup() -> None:
     told = markdown_of(task(name="a*b <img>"), [Said("Time", "took 1 s")])
     assert told == "**a\\*b \\<img\\>** (task 7, succeeded)\n\n- Time: took 1 s"
+
+
+def test_of_several_hosts_each_has_a_line_and_what_nobody_knows_no_column() -> None:
+    hosts = {
+        "gpu-1": HostResources(cpu_seconds=40.0, cpu_percent=150.0, rss_bytes=GIB, rss_peak_bytes=2 * GIB),
+        "gpu-2": HostResources(cpu_seconds=90.0, rss_peak_bytes=GIB, read_bytes=5),
+    }
+    assert hosts_table(task(resources=Resources(hosts=hosts))) == [
+        ["Host", "CPU time", "Cores now", "Memory now", "Memory, at most", "Read"],
+        ["gpu-2", "1 min 30 s", "–", "–", "1.0 GiB", "5 B"],
+        ["gpu-1", "40 s", "1.5", "1.0 GiB", "2.0 GiB", "–"],
+    ]
+
+
+def test_of_one_host_there_is_no_table_and_of_very_many_those_that_used_most() -> None:
+    assert hosts_table(task()) == hosts_table(task(resources=Resources(cpu_seconds=1.0))) == []
+    many = {f"node-{n}": HostResources(cpu_seconds=float(n)) for n in range(MOST_HOSTS + 5)}
+    table = hosts_table(task(resources=Resources(hosts=many)))
+    assert len(table) == MOST_HOSTS + 1 and table[1][0] == f"node-{MOST_HOSTS + 4}"

@@ -10,6 +10,7 @@ import msgspec
 from vain.client import Client
 from vain.errors import Misconfigured, NotFound
 from vain.fields import assigned, checked, due_time
+from vain.recap import hosts_table
 from vain.setting_types import Settings
 from vain.terminal import Screen, safe, safe_json
 
@@ -35,9 +36,14 @@ def show(args: Namespace, settings: Settings, screen: Screen) -> int:
         screen.print(safe_json(task, indented=True))
         return SUCCESS
     known = {name: value for name, value in msgspec.to_builtins(task).items() if not _is_empty(value)}
+    if task.resources is not None:
+        del known["resources"]["hosts"]  # they have a table of their own
     widest = max(len(name) for name in known)
     for name, value in known.items():
         screen.print(f"{screen.styled(name.ljust(widest), '1')}  {_text(value)}")
+    if hosts := hosts_table(task):
+        screen.print()
+        screen.table(hosts[0], hosts[1:])
     return SUCCESS
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from vain import words
 from vain.clock import unix
-from vain.types import Resources, Task
+from vain.types import HostResources, Resources, Task
 from vain.usual import nearest_rank
 
 FEWEST_RUNS = 2
@@ -69,6 +69,36 @@ def markdown_of(task: Task, said: Sequence[Said]) -> str:
     how = task.outcome or ("so far" if task.status == "in-progress" else task.status)
     name = "".join(f"\\{letter}" if letter in "\\`*_[]<>#|" else letter for letter in task.name)
     return "\n".join([f"**{name}** (task {task.task_id}, {how})", "", *(f"- {s.topic}: {s.text}" for s in said)])
+
+
+MOST_HOSTS = 100
+"""That are told one by one: those that used most."""
+_Say = Callable[[HostResources], str | None]
+_COLUMNS: tuple[tuple[str, _Say], ...] = (
+    ("CPU time", lambda used: None if used.cpu_seconds is None else words.duration(used.cpu_seconds)),
+    ("Cores now", lambda used: None if used.cpu_percent is None else _count(used.cpu_percent / 100)),
+    ("Cores, at most", lambda used: None if used.cpu_percent_peak is None else _count(used.cpu_percent_peak / 100)),
+    ("Memory now", lambda used: None if used.rss_bytes is None else words.size(used.rss_bytes)),
+    ("Memory, at most", lambda used: None if used.rss_peak_bytes is None else words.size(used.rss_peak_bytes)),
+    ("Read", lambda used: None if used.read_bytes is None else words.size(used.read_bytes)),
+    ("Written", lambda used: None if used.written_bytes is None else words.size(used.written_bytes)),
+    ("GPU memory", lambda used: words.size(used.gpu_memory_peak_bytes) if used.gpu_memory_peak_bytes else None),
+)
+
+
+def hosts_table(task: Task) -> list[list[str]]:
+    """What a task used on each host, a line of headings first; empty if it was on one alone.
+
+    Those that used most CPU come first. What is known of none of them has no column.
+    """
+    hosts = None if task.resources is None else task.resources.hosts
+    if not hosts:
+        return []
+    names = sorted(hosts, key=lambda name: (-(hosts[name].cpu_seconds or 0.0), name))[:MOST_HOSTS]
+    told = [(heading, [say(hosts[name]) for name in names]) for heading, say in _COLUMNS]
+    known = [(heading, cells) for heading, cells in told if any(cell is not None for cell in cells)]
+    rows = [[name, *(cells[at] or words.UNKNOWN for _, cells in known)] for at, name in enumerate(names)]
+    return [["Host", *(heading for heading, _ in known)], *rows]
 
 
 def _time(task: Task, seconds: float, durations: Sequence[float]) -> str:

@@ -339,7 +339,7 @@ def test_a_task_of_another_host_is_measured_there() -> None:
             task = await source.update(task.task_id, TaskPatch(status="in-progress"))
             assert await measured(source, task, AT) is not None
         assert [query.host for query in source.queries] == ["a", "", ""]
-        cores = [await place_of(source, task) for task in source.tasks.values()]
+        cores = [place_of(await source.hosts(), task, source) for task in source.tasks.values()]
         assert [each and each.now and each.now.cores_logical for each in cores] == [4, 4, None]
 
     run(story)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import Visit, chromium
 from tests.web.harness import Running, running
+from tests.web.test_several_hosts import Spread
 from vain.cli import _load_dashboard
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -85,6 +87,25 @@ def test_what_went_wrong_stands_there_as_text(server: Running, visit: Any) -> No
     with page.expect_navigation():
         page.get_by_role("link", name=f"#{parent}").click()
     expect(page.locator(".facts").get_by_role("link", name=NASTY)).to_be_visible()
+
+
+def test_a_task_on_several_hosts_tells_what_each_of_them_used(server: Running, visit: Any) -> None:
+    spread = Spread(server, "mpi")
+    gib = 1 << 30
+    spread.say(spread.home, 100.0, rss_peak_bytes=gib, read_bytes=5 * gib)
+    spread.say(spread.away, 1_250.0, rss_peak_bytes=3 * gib)
+    spread.stored()
+    page = visit(f"/task?id={spread.number}")
+    rows = page.locator(".hosts tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page.locator(".hosts thead")).to_have_text("HostCPU timeCores nowMemory nowMemory, at mostRead")
+    expect(rows.first).to_have_text("mpi-22 min 30 s12.51.0 GiB3.0 GiB–")
+    expect(rows.last.get_by_role("link", name="mpi-1")).to_have_attribute(
+        "href", re.compile(r"^\./\?host=mpi-1&after=")
+    )
+    server.call("PUT", f"/tasks/{spread.number}", {"status": "completed"})
+    expect(page.locator(".hosts thead")).to_have_text("HostCPU timeMemory, at mostRead")
+    expect(rows).to_have_count(2)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.views.moving import MovingSource
 from vain import clock
 from vain.bands import MetricWindow, of_values
 from vain.changes import Change
-from vain.types import Role, Task, TaskDraft, TaskPatch
+from vain.types import HostResources, Resources, Role, Task, TaskDraft, TaskPatch
 from vain.views.live import Live
 from vain.views.task_page import TaskPage
 from vain.views.task_reads import _whole, run_of
@@ -42,6 +42,14 @@ def test_the_head_has_the_times_in_words_and_a_window_of_the_timeline() -> None:
     assert (told["waited"], told["ran"], told["actions"]) == ("10 min", "10 min", ["reopen"])
     begin, end = clock.unix("2026-11-24T10:10:00.000Z"), clock.unix("2026-11-24T10:20:00.000Z")
     assert (told["after"], told["before"]) == (begin - 60, end + 60) == life_window(ENDED, NOW)
+
+
+def test_hosts_that_have_pages_are_named_and_those_that_are_left_out_are_counted() -> None:
+    hosts = {f"node-{n}": HostResources(cpu_seconds=float(n)) for n in range(103)}
+    told = head(replace(ENDED, resources=Resources(hosts=hosts)), NOW, [], True, known={"node-50", "gone"})
+    assert (told["known_hosts"], told["more_hosts"], len(told["hosts"])) == (["node-50"], 3, 101)
+    told = head(ENDED, NOW, [], True, known={"node-50"})
+    assert (told["known_hosts"], told["more_hosts"], told["hosts"]) == ([], 0, [])
 
 
 def test_who_may_only_look_is_offered_no_change() -> None:

@@ -75,7 +75,7 @@ class Details(NamedTuple):
 
     own: Measured | None
     past: Past
-    place: Host | None
+    hosts: list[Host]
     family: list[Bar]
     changes: list[Change]
 
@@ -92,7 +92,7 @@ class TaskPage:
         self.task: Task | None = None
         self._own: Measured | None = None
         self._past: Past | None = None
-        self._place: Host | None = None
+        self._hosts: list[Host] = []
         self._family: list[Bar] = []
         self._changes: deque[Change] = deque(maxlen=MOST_CHANGES)
         self._seq, self._measured_at = -1, 0.0
@@ -160,13 +160,13 @@ class TaskPage:
         return Details(
             await measured(source, task, now),
             await earlier(source, task.task_id, now),
-            await place_of(source, task),
+            await source.hosts(),
             await family(source, task, now),
             [] if self._changes else await source.changes(task.task_id),
         )
 
     def _show_details(self, found: Details) -> None:
-        self._past, self._place, self._family = found.past, found.place, found.family
+        self._past, self._hosts, self._family = found.past, found.hosts, found.family
         self._changes.extend(found.changes)
         self._show_life()
         self._measured_at = self._clock()
@@ -181,9 +181,10 @@ class TaskPage:
         task, now = self.task, self._clock()
         if task is None:
             return
-        said = words_of(task, now, beside(task, self._own, self._past, self._place))
-        told = task_told.head(task, now, said, self.live.may_write and not self._is_gone, self._family)
-        elsewhere = self._place.name if self._place is not None and self._place.kind == "agent" else ""
+        place, known = place_of(self._hosts, task, self.live.source), {host.name for host in self._hosts}
+        said = words_of(task, now, beside(task, self._own, self._past, place))
+        told = task_told.head(task, now, said, self.live.may_write and not self._is_gone, self._family, known)
+        elsewhere = place.name if place is not None and place.kind == "agent" else ""
         self.head.shown = {**told, "elsewhere": elsewhere}
 
     def _show_life(self) -> None:

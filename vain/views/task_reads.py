@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -117,10 +118,10 @@ async def part_of_log(source: Source, task_id: int, after: int) -> LogPart | str
     return LogPart(part.begin, _whole(part.body))
 
 
-async def place_of(source: Source, task: Task) -> Host | None:
+def place_of(hosts: Iterable[Host], task: Task, source: Source) -> Host | None:
     """What is known of the machine on which a task runs; None if no agent has reported of it."""
     named = task.host or source.host
-    return next((host for host in await source.hosts() if host.name == named), None)
+    return next((host for host in hosts if host.name == named), None)
 
 
 def beside(task: Task, own: Measured | None, past: Past | None, place: Host | None) -> Beside:

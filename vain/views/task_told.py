@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import to_builtins
@@ -10,8 +10,9 @@ from msgspec import to_builtins
 from vain import words
 from vain.changes import Change, told
 from vain.clock import unix
+from vain.costs import hosts_of
 from vain.lanes import Bar
-from vain.recap import Said, markdown_of, seconds_of
+from vain.recap import Said, hosts_table, markdown_of, seconds_of
 from vain.types import Task, TaskPatch
 from vain.views.theme import OUTCOME
 
@@ -41,15 +42,23 @@ def look_of(task: Task) -> str:
     return "stale" if task.stale else "running" if task.status == "in-progress" else "pending"
 
 
-def head(task: Task, now: float, said: Sequence[Said], may_write: bool, family: Sequence[Bar] = ()) -> dict[str, Any]:
-    """The head of the page and its card."""
+def head(
+    task: Task,
+    now: float,
+    said: Sequence[Said],
+    may_write: bool,
+    family: Sequence[Bar] = (),
+    known: Collection[str] = (),
+) -> dict[str, Any]:
+    """The head of the page and its card; ``known`` are the machines that have pages of their own."""
     look = OUTCOME[look_of(task)]
     begin, end = life_window(task, now)
     ran = seconds_of(task, now)
     waited = None if task.started_at is None else unix(task.started_at) - unix(task.created_at)
-    known = to_builtins(task)
+    fields = to_builtins(task)
+    hosts = hosts_table(task)
     return {
-        **{name: known[name] for name in _AS_THEY_ARE},
+        **{name: fields[name] for name in _AS_THEY_ARE},
         "look": look_of(task),
         "sign": look.sign,
         "word": look.word,
@@ -62,6 +71,9 @@ def head(task: Task, now: float, said: Sequence[Said], may_write: bool, family: 
         "children": [child(bar) for bar in family if bar.depth == 1][:MOST_CHILDREN],
         "parent": None if task.parent_id is None else {"task_id": task.parent_id},
         "said": [[line.topic, line.text] for line in said],
+        "hosts": hosts,
+        "more_hosts": max(0, len(hosts_of(task.resources)) - len(hosts) + 1) if hosts else 0,
+        "known_hosts": [row[0] for row in hosts[1:] if row[0] in known],
         "markdown": markdown_of(task, said),
     }
 

@@ -88,6 +88,21 @@ export function render({model, view}) {
       h("dl", {}, ...task.said.map(([topic, text]) => h("div", {}, h("dt", {text: topic}), h("dd", {text})))))
   }
 
+  const hostLink = (task, name) => task.known_hosts.includes(name)
+    ? h("a", {href: `./?${new URLSearchParams({host: name, after: task.after, before: task.before})}`, title: `${name} on its timeline`, text: name}) : name
+
+  // A scroll of its own: on a narrow screen the figures of a host stay in one line.
+  function hosts(task) {
+    if (!task.hosts.length) return null
+    const [headings, ...rows] = task.hosts
+    const cell = (text, column) => column ? h("td", {text}) : h("th", {scope: "row"}, hostLink(task, text))
+    return h("div", {class: "hosts"}, h("h2", {text: "On each host"}),
+      h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": "On each host"}, h("table", {},
+        h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", {scope: "col", text})))),
+        h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map(cell)))))),
+      task.more_hosts ? h("p", {class: "none", text: `and ${task.more_hosts} that used less`}) : null)
+  }
+
   function whole(task) {
     const isOpen = root.querySelector("details")?.open ?? false
     document.documentElement.dataset.task = String(task.task_id)
@@ -99,7 +114,7 @@ export function render({model, view}) {
       task.message ? h("p", {class: "message", text: task.message}) : null,
       task.description ? h("p", {class: "description", text: task.description}) : null,
       errorOf(task, isOpen), buttons(task),
-      h("div", {class: "columns"}, card(task), h("dl", {class: "facts"}, ...facts(task))),
+      h("div", {class: "columns"}, card(task), h("dl", {class: "facts"}, ...facts(task))), hosts(task),
     ].filter(Boolean)
   }
 
