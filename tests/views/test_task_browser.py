@@ -96,15 +96,15 @@ def test_a_task_on_several_hosts_tells_what_each_of_them_used(server: Running, v
     spread.say(spread.away, 1_250.0, rss_peak_bytes=3 * gib)
     spread.stored()
     page = visit(f"/task?id={spread.number}")
-    rows = page.locator(".hosts tbody tr")
+    rows = page.locator(".perhost tbody tr")
     expect(rows).to_have_count(2)
-    expect(page.locator(".hosts thead")).to_have_text("HostCPU timeCores nowMemory nowMemory, at mostRead")
+    expect(page.locator(".perhost thead")).to_have_text("HostCPU timeCores nowMemory nowMemory, at mostRead")
     expect(rows.first).to_have_text("mpi-22 min 30 s12.51.0 GiB3.0 GiB–")
     expect(rows.last.get_by_role("link", name="mpi-1")).to_have_attribute(
         "href", re.compile(r"^\./\?host=mpi-1&after=")
     )
     server.call("PUT", f"/tasks/{spread.number}", {"status": "completed"})
-    expect(page.locator(".hosts thead")).to_have_text("HostCPU timeMemory, at mostRead")
+    expect(page.locator(".perhost thead")).to_have_text("HostCPU timeMemory, at mostRead")
     expect(rows).to_have_count(2)
 
 

@@ -31,6 +31,7 @@ from vain.views.task_reads import (
     measured,
     part_of_log,
     place_of,
+    places_of,
     renew_seconds,
 )
 from vain.views.text import asset
@@ -182,7 +183,8 @@ class TaskPage:
         if task is None:
             return
         place, known = place_of(self._hosts, task, self.live.source), {host.name for host in self._hosts}
-        said = words_of(task, now, beside(task, self._own, self._past, place))
+        places = places_of(self._hosts, task, self.live.source)
+        said = words_of(task, now, beside(task, self._own, self._past, places))
         told = task_told.head(task, now, said, self.live.may_write and not self._is_gone, self._family, known)
         elsewhere = place.name if place is not None and place.kind == "agent" else ""
         self.head.shown = {**told, "elsewhere": elsewhere}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -124,14 +124,21 @@ def place_of(hosts: Iterable[Host], task: Task, source: Source) -> Host | None:
     return next((host for host in hosts if host.name == named), None)
 
 
-def beside(task: Task, own: Measured | None, past: Past | None, place: Host | None) -> Beside:
-    """What the card says beside the task's own figures; ``place`` is the machine on which it runs."""
+def places_of(hosts: Iterable[Host], task: Task, source: Source) -> list[Host | None]:
+    """What is known of each machine on which a task has processes."""
+    known = {host.name: host for host in hosts}
+    return [known.get(name) for name in hosts_of(task.resources) or [task.host or source.host]]
+
+
+def beside(task: Task, own: Measured | None, past: Past | None, places: Sequence[Host | None]) -> Beside:
+    """What the card says beside the task's own figures; ``places`` are the machines on which it runs."""
     now_bytes, usual_bytes = (None, None) if own is None or past is None else _memory(own.run, past.runs)
-    now = None if place is None else place.now
+    now = [None if place is None else place.now for place in places]
     return Beside(
-        cores=now.cores_logical if now else None,
-        memory_bytes=now.memory_total_bytes if now else None,
-        waited_percent=own.waited_percent if own else None,
+        cores=_sum_of_all([each.cores_logical if each else None for each in now]),
+        memory_bytes=_sum_of_all([each.memory_total_bytes if each else None for each in now]),
+        # Of several machines one alone says nothing.
+        waited_percent=own.waited_percent if own and len(places) == 1 else None,
         durations=[unix(t.completed_at) - unix(t.started_at) for t in past.tasks if t.completed_at and t.started_at]
         if past
         else [],
@@ -139,6 +146,12 @@ def beside(task: Task, own: Measured | None, past: Past | None, place: Host | No
         memory_now_bytes=now_bytes,
         memory_usual_bytes=usual_bytes,
     )
+
+
+def _sum_of_all(amounts: Sequence[int | None]) -> int | None:
+    """None if one of them is not known."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known and len(known) == len(amounts) else None
 
 
 def _memory(own: Run, runs: list[Run]) -> tuple[float | None, float | None]:

@@ -96,7 +96,7 @@ export function render({model, view}) {
     if (!task.hosts.length) return null
     const [headings, ...rows] = task.hosts
     const cell = (text, column) => column ? h("td", {text}) : h("th", {scope: "row"}, hostLink(task, text))
-    return h("div", {class: "hosts"}, h("h2", {text: "On each host"}),
+    return h("div", {class: "perhost"}, h("h2", {text: "On each host"}),
       h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": "On each host"}, h("table", {},
         h("thead", {}, h("tr", {}, ...headings.map((text) => h("th", {scope: "col", text})))),
         h("tbody", {}, ...rows.map((row) => h("tr", {}, ...row.map(cell)))))),
