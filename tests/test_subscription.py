@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from vain.costs import hosts_of
 from vain.lifecycle import changed_fields
 from vain.messages import Filter, Previous, Subscribe, TaskUpdate
+from vain.store.transaction import _previous
 from vain.subscription import EVERYTHING, Log, Subscription, TaskFilter, Told, marked_as_left, reset_reason, told
-from vain.types import OUTCOMES, PRIORITIES, STATUSES, Task, TaskSource
+from vain.types import OUTCOMES, PRIORITIES, STATUSES, HostResources, Resources, Task, TaskSource
 
 BEFORE = Task(7, "build", "pending", "high", "2026-11-23T03:06:00.123Z", tags=["ci", "nightly"], key="k", parent_id=3,
               source=TaskSource("gpu-1", 41))  # fmt: skip
@@ -29,7 +31,7 @@ def filter_of(**fields: Any) -> TaskFilter:
 def event(before: Task | None, after: Task, with_previous: bool = True) -> Told:
     """The event of a change, as the store writes it."""
     changed = changed_fields(before, after)
-    were = {name: getattr(before, name) for name in changed if name in Previous.__struct_fields__} if before else {}
+    were = _previous(before, changed, hosts_of(after.resources)) if before else {}
     body = msgspec.to_builtins(after) | {
         "action": "updated" if before else "created",
         "changed": changed,
@@ -104,6 +106,7 @@ TASKS = st.builds(
     parent_id=st.none() | st.integers(1, 3),
     source=st.none() | st.builds(TaskSource, host=st.none() | WORDS, pid=st.integers(1, 2)),
     outcome=st.none() | st.sampled_from(OUTCOMES[:2]),
+    resources=st.none() | st.builds(Resources, hosts=st.none() | st.dictionaries(WORDS, st.just(HostResources()))),
 ).map(lambda task: msgspec.structs.replace(task, outcome=(task.outcome or "failed") if task.status == "completed"
                                            else None))  # fmt: skip
 FILTERS = st.fixed_dictionaries({}, optional={
@@ -152,4 +155,15 @@ def test_before_the_first_event_there_is_nothing_to_miss() -> None:
 
 def test_what_a_filter_looks_at_is_in_the_event_of_what_was_before() -> None:
     looked_at = set(Told.__struct_fields__) - {"action", "changed", "previous", "previous_status", "task_id", "status"}
+    looked_at ^= {"resources", "hosts"}
     assert looked_at == set(Previous.__struct_fields__) and Previous() == Previous(**dict.fromkeys(looked_at, UNSET))
+
+
+def test_a_task_is_told_of_to_who_asks_for_a_host_on_which_it_has_others() -> None:
+    spread = msgspec.structs.replace(BEFORE, resources=Resources(hosts={"gpu-2": HostResources(cpu_seconds=1.0)}))
+    wanted, home = filter_of(host=["gpu-2", "gpu-3"]), filter_of(host="gpu-1")
+    assert wanted.holds(spread) and home.holds(spread) and not filter_of(host="gpu-3").holds(spread)
+    assert wanted.judged(event(BEFORE, spread)) == "in" and home.judged(event(BEFORE, spread)) == "in"
+    again = msgspec.structs.replace(spread, status="pending", attempt=2, resources=None, source=None)
+    assert wanted.judged(event(spread, again)) == "left"
+    assert filter_of(host="gpu-3").judged(event(spread, again)) == "out"

@@ -33,7 +33,7 @@ class TaskFilter(Struct, frozen=True):
     priority: tuple[Priority, ...] = ()
     outcome: tuple[Outcome, ...] = ()
     host: tuple[str, ...] = ()
-    """Of its source, exactly."""
+    """Of its source, exactly; or one on which it had others than its own process."""
     tags: tuple[str, ...] = ()
     """It has all of them."""
     key: str | None = None
@@ -48,6 +48,8 @@ class TaskFilter(Struct, frozen=True):
     """Created earlier than this."""
     completed_after: Time | None = None
     completed_before: Time | None = None
+    has_guests: bool = False
+    """Whether there is anything of the latter on these hosts; the store finds out."""
 
 
 class Order(NamedTuple):
@@ -71,7 +73,8 @@ class Listing(Struct, frozen=True):
     @property
     def fingerprint(self) -> str:
         """What tells two lists apart that have different tasks or another order, whatever part of them is asked for."""
-        asked = msgspec.json.encode((self.filter, self.sort))
+        wanted = {name: value for name, value in msgspec.structs.asdict(self.filter).items() if name != "has_guests"}
+        asked = msgspec.json.encode((wanted, self.sort))
         return base64.urlsafe_b64encode(hashlib.blake2b(asked, digest_size=9).digest()).decode()
 
 

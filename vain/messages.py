@@ -59,6 +59,8 @@ class Previous(Struct, frozen=True, omit_defaults=True):
     key: str | None | UnsetType = UNSET
     parent_id: int | None | UnsetType = UNSET
     source: TaskSource | None | UnsetType = UNSET
+    hosts: list[str] | UnsetType = UNSET
+    """Those of ``resources``, where some of them are not there any more."""
 
 
 class TaskUpdate(Task, frozen=True, kw_only=True, tag_field="type", tag="taskUpdate"):
@@ -180,7 +182,7 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     key: Label | Annotated[list[Label], Choices] | UnsetType = UNSET
     parent_id: TaskId | Annotated[list[TaskId], Choices] | UnsetType = UNSET
     host: SourceHost | Annotated[list[SourceHost], Choices] | UnsetType = UNSET
-    """The ``host`` of its source, exactly."""
+    """The ``host`` of its source, exactly; or one on which it had others than its own process."""
     q: Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT)] | UnsetType = UNSET
     """Text in the name, the description, the message, the key or a tag; case does not count."""
 

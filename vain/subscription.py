@@ -29,6 +29,12 @@ _FIELD_OF_FILTER = {"tag": "tags", "host": "source"}
 _TASK_HEAD, _LEFT_HEAD = b'{"type":"taskUpdate",', b'{"type":"taskUpdate","matches":false,'
 
 
+class _Used(Struct, frozen=True):
+    """Where a task has used something, if that was not at home alone."""
+
+    hosts: dict[str, msgspec.Raw] | None = None
+
+
 class Told(Struct, frozen=True):
     """What is looked at in a task, or in an event of one."""
 
@@ -43,6 +49,7 @@ class Told(Struct, frozen=True):
     key: str | None = None
     parent_id: int | None = None
     source: TaskSource | None = None
+    resources: _Used | None = None
     action: Action = "created"
     changed: frozenset[str] = frozenset()
     previous_status: Status | None = None
@@ -152,7 +159,10 @@ def _meets(wanted: TaskFilter, name: str, task: Told | Task) -> bool:
     if wanted.tag is not None and name == "tag":
         return wanted.tag.issubset(task.tags)
     choices: frozenset[object] = getattr(wanted, name)
-    return getattr(task, name) in choices
+    if getattr(task, name) in choices:
+        return True
+    hosts = task.resources.hosts if name == "host" and task.resources is not None else None
+    return hosts is not None and not choices.isdisjoint(hosts)
 
 
 def _text(task: Told | Task) -> str:
@@ -163,6 +173,8 @@ def _before(event: Told) -> tuple[Told, set[str]]:
     """The task before the change, and the fields of which it is not known what they were."""
     known = {name: getattr(event.previous, name) for name in Previous.__struct_fields__}
     known = {name: value for name, value in known.items() if value is not UNSET}
+    if "hosts" in known:  # if not, it had no others than now
+        known["resources"] = _Used(dict.fromkeys(known.pop("hosts"), msgspec.Raw(b"{}")))
     if event.previous_status is not None:
         known["status"] = event.previous_status
         if event.previous_status != "completed":

@@ -337,7 +337,7 @@ class TaskQuery(Struct, frozen=True):
     """Completed at this time or later."""
     task_id: int | None = None
     host: str | None = None
-    """The ``host`` of its source."""
+    """The ``host`` of its source, or one on which it had others than its own process."""
 
 
 SORTS = ("created_at", "updated_at", "completed_at", "due_at", "name", "status", "priority", "progress", "task_id")

@@ -204,7 +204,7 @@ def taken_back(folder: Path, *statements: str) -> list[tuple[Any, ...]]:
     """What the table holds; then the database is as version 1 had left it, and is brought forward again."""
     known = rows(folder, "SELECT * FROM attempts ORDER BY task_id, attempt")
     connection = apsw.Connection(str(folder / "vain.db"))
-    later = ("attempts", "log_parts", "runs", "expectations", "kept")
+    later = ("attempts", "log_parts", "runs", "expectations", "kept", "guests")
     indexes = (
         "tasks_in_progress", "tasks_filtered", "tasks_listing", "tasks_host", "notifications_loud", "notifications_over"
     )  # fmt: skip

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.store.engines import url_of
 from tests.store.postgres_server import PostgresServer
 from vain import notices
 from vain.cli import main
 from vain.clock import now
+from vain.codec import decode
 from vain.errors import Conflict
 from vain.store.connection import Engine
 from vain.store.copying import TABLES, copy
@@ -23,7 +25,7 @@ from vain.store.keys import KeyRing
 from vain.store.postgres.engine import PostgresEngine
 from vain.store.sqlite_engine import SqliteEngine
 from vain.tracker import Tracker
-from vain.types import TaskDraft, TaskPatch, TaskSource
+from vain.types import HostResources, Resources, Task, TaskDraft, TaskPatch, TaskSource
 
 TASKS = 700
 """More than are copied at once."""
@@ -48,7 +50,11 @@ def filled(engine: Engine) -> None:
         await store.write(lambda transaction: transaction.name_run("run-1", made[3].task_id, None))
         await store.write(lambda transaction: transaction.keep("rule", "busy", b'{"name":"busy"}'))
         await store.write(lambda transaction: transaction.expect("backup", b'{"key":"backup"}'))
-        await tracker.create(TaskDraft(name="once"), "key-1", b"fingerprint")
+        once = await tracker.create(TaskDraft(name="once", status="in-progress"), "key-1", b"fingerprint")
+        running = decode(Task, once.body)
+        spread = Resources(hosts={"gpu-2": HostResources(cpu_seconds=1.0)})
+        after = replace(running, resources=spread)
+        await store.write(lambda transaction: transaction.save(after, running, now()))
         last = await tracker.create(TaskDraft(name="the last"))
         await tracker.delete(last.task_id)
         await asyncio.to_thread(store.close)

@@ -277,6 +277,7 @@ def test_a_database_of_version_8_learns_on_which_machine_its_tasks_are() -> None
     made.executemany(f"INSERT INTO tasks VALUES ({places})", rows)
     made.execute(files("vain.store").joinpath(MIGRATIONS[8]).read_text("utf-8"))
     assert list(made.execute("SELECT host FROM tasks ORDER BY task_id")) == [(task.host,) for task in tasks]
+    made.execute(files("vain.store").joinpath(MIGRATIONS[9]).read_text("utf-8"))
     listing = Listing(TaskFilter(host=("größe", "gpu-1")), limit=9)
     assert [task.task_id for task in read_all(made, listing, begun(made, listing, PART_BYTES))] == [3, 5]
     made.close()

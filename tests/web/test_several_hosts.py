@@ -155,3 +155,49 @@ def test_an_agent_writes_nothing_about_a_task_that_is_not_there(run: Running, tm
     costs = {str(spread.number): {"attempt": 1, "resources": {"cpu_seconds": 1e6}}}
     send(run, "stranger", costs=costs, runs=["f" * 32])
     assert spread.stored()["resources"]["cpu_seconds"] == 12.0
+
+
+def found(run: Running, path: str) -> list[int]:
+    body = run.call("GET", path).json
+    tasks = body if isinstance(body, list) else body["tasks"] if "tasks" in body else body["bars"]
+    return sorted(each["task_id"] for each in tasks)
+
+
+def test_a_task_is_found_on_every_host_on_which_it_had_processes(run: Running) -> None:
+    spread, other = Spread(run, "found"), run.make(name="other", source={"host": "found-2", "pid": 1})
+    spread.say(spread.home, 100.0)
+    spread.say(spread.away, 50.0)
+    spread.stored()
+    both = sorted([spread.number, other["task_id"]])
+    window = f"after={time.time() - 60}&before={time.time() + 60}"
+    for host, expected in ((spread.home, [spread.number]), (spread.away, both), ("found-3", [])):
+        assert found(run, f"/tasks?host={host}") == expected
+        assert found(run, f"/tasks?host={host}&sort=-priority,name&limit=5") == expected
+        assert found(run, f"/tasks/page?host={host}") == expected
+        assert run.call("GET", f"/tasks/page?host={host}").json["total"] == len(expected)
+        lanes = run.call("GET", f"/tasks/lanes?host={host}&{window}").json
+        assert sorted(bar["task_id"] for bar in lanes["bars"]) == expected
+    assert found(run, "/tasks?host=found-2,found-3&status=in-progress&q=found") == [spread.number]
+    assert found(run, f"/tasks?host={spread.away}&status=pending") == [other["task_id"]]
+    assert found(run, f"/tasks/page?host={spread.away}&q=found") == [spread.number]
+    run.call("DELETE", f"/tasks/{spread.number}")
+    assert found(run, f"/tasks?host={spread.away}") == [other["task_id"]]
+
+
+def test_pages_of_a_hosts_tasks_skip_and_repeat_nothing_with_guests_among_them(run: Running) -> None:
+    numbers = []
+    for n in range(5):
+        spread = Spread(run, f"paged{n}")
+        spread.away = "paged-away"
+        send(run, spread.away, session=send(run, spread.away).json["session"], runs=[spread.run_id])
+        costs = {str(spread.number): {"attempt": 1, "resources": {"cpu_seconds": 1.0}}}
+        send(run, spread.away, costs=costs)
+        spread.stored()
+        numbers += [spread.number, run.make(name="own", source={"host": "paged-away"})["task_id"]]
+    seen_, path = [], "/tasks?host=paged-away&limit=3&sort=-created_at"
+    while path:
+        reply = run.call("GET", path)
+        seen_ += [each["task_id"] for each in reply.json]
+        link = reply.headers.get("Link") or ""
+        path = link[link.index("/tasks?") : link.index(">")] if "/tasks?" in link else ""
+    assert sorted(seen_) == sorted(numbers) and len(seen_) == 10

@@ -55,6 +55,7 @@ TABLES: Final = (
          "removed_ms", "first_seq", "host"),
         key=2,
     ),
+    Table("guests", ("host", "task_id", "attempt"), key=3),
     Table("log_parts", ("task_id", "offset_bytes", "body"), key=2),
     Table("runs", ("run_id", "task_id", "parent_run")),
     Table("expectations", ("key", "body")),

@@ -8,6 +8,7 @@ import msgspec
 
 from vain.alerting.alert import Judging
 from vain.codec import decode, encode
+from vain.costs import hosts_of
 from vain.store import list_queries, queries
 from vain.store.collected import Collected, Stored
 from vain.store.connection import Connection, Engine, Numbers
@@ -86,7 +87,7 @@ class Ledger:
         deleted = [(task_id,) for task_id, task in waiting.tasks.items() if task is None]
         saved = [_row(task, waiting.bodies[task_id]) for task_id, task in waiting.tasks.items() if task is not None]
         if deleted:
-            for query in (queries.DELETE_TASK, queries.FORGET_LOG, queries.FORGET_RUNS):
+            for query in (queries.DELETE_TASK, queries.FORGET_LOG, queries.FORGET_RUNS, queries.FORGET_GUESTS):
                 many(query, deleted)
         # A key may change hands within one commit, whatever was touched first: all are let go of before any is taken.
         if any(task is not None and task.key is not None for task in waiting.tasks.values()):
@@ -95,6 +96,8 @@ class Ledger:
         if waiting.tasks.get(self.task_id, self) is None:
             # The table no longer says that this number was given.
             execute(queries.SET_LAST_TASK_ID, (str(self.task_id),))
+        if guests := [row for task in waiting.tasks.values() if task is not None for row in self._guests(task)]:
+            many(queries.ADD_GUEST, guests)
         if waiting.attempts:
             many(queries.SAVE_ATTEMPT, waiting.attempts)
         if waiting.removed:
@@ -108,6 +111,15 @@ class Ledger:
             execute(queries.FORGET_IDEMPOTENT, (waiting.forgotten_before,))
         if waiting.touched_at is not None:
             execute(queries.TOUCH, (waiting.touched_at,))
+
+    def _guests(self, task: Task) -> list[tuple[str, int, int]]:
+        """The hosts on which it has others than its own process, if these are not stored yet."""
+        hosts, before = hosts_of(task.resources), self.recent.get(task.task_id)
+        if not hosts or (
+            isinstance(before, Task) and before.attempt == task.attempt and hosts == hosts_of(before.resources)
+        ):
+            return []
+        return [(host, task.task_id, task.attempt) for host in hosts if host != task.host]
 
     def _flush_reports(self) -> None:
         many, waiting = self.connection.executemany, self.waiting

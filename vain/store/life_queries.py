@@ -26,6 +26,8 @@ _LIFE_STATUS = {
     "in-progress": "completed_ms IS NULL AND started_ms IS NOT NULL",
     "completed": "completed_ms IS NOT NULL",
 }
+_IS_ON_HOST = """(
+    host = :host OR (life.task_id, life.attempt) IN (SELECT task_id, attempt FROM guests WHERE guests.host = :host))"""
 _HAS_TAG = """EXISTS (
     SELECT 1 FROM attempts AS told, json_each(told.tags)
     WHERE told.task_id = life.task_id AND told.attempt = life.attempt AND json_each.value = :tag)"""
@@ -63,7 +65,7 @@ def lives(query: LaneQuery) -> tuple[str, str, str, dict[str, object]]:
     for name, condition, value in (
         ("status", _LIFE_STATUS.get(query.status or "", ""), query.status),
         ("outcome", "outcome = :outcome", query.outcome),
-        ("host", "host = :host", query.host),
+        ("host", _IS_ON_HOST, query.host),
         ("tag", _HAS_TAG, query.tag),
         ("text", _HAS_TEXT, query.text.casefold() or None),
         ("root", _IS_BELOW, query.task_id),

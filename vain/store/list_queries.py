@@ -63,6 +63,11 @@ def place(sort: tuple[Order, ...]) -> str:
     return f"SELECT {', '.join(_known(order.column) for order in sort)} FROM tasks WHERE task_id = ?"  # noqa: S608
 
 
+def has_guests(hosts: tuple[str, ...]) -> Condition:
+    """The statement for whether there were tasks on one of these hosts whose own processes were elsewhere."""
+    return Condition(f"SELECT EXISTS (SELECT 1 FROM guests WHERE host IN ({', '.join('?' * len(hosts))}))", hosts)  # noqa: S608
+
+
 def body(wanted: TaskFilter) -> Condition:
     """The statement for one task's JSON, if the filter lets it through; the number is bound behind these values."""
     where = _matching(wanted)
@@ -75,13 +80,17 @@ def _conditions(wanted: TaskFilter) -> list[tuple[str, str, Values]]:
         "status": tuple(map(STATUSES.index, wanted.status)),
         "outcome": wanted.outcome,
         "priority": tuple(map(PRIORITIES.index, wanted.priority)),
-        "host": wanted.host,
+        "host": () if wanted.has_guests else wanted.host,
     }
     any_of = [
         (column, f"{column} IN ({', '.join('?' * len(values))})", values)
         for column, values in choices.items()
         if values
     ]
+    if wanted.has_guests:
+        places = ", ".join("?" * len(wanted.host))
+        guests = f"SELECT task_id FROM guests WHERE host IN ({places})"  # noqa: S608
+        any_of.append(("host", f"(host IN ({places}) OR task_id IN ({guests}))", wanted.host * 2))
     return any_of + [(column, condition, (value,)) for column, condition, value in _bounds(wanted) if value is not None]
 
 
@@ -116,7 +125,8 @@ def _source(wanted: TaskFilter, sort: tuple[Order, ...] = ()) -> str:
         return "tasks INDEXED BY tasks_parent"
     if "searched" in columns and not _is_narrow(wanted):
         return "tasks NOT INDEXED"
-    return source_of(columns - {"searched"} | {order.column for order in sort})
+    asked = LISTED if wanted.has_guests else columns - {"searched"}
+    return source_of(asked | {order.column for order in sort})
 
 
 def source_of(columns: Collection[str]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from vain.listing import Listing, Place, TaskFilter
 from vain.store import list_queries, queries
 from vain.store.connection import Connection
@@ -29,6 +31,7 @@ class Found(NamedTuple):
 
 def begun(connection: Connection, listing: Listing, size_bytes: int) -> Found:
     """The first tasks of a list, until their JSON has about this many bytes, and the numbers of the others."""
+    listing = replace(listing, filter=_with_guests(connection, listing.filter))
     total, numbers = (_searched if listing.filter.text else _looked_up)(connection, listing)
     follow = None
     if listing.limit is not None and len(numbers) > listing.limit:
@@ -46,7 +49,7 @@ def bodies_of(
 
     Tasks that are gone, or that the filter no longer lets through, are left out.
     """
-    text, values = list_queries.body(wanted)
+    text, values = list_queries.body(_with_guests(connection, wanted))
     bodies: list[bytes] = []
     size = 0
     for position in range(begin, len(numbers)):
@@ -57,6 +60,13 @@ def bodies_of(
             bodies.append(row[0])
             size += len(row[0])
     return len(numbers), bodies
+
+
+def _with_guests(connection: Connection, wanted: TaskFilter) -> TaskFilter:
+    """Where a host had no guests, its own index is enough."""
+    if not wanted.host or wanted.has_guests:
+        return wanted
+    return replace(wanted, has_guests=bool(connection.execute(*list_queries.has_guests(wanted.host)).get))
 
 
 def _looked_up(connection: Connection, listing: Listing) -> tuple[int, array[int]]:

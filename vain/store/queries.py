@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vain.codec import encode
 from vain.flow.attempts import AttemptQuery
-from vain.store.list_queries import NULLABLE, source_of, tag_bytes
+from vain.store.list_queries import LISTED, NULLABLE, source_of, tag_bytes
 from vain.told import NotificationQuery
 from vain.types import PRIORITIES, SORTS, STATUSES, Priority, TaskQuery, Trouble
 
@@ -118,6 +118,9 @@ SET_LAST_TASK_ID = """
 INSERT INTO meta (key, value) VALUES ('last_task_id', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 ADD_RUN = "INSERT INTO runs (run_id, task_id, parent_run) VALUES (?, ?, ?) ON CONFLICT (run_id) DO NOTHING"
 FORGET_RUNS = "DELETE FROM runs WHERE task_id = ?"
+ADD_GUEST = "INSERT INTO guests (host, task_id, attempt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+FORGET_GUESTS = "DELETE FROM guests WHERE task_id = ?"
+HAS_GUESTS = "SELECT EXISTS (SELECT 1 FROM guests WHERE host = ?)"
 EXPECT = """
 INSERT INTO expectations (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body"""
 KEEP = (
@@ -167,15 +170,21 @@ REMEMBER = "INSERT INTO idempotency (key, fingerprint, task_id, body, at) VALUES
 FORGET_IDEMPOTENT = "DELETE FROM idempotency WHERE at < ?"
 
 
-def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tuple[object, ...]]:
-    """The statements for one page and for its total, and what both bind (the page also limit and offset)."""
+def page(
+    query: TaskQuery, column: str, descending: bool, has_guests: bool = False
+) -> tuple[str, str, tuple[object, ...]]:
+    """The statements for one page and for its total, and what both bind (the page also limit and offset).
+
+    ``has_guests``: on the host that is asked about there were tasks whose own processes were elsewhere.
+    """
     wheres: list[str] = []
     values: list[object] = []
     for condition, value in (
         ("status = ?", None if query.status is None else STATUSES.index(query.status)),
         ("priority = ?", None if query.priority is None else rank(query.priority)),
         ("outcome = ?", query.outcome),
-        ("host = ?", query.host),
+        ("host = ?", None if has_guests else query.host),
+        ("(host = ? OR task_id IN (SELECT task_id FROM guests WHERE host = ?))", query.host if has_guests else None),
         ("task_id = ?", query.task_id),
         ("completed_at >= ?", query.completed_after),
         ("instr(tags, ?) > 0", None if query.tag is None else tag_bytes(query.tag)),
@@ -184,7 +193,7 @@ def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tup
     ):
         if value is not None:
             wheres.append(condition)
-            values.append(value)
+            values += [value] * condition.count("?")
     if query.trouble is not None:
         wheres.append(_TROUBLES[query.trouble])
     where = f"WHERE {' AND '.join(wheres)}" if wheres else ""
@@ -193,14 +202,14 @@ def page(query: TaskQuery, column: str, descending: bool) -> tuple[str, str, tup
         raise ValueError(column)
     nulls = " NULLS LAST" if column in NULLABLE else ""
     order = f"{column} {direction}{nulls}, task_id {direction}"
-    source = _source(query, column)
+    source = _source(query, column, has_guests)
     # Only constants are put into the text: the conditions above and a name out of SORTS.
     numbers = f"SELECT task_id FROM {source} {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
     matching = f"SELECT body FROM tasks WHERE task_id IN ({numbers}) ORDER BY {order}"  # noqa: S608
     return matching, f"SELECT count(*) FROM {source} {where}", tuple(values)  # noqa: S608
 
 
-def _source(query: TaskQuery, column: str) -> str:
+def _source(query: TaskQuery, column: str, has_guests: bool) -> str:
     if query.task_id is not None:
         return "tasks"
     if query.text and query.status in (None, "completed"):
@@ -210,6 +219,8 @@ def _source(query: TaskQuery, column: str) -> str:
     filters = (query.status, query.priority, query.outcome, query.tag, query.trouble)
     if query.host is not None:
         asked |= {"host"}
+    if has_guests:
+        return source_of(LISTED)
     return source_of(asked if filters == (None,) * len(filters) else asked | {"status"})
 
 

@@ -68,7 +68,8 @@ def attempts(connection: Connection, query: AttemptQuery) -> AttemptColumns:
 
 def page(connection: Connection, query: TaskQuery, column: str, descending: bool, counts: TaskCounts) -> TaskPage:
     """One page of the tasks that match, how many match in all, and the counts of all tasks, which the caller knows."""
-    matching, total, values = queries.page(query, column, descending)
+    has_guests = query.host is not None and bool(connection.execute(queries.HAS_GUESTS, (query.host,)).get)
+    matching, total, values = queries.page(query, column, descending, has_guests)
     rows = connection.execute(matching, (*values, query.limit, query.offset))
     return TaskPage(
         tasks=[decode(Task, row[0]) for row in rows],

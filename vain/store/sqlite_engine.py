@@ -23,7 +23,7 @@ from vain.store.sqlite import LOG_PAGES, open_for_reading, open_for_writing, res
 from vain.types import TaskCounts
 
 DATABASE_NAME = "vain.db"
-MIGRATIONS = tuple(f"schema_{version}.sql" for version in range(1, 10))
+MIGRATIONS = tuple(f"schema_{version}.sql" for version in range(1, 11))
 """The file at position n brings a database from version n to n + 1."""
 READER_SECONDS = 1.0
 """So long a reader may hold up that the log begins anew; then it is tried again when it has grown as much again."""

@@ -7,11 +7,13 @@ change that raises leaves no trace. Changes that are committed together see each
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from msgspec.structs import asdict
 
 from vain.alerting.alert import Judging
 from vain.codec import decode, encode
+from vain.costs import hosts_of
 from vain.lifecycle import changed_fields
 from vain.messages import Previous
 from vain.notification import Notice, Notification
@@ -79,7 +81,8 @@ class Transaction(Collected):
             self._count(previous, -1)
         self.tasks[task.task_id] = task
         self.bodies[task.task_id] = body
-        self._task_event(body, "updated" if previous else "created", previous, changed_fields(previous, task), now)
+        action: Action = "updated" if previous else "created"
+        self._task_event(body, action, previous, changed_fields(previous, task), now, hosts_of(task.resources))
         if previous is None or told_of_attempt(task) != told_of_attempt(previous):
             self.attempts.append(attempt_row(task, self.seq))
         return body
@@ -89,7 +92,7 @@ class Transaction(Collected):
         self._count(task, -1)
         self.tasks[task.task_id] = None
         self.removed.append((milliseconds(max(now, task.updated_at or now)), task.task_id))
-        self._task_event(encode(task), "deleted", task, [], now)
+        self._task_event(encode(task), "deleted", task, [], now, hosts_of(task.resources))
 
     def notify(self, notice: Notice, now: Time, running: list[int]) -> Notification:
         """Store a notification, and the event that says so."""
@@ -230,7 +233,9 @@ class Transaction(Collected):
         if task.overdue:
             self.tally[OVERDUE] += step
 
-    def _task_event(self, body: bytes, action: Action, previous: Task | None, changed: list[str], now: Time) -> None:
+    def _task_event(
+        self, body: bytes, action: Action, previous: Task | None, changed: list[str], now: Time, hosts: list[str]
+    ) -> None:
         self.seq += 1
         head = b'{"type":"taskUpdate","seq":%d,"timestamp":"%s","action":"%s","changed":%s,"previous_status":%s,' % (
             self.seq,
@@ -239,8 +244,8 @@ class Transaction(Collected):
             encode(changed),
             encode(previous.status if previous else None),
         )
-        if previous is not None and (were := [name for name in changed if name in Previous.__struct_fields__]):
-            head += b'"previous":%s,' % encode({name: getattr(previous, name) for name in were})
+        if previous is not None and (were := _previous(previous, changed, hosts)):
+            head += b'"previous":%s,' % encode(were)
         # The task's own fields follow at the same level: the messages of the contract are flat.
         self.events.append(Event(self.seq, "taskUpdate", head + body[1:]))
 
@@ -257,3 +262,10 @@ class Transaction(Collected):
     def _pending(self) -> dict[int, Task | None]:
         """The tasks that are not in the database yet as they are; None: deleted."""
         return self._ledger.waiting.tasks | self.tasks
+
+
+def _previous(previous: Task, changed: list[str], hosts: list[str]) -> dict[str, Any]:
+    """What a filter may ask for and is not so any more; ``hosts`` are those of the task as it is now."""
+    were = {name: getattr(previous, name) for name in changed if name in Previous.__struct_fields__}
+    before = hosts_of(previous.resources)
+    return were if set(before) <= set(hosts) else were | {"hosts": before}

@@ -159,7 +159,7 @@ def _filter(given: Mapping[str, str], tags: tuple[str, ...], now: float) -> Task
     for tag in tags:
         text({"tag": tag}, "tag", LONGEST_LABEL)
     moments = {name: utc(seconds_of(given[name], now, name)) for name in _TIMES if name in given}
-    return TaskFilter(
+    wanted = TaskFilter(
         status=any_of(given, "status", STATUSES),
         priority=any_of(given, "priority", PRIORITIES),
         outcome=any_of(given, "outcome", OUTCOMES),
@@ -171,8 +171,8 @@ def _filter(given: Mapping[str, str], tags: tuple[str, ...], now: float) -> Task
         stale=flag(given, "stale"),
         overdue=flag(given, "overdue"),
         text=text(given, "q", LONGEST_TEXT) or "",
-        **moments,
     )
+    return structs.replace(wanted, **moments)
 
 
 def _form(request: Request, given: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from vain.store.postgres.head import RECOUNT
 
 OLDEST_VERSION: Final = 140_000
 """Of the server, as PostgreSQL counts."""
-MIGRATIONS: Final = ("schema_1.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
+MIGRATIONS: Final = ("schema_1.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql", "schema_5.sql")
 """The file at position n brings the tables from version n to n + 1."""
 OF_HEAD: Final = 2
 """The migration that makes the row which servers agree by."""

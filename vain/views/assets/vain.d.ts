@@ -174,6 +174,26 @@ export interface Gpu {
   power_watts: number | null;
 }
 
+/** What the processes of a task have used on one host; what is left out is unknown. */
+export interface HostResources {
+  cpu_seconds?: number | null;
+  cpu_percent?: number | null;
+  cpu_percent_peak?: number | null;
+  rss_bytes?: number | null;
+  rss_peak_bytes?: number | null;
+  pss_bytes?: number | null;
+  pss_peak_bytes?: number | null;
+  read_bytes?: number | null;
+  written_bytes?: number | null;
+  threads?: number | null;
+  processes?: number | null;
+  gpu_memory_bytes?: number | null;
+  gpu_memory_peak_bytes?: number | null;
+  gpu_percent?: number | null;
+  basis?: Record<string, string>;
+  since?: string | null;
+}
+
 /** Main memory and swap. */
 export interface Memory {
   total_bytes: number | null;
@@ -285,6 +305,7 @@ export interface Previous {
   key?: string | null;
   parent_id?: number | null;
   source?: TaskSource | null;
+  hosts?: Array<string>;
 }
 
 /** One of the processes that used most then; `task_id` is that of its task, if it is of one. */
@@ -295,7 +316,7 @@ export interface ProcessPart {
   task_id: number | null;
 }
 
-/** What a task's whole process tree has used since it started; unknown is None. */
+/** What all processes of a task have used since it started, on all hosts; unknown is None. */
 export interface Resources {
   cpu_seconds: number | null;
   cpu_percent: number | null;
@@ -313,6 +334,7 @@ export interface Resources {
   gpu_percent: number | null;
   basis: Record<string, string>;
   since: string | null;
+  hosts: Record<string, HostResources> | null;
 }
 
 /** One temperature. */
