@@ -154,6 +154,19 @@ def test_what_is_sent_is_what_the_server_reads(agent: Agent, server: Scripted) -
     assert report.costs[7].resources.cpu_seconds == 1.5
 
 
+def test_names_of_strange_runs_are_asked_about_once_and_a_report_without_any_is_as_it_was(
+    agent: Agent, server: Scripted
+) -> None:
+    agent.watch.strangers = ["a" * 32, "b" * 32]
+    agent.sees()
+    agent.start()
+    eventually(lambda: len(server.taken) == 1)
+    agent.sees()
+    eventually(lambda: len(server.taken) == 2)
+    asked = [request.body["runs"] for request in server.samples if "runs" in request.body]
+    assert asked == [["a" * 32, "b" * 32]]
+
+
 def test_what_is_stored_is_kept_no_longer_and_a_server_that_was_restarted_gets_the_rest(
     agent: Agent, server: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.explaining.worlds import MIB, T0, ran, use, used
-from vain.explaining.use import Thinned, exclusive, lengths, sums_of, totals_of
+from vain.explaining.use import Thinned, exclusive, lengths, on_host, sums_of, totals_of
+from vain.types import HostResources, Resources
 
 
 def test_a_sample_stands_for_the_time_since_the_one_before_but_not_across_a_gap() -> None:
@@ -55,3 +56,45 @@ def test_totals_of_children_are_not_their_parents() -> None:
 @pytest.mark.parametrize("scale", [1.0, 4.0])
 def test_hours_that_stand_for_others_count_for_them(scale: float) -> None:
     assert sums_of(use(cpu=100), Thinned(scale)).cpu_seconds == 100 * scale
+
+
+A = HostResources(cpu_seconds=4.0)
+B = HostResources(cpu_seconds=6.0)
+SPREAD = Resources(cpu_seconds=10.0, hosts={"a": A, "b": B})
+
+
+@pytest.mark.parametrize(
+    ("host", "resources", "is_guest"),
+    [("a", A, False), ("b", B, True), ("c", None, None)],
+    ids=["home", "guest", "not"],
+)
+def test_of_a_task_on_several_hosts_each_has_its_part(
+    host: str, resources: HostResources | None, is_guest: bool | None
+) -> None:
+    found = on_host(ran(1, process=("a", 42), resources=SPREAD), host, host.__eq__)
+    assert (found and found.resources, found and found.is_guest) == (resources, is_guest)
+
+
+def test_of_a_task_on_one_host_only_its_home_has_it() -> None:
+    task = ran(1, process=("a", 42), resources=Resources(cpu_seconds=10.0))
+    assert on_host(task, "a", "a".__eq__) is task and on_host(task, "b", "b".__eq__) is None
+
+
+def test_the_servers_machine_has_what_nobody_else_sees_and_its_part_of_the_rest() -> None:
+    def is_here(home: str | None) -> bool:
+        return home not in ("a", "b")
+
+    laptop = ran(1, process=("laptop", 42), resources=Resources(hosts={"b": B}))
+    found = on_host(laptop, "server", is_here)
+    assert found is not None and (found.resources, found.is_guest) == (None, False)
+    guest = on_host(ran(1, process=None, resources=Resources(hosts={"server": A})), "server", is_here)
+    assert guest is not None and (guest.resources, guest.is_guest) == (A, True)
+    assert on_host(ran(1, process=("a", 42), resources=SPREAD), "server", is_here) is None
+
+
+def test_guests_of_one_process_elsewhere_have_processes_of_their_own_here() -> None:
+    process, uses = ("a", 42), {1: use(cpu=50), 2: use(cpu=30)}
+    here = {number: ran(number, process=process, is_guest=True) for number in uses}
+    assert [float(exclusive(uses, here)[number].cpu[0]) for number in uses] == [50.0, 30.0]
+    home = {number: ran(number, process=process) for number in uses}
+    assert [float(exclusive(uses, home)[number].cpu[0]) for number in uses] == [25.0, 15.0]

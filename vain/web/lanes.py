@@ -40,7 +40,7 @@ T = TypeVar("T", bound=str)
         Parameter("outcome", Outcome, "Only attempts that ended so."),
         parameters.TAG,
         Parameter("task_id", TaskId, "Only this task and all below it."),
-        Parameter("host", SourceHost, "Only attempts that were made on this machine."),
+        Parameter("host", SourceHost, "Only attempts that had processes on this machine."),
     ),
 )
 async def show(services: Services, request: Request) -> Response:
