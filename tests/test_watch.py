@@ -277,3 +277,16 @@ def test_strangers_are_told_once_each_time_that_all_processes_were_looked_at() -
     bench.watch.busiest()
     bench.watch.busiest()
     assert bench.watch.take_strangers() == ["a" * 32] and bench.watch.take_strangers() == []
+
+
+def test_a_task_whose_process_goes_on_elsewhere_is_a_guest_and_is_not_gone_here() -> None:
+    bench = Bench()
+    bench.watch.follow(task(began=T0 - 3_600), "a" * 32)
+    bench.trees.figures[7] = {"cpu_seconds": 3.0, "processes": 1}
+    bench.look()
+    bench.watch.attend(replace(task(host=AWAY), resources=Resources(cpu_seconds=3.0)), ["a" * 32])
+    bench.trees.figures[7] = {"alive": None, "cpu_seconds": 4.0, "processes": 1}
+    for _ in range(10):
+        bench.look()
+    assert [each.pid for each in bench.trees.asked] == [None] and bench.gone == []
+    assert bench.watch.costs[7].resources.cpu_seconds == 4.0

@@ -108,11 +108,10 @@ class Watch:
     def attend(self, task: Task, runs: Sequence[str]) -> None:
         """Watch what a task has on this machine beside its process, which is on another: what carries one of ``runs``
         and what descends from that. Again: what changed of it."""
-        if task.task_id in self._followed:
-            return
         # What carries its name does nothing else, so all that it used counts, before it was noticed as well.
         watched = Watched(task.task_id, None, None, attempt=task.attempt, whole=True, runs=tuple(runs))
         self._guests = {**self._guests, task.task_id: _Followed(watched, self._earlier(task), None)}
+        self._followed = _without(self._followed, task.task_id)
 
     def forget(self, task_id: int) -> None:
         """It is over."""

@@ -91,5 +91,5 @@ class Machines:
 
 def _asked_for(window: MetricWindow, first: MetricWindow, query: MetricQuery) -> dict[str, Bands]:
     """The series that were asked for, whether the first host has anything of them or not."""
-    names = set(matching(list(window.series), query.metrics)) | first.series.keys()
+    names = {*matching([*first.series, *window.series], query.metrics), *first.series}
     return {name: bands for name, bands in window.series.items() if name in names}
