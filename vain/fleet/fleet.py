@@ -40,11 +40,14 @@ from vain.samples import Sample
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.metrics.archive import Archives
+from vain.store.metrics.crew import Crew
 from vain.store.metrics.retention import Keep
 from vain.store.transaction import Transaction
 from vain.types import Task
 
 READERS = 2
+COMMITTERS, WORKERS = 4, 2
+"""Threads that write the histories of all hosts: what waits is committed, and hours are sealed beside it."""
 MOST_HOSTS = 5_000
 MOST_TASKS = 2_000
 """Of one host, the newest, that its agent is told of."""
@@ -101,6 +104,8 @@ class Fleet:
         self._first_list = int(wall() * 1000)
         self._rested_at = monotonic()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
+        # A file has to be synced for each host, and they can wait for the disk side by side.
+        self._crew = Crew(1 if archives.is_shared else COMMITTERS, WORKERS)
         self._together = Together(own_host, self._members, archives, self._threads, monotonic, wall)
 
     async def start(self) -> None:
@@ -123,6 +128,7 @@ class Fleet:
         for result in await asyncio.gather(*(member.close() for member in members), return_exceptions=True):
             if isinstance(result, BaseException):
                 logger.error("The history of a host did not end well: %r", result)
+        await asyncio.to_thread(self._crew.close)
         await asyncio.to_thread(self._threads.shutdown)
 
     async def take(self, name: str, report: HostReport, vigil: EndsRuns, judge: Judging | None = None) -> Taken:
@@ -304,7 +310,9 @@ class Fleet:
                     logger.exception("The history of %s could not be closed", member.name)
 
     def _member(self, known: KnownHost) -> Member:
-        return Member(known, self._archives, self._keep, self._store, self._threads, self._monotonic, self._wall)
+        return Member(
+            known, self._archives, self._keep, self._store, self._threads, self._crew, self._monotonic, self._wall
+        )
 
     async def _introduced(self, name: str, report: HostReport) -> Member:
         check_host(name)

@@ -32,6 +32,7 @@ from vain.samples import Sample, labels, series
 from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.metrics.archive import Archives
+from vain.store.metrics.crew import Crew
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 
@@ -71,6 +72,7 @@ class Member:
         keep: Keep,
         store: Store,
         threads: ThreadPoolExecutor,
+        crew: Crew,
         monotonic: Clock = time.monotonic,
         wall: Clock = time.time,
     ) -> None:
@@ -81,7 +83,7 @@ class Member:
         self._told: Raw | None = None
         """The newest sample as another server told it; it is decoded when somebody asks."""
         self.busiest: Sequence[Process] | None = None
-        self._archives, self._keep, self._store, self._threads = archives, keep, store, threads
+        self._archives, self._keep, self._store, self._threads, self._crew = archives, keep, store, threads, crew
         self._monotonic, self._wall = monotonic, wall
         # One that was silent when the server ended has been so all the time; of others nothing is known yet.
         since_seen = max(0.0, wall() - unix(known.last_seen_at))
@@ -304,6 +306,7 @@ class Member:
             self.name,
             MOST_PENDING,
             COMMIT_SECONDS,
+            crew=self._crew,
         )
         try:
             return metrics, metrics.last_run_ended_at(self._wall())

@@ -14,6 +14,7 @@ from vain.bands import Floats, Integers
 from vain.catalog import TASK_METRICS, metric_of, stored
 from vain.store.connection import Connection
 from vain.store.metrics import queries
+from vain.store.metrics.archive import Ready
 from vain.store.metrics.book import Labels, SeriesBook
 
 
@@ -86,6 +87,21 @@ def put(connection: Connection, book: SeriesBook, rows: Sequence[HotRow], labels
     looks = [(row.t, row.processes) for row in rows if row.processes]
     if looks:
         connection.executemany(queries.ADD_PROCESS_LOOK, looks)
+
+
+def ready(book: SeriesBook, rows: Sequence[HotRow]) -> Ready | None:
+    """The rows with the numbers of the book; None if it lacks any. Of two rows for one time the later one stands."""
+    hot: dict[int, StoredRow] = {}
+    for row in rows:
+        layout = book.layout_of(row.names)
+        if layout is None:
+            return None
+        hot[row.t] = (row.t, layout, row.values)
+    tasks = {(task.task_id, row.t): task.values for row in rows for task in row.tasks}
+    looks = {row.t: row.processes for row in rows if row.processes}
+    if book.revision is None or not hot:
+        return None
+    return Ready(book.revision, list(hot.values()), [(*key, values) for key, values in tasks.items()], [*looks.items()])
 
 
 def columns(
