@@ -150,38 +150,68 @@ class Member:
 
         Raises Conflict if another machine has this name, Invalid that names a field.
         """
+        past = self._past
+        if past is not None and not self._is_ended and not self._lock.locked() and len(report.samples) <= MANY:
+            # As nearly always: nothing is waited for, so nothing can come in between.
+            return self._answered(report) or self._taken(report, past, judge)
         # A client that hangs up cancels its request; what was begun must not go on without the lock.
         return await asyncio.shield(asyncio.ensure_future(self._take(report, judge)))
 
     async def _take(self, report: HostReport, judge: Judging) -> Taken:
         async with self._lock:
-            self._check_agent(report)
-            self._hear(report)
-            if report.session != self._session or not self._session:
-                self._session, self._accepted, self._stored = secrets.token_hex(8), 0, 0
-                self._numbers.clear()
-                return self._answer()
+            answer = self._answered(report)
+            if answer is not None:
+                return answer
             past = await self._opened()
-            known = max(0, self._accepted + 1 - report.first)
-            fresh = report.samples[known:][: past.store.room]
-            times = [self._time_of(each, number) for number, each in enumerate(fresh, start=known)]
-            store = partial(self._append, past.store, fresh, times, report.lost)
-            if len(fresh) > MANY:
-                await asyncio.to_thread(store)
-            else:
-                store()
-            if fresh:
-                first = max(report.first, self._accepted + 1)
-                self._numbers.extend(range(first, first + len(fresh)))
-                self._accepted = first + len(fresh) - 1
-            if past.store.pending >= HURRY:
-                past.store.hurry()
-            self._settle(past.store)
-            self._show(report, fresh)
-            for each, t in zip(fresh, times, strict=True):
-                if self._wall() + (self._skew or 0.0) - t < FRESH_SECONDS:
-                    judge(each.sample)
-            return self._answer()
+            if len(report.samples) <= MANY:
+                return self._taken(report, past, judge)
+            # As many as that block the loop for too long, but while this waits nobody else has the lock.
+            fresh, times = self._fresh(report, past.store)
+            await asyncio.to_thread(self._append, past.store, fresh, times, report.lost)
+            return self._accept(report, past.store, fresh, times, judge)
+
+    def _answered(self, report: HostReport) -> Taken | None:
+        """The answer to one that is of another session: nothing of it is taken."""
+        self._check_agent(report)
+        self._hear(report)
+        if report.session == self._session and self._session:
+            return None
+        self._session, self._accepted, self._stored = secrets.token_hex(8), 0, 0
+        self._numbers.clear()
+        return self._answer()
+
+    def _taken(self, report: HostReport, past: Past, judge: Judging) -> Taken:
+        self._used_at = self._monotonic()
+        fresh, times = self._fresh(report, past.store)
+        self._append(past.store, fresh, times, report.lost)
+        return self._accept(report, past.store, fresh, times, judge)
+
+    def _fresh(self, report: HostReport, store: MetricStore) -> tuple[list[HostSample], list[float]]:
+        """What of it is new and has room, and when each was taken."""
+        known = max(0, self._accepted + 1 - report.first)
+        fresh = report.samples[known:][: store.room]
+        return fresh, [self._time_of(each, number) for number, each in enumerate(fresh, start=known)]
+
+    def _accept(
+        self,
+        report: HostReport,
+        store: MetricStore,
+        fresh: Sequence[HostSample],
+        times: Sequence[float],
+        judge: Judging,
+    ) -> Taken:
+        if fresh:
+            first = max(report.first, self._accepted + 1)
+            self._numbers.extend(range(first, first + len(fresh)))
+            self._accepted = first + len(fresh) - 1
+        if store.pending >= HURRY:
+            store.hurry()
+        self._settle(store)
+        self._show(report, fresh)
+        for each, t in zip(fresh, times, strict=True):
+            if self._wall() + (self._skew or 0.0) - t < FRESH_SECONDS:
+                judge(each.sample)
+        return self._answer()
 
     async def past(self) -> Past:
         """Its history, for those who read."""

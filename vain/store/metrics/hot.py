@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import nan
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from vain.store.connection import Connection
 from vain.store.metrics import queries
 from vain.store.metrics.archive import Ready
 from vain.store.metrics.book import Labels, SeriesBook
+from vain.store.metrics.shape import shape_of
 
 
 class TaskRow(NamedTuple):
@@ -48,14 +49,12 @@ class HotColumns(NamedTuple):
 
 
 def hot_row(
-    t: int, values: Iterable[tuple[str, float | None]], tasks: Sequence[TaskRow] = (), processes: bytes = b""
+    t: int, values: Sequence[tuple[str, float | None]], tasks: Sequence[TaskRow] = (), processes: bytes = b""
 ) -> HotRow:
     """A row of values as they are to be stored: rounded to what they mean, NaN for what is unknown."""
-    names, column = [], array("d")
-    for name, value in values:
-        names.append(name)
-        column.append(nan if value is None else stored(metric_of(name), value))
-    return HotRow(t, tuple(names), column.tobytes(), tuple(tasks), processes)
+    names, column = zip(*values, strict=True) if values else ((), ())
+    shape = shape_of(names)
+    return HotRow(t, shape.names, shape.packed(column), tuple(tasks), processes)
 
 
 def task_row(task_id: int, values: Mapping[str, float | None]) -> TaskRow:

@@ -46,10 +46,12 @@ FIRST_HOURS = "SELECT id, v FROM hours WHERE id BETWEEN ? AND ? ORDER BY id LIMI
 # Where the first chunk of any series begins, in periods since 1970.
 OLDEST_MINUTES = """
 SELECT min(first & 4294967295) FROM (
-    SELECT (SELECT min(id) FROM minutes WHERE id >= series_id << 32 AND id < (series_id + 1) << 32) AS first FROM series)"""
+    SELECT (SELECT min(id) FROM minutes WHERE id >= series_id << 32 AND id < (series_id + 1) << 32) AS first
+    FROM series)"""
 OLDEST_HOURS = """
 SELECT min(first & 4294967295) FROM (
-    SELECT (SELECT min(id) FROM hours WHERE id >= series_id << 32 AND id < (series_id + 1) << 32) AS first FROM series)"""
+    SELECT (SELECT min(id) FROM hours WHERE id >= series_id << 32 AND id < (series_id + 1) << 32) AS first
+    FROM series)"""
 PUT_TIMES = "INSERT INTO times (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
 PUT_RAW = "INSERT INTO raw (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
 PUT_MINUTES = "INSERT INTO minutes (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"

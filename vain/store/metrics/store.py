@@ -2,14 +2,14 @@
 
 Whoever appends only puts a row into a bounded list (``waiting.py``), so that neither the disk nor sealing delays a
 sample. A thread (``crew.py``) has it written (``writer.py``): what waits is committed every ``COMMIT_SECONDS``, synced
-to disk, and when an hour is over it is sealed into chunks. Readers are read-only connections and see the rows that wait, too. It lies in a file
-of its own, so that metrics never delay a task's commit. Needs no event loop.
+to disk, and when an hour is over it is sealed into chunks. Readers are read-only connections and see the rows that
+wait, too. It lies in a file of its own, so that metrics never delay a task's commit. Needs no event loop.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -78,6 +78,8 @@ class MetricStore:
         self._waiting = Waiting(most_pending, commit_seconds)
         self._writes, self._has_own_crew = writes, crew is None
         self._crew = Crew() if crew is None else crew
+        self._known_as: tuple[tuple[str, ...], Mapping[str, int]] = (), {}
+        """The series of the last sample, and the numbers that they all had."""
         self._oldest: tuple[tuple[int, int], float | None] = ((-1, 0), None)
         self._is_importing = True
         try:
@@ -110,7 +112,7 @@ class MetricStore:
     def append(
         self,
         t: float,
-        values: Iterable[tuple[str, float | None]],
+        values: Sequence[tuple[str, float | None]],
         labels: Callable[[], Labels] = dict,
         spans: Sequence[Span] = (),
         tasks: Mapping[int, Mapping[str, float | None]] = MappingProxyType({}),
@@ -128,8 +130,16 @@ class MetricStore:
         if not self._writes():
             return
         row = hot_row(milliseconds(t), values, [task_row(task_id, used) for task_id, used in tasks.items()], look)
-        is_new = any(name not in self._writer.book.ids for name in row.names)
-        self._waiting.add(t, row, labels() if is_new else None, spans)
+        self._waiting.add(t, row, labels() if self._has_new(row.names) else None, spans)
+
+    def _has_new(self, names: tuple[str, ...]) -> bool:
+        """Whether a series has no number yet; of the same tuple as with the last sample it is not asked again."""
+        known = names, self._writer.book.ids
+        if known[0] is not self._known_as[0] or known[1] is not self._known_as[1]:
+            if any(name not in known[1] for name in names):
+                return True
+            self._known_as = known
+        return False
 
     def note(self, spans: Sequence[Span]) -> None:
         """Store spans with the next commit, without a sample."""
