@@ -46,8 +46,8 @@ from vain.store.transaction import Transaction
 from vain.types import Task
 
 READERS = 2
-COMMITTERS, WORKERS = 4, 2
-"""Threads that write the histories of all hosts: what waits is committed, and hours are sealed beside it."""
+COMMITTERS, WORKERS = 4, 1
+"""Threads that write the histories of all hosts: those commit what waits, beside this one that seals hours."""
 MOST_HOSTS = 5_000
 MOST_TASKS = 2_000
 """Of one host, the newest, that its agent is told of."""
