@@ -250,6 +250,7 @@ class Writer:
             with self._archive.changing() as connection:
                 self.book.refresh(connection, self._archive.revision(connection))
                 change(connection)
+            self.book.revision = self._archive.revision(connection)  # with what was changed now
         except BaseException:
             self._read_book()
             raise

@@ -82,6 +82,7 @@ class PostgresArchive:
             yield host
             if host.is_changed:
                 connection.value(_CHANGED, host.host_id)
+                host.revision += 1
 
     @contextmanager
     def reading(self) -> Iterator[HostConnection]:
