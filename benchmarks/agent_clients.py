@@ -20,6 +20,14 @@ MOST_AT_ONCE = 300
 RAMP_SECONDS = 10.0
 
 
+class Minute(NamedTuple):
+    """What they met in a minute (or what the last one was cut to)."""
+
+    p50_ms: float
+    p99_ms: float
+    latest_seconds: float
+
+
 class Swarm(NamedTuple):
     """What so many agents met."""
 
@@ -31,6 +39,7 @@ class Swarm(NamedTuple):
     not_stored: int
     """Samples of the agent that is furthest behind which are not on the server's disk."""
     errors: int
+    minutes: tuple[Minute, ...]
 
 
 def sample(t: float, host: str, rng: random.Random) -> Sample:
@@ -135,8 +144,7 @@ def swarm(count: int, port: int, seconds: float, ramp_seconds: float = RAMP_SECO
 
 
 async def _swarm(agents: list[Agent], seconds: float, ramp_seconds: float) -> Swarm:
-    took: list[float] = []
-    late: list[float] = []
+    met: list[tuple[float, float, float]] = []  # when a report began, how long it took, how late it was
     begin = time.monotonic() + ramp_seconds
     end = begin + seconds
 
@@ -149,20 +157,29 @@ async def _swarm(agents: list[Agent], seconds: float, ramp_seconds: float) -> Sw
             while not await agent.report():
                 pass
             if began >= begin:
-                took.append(time.monotonic() - began)
-            if began >= end - seconds / 3:
-                late.append(began - due)
+                met.append((began - begin, 1_000 * (time.monotonic() - began), began - due))
             due += 1.0
 
     await asyncio.gather(*(run(number, agent) for number, agent in enumerate(agents)))
     for agent in agents:
         agent.close()
     worst = max(agent.newest - agent.stored for agent in agents)
-    latencies = [1_000 * each for each in took]
+    latencies = [took for _, took, _ in met]
     return Swarm(
-        len(took) / seconds, percentile(latencies, 50), percentile(latencies, 99), max(late, default=0.0), worst,
+        len(met) / seconds,
+        percentile(latencies, 50),
+        percentile(latencies, 99),
+        max((late for at, _, late in met if at >= seconds * 2 / 3), default=0.0),
+        worst,
         sum(agent.errors for agent in agents),
-    )  # fmt: skip
+        tuple(_minute(met, at, at + 60) for at in range(0, int(seconds), 60)),
+    )
+
+
+def _minute(met: list[tuple[float, float, float]], begin: float, end: float) -> Minute:
+    took = [each for at, each, _ in met if begin <= at < end]
+    late = max((each for at, _, each in met if begin <= at < end), default=0.0)
+    return Minute(percentile(took, 50), percentile(took, 99), late)
 
 
 def backlog(port: int, hosts: int, seconds: int, end: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec import Struct
 
 RATE_DIGITS = 4
@@ -167,13 +169,22 @@ def stored(metric: Metric | None, value: float) -> float:
     """
     if metric is None:
         return value
-    if metric.decimals is not None:
-        return round(value, metric.decimals) + 0.0  # Adding 0.0 turns -0.0 into 0.0.
-    decimals = 0 if metric.unit == "bytes_per_second" else 1
-    if abs(value) < 10 ** (RATE_DIGITS - 1 - decimals):
-        return round(value, decimals) + 0.0
+    if abs(value) < largest_with_decimals(metric):
+        return round(value, decimals_of(metric)) + 0.0  # Adding 0.0 turns -0.0 into 0.0.
     # At once from the value: rounded twice, 10,014.6 would become 10,015 and then 10,020.
     return float(f"{value:.{RATE_DIGITS}g}")
+
+
+def decimals_of(metric: Metric) -> int:
+    """How many decimals of a value are stored at most."""
+    if metric.decimals is not None:
+        return metric.decimals
+    return 0 if metric.unit == "bytes_per_second" else 1
+
+
+def largest_with_decimals(metric: Metric) -> float:
+    """From here on it is the number of digits that counts; infinite for what is no rate."""
+    return inf if metric.decimals is not None else float(10 ** (RATE_DIGITS - 1 - decimals_of(metric)))
 
 
 def mean_decimals(metric: Metric | None) -> int | None:

@@ -59,21 +59,22 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 encode = _encoder.encode
 
 
-def decode(type_: type[T], body: bytes) -> T:
-    """The JSON text ``body`` as a ``type_``.
+def decode(type_: type[T], body: bytes, is_flat: bool = False) -> T:
+    """The JSON text ``body`` as a ``type_``. ``is_flat``: nothing in that type can hold what is nested at will, so that
+    nobody counts how deep the text is.
 
     Raises Malformed if it is not JSON, Invalid that names the field if it breaks a rule.
     """
     decoder = _decoders.get(type_)
     if decoder is None:
         decoder = _decoders[type_] = msgspec.json.Decoder(type_)
-    if _may_be_deep(body) and _depth(body) > DEEPEST:
+    if not is_flat and _may_be_deep(body) and _depth(body) > DEEPEST:
         raise _malformed(f"The body is nested more than {DEEPEST} levels deep.")
     try:
         decoded: T = decoder.decode(body)
     except msgspec.ValidationError as error:
         if "got `float`" in str(error) and (plain := _with_plain_numbers(body)) != body:
-            return decode(type_, plain)
+            return decode(type_, plain, is_flat)
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(f"The body is not valid JSON: {_plain(error, body)}.") from None

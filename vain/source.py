@@ -217,7 +217,7 @@ class LocalSource:
         return self._monitor.latest if self._member is None else self._member.latest
 
     def columns(self, cursor: int) -> Columns:
-        return self._history.since(cursor) if self._member is None else self._member.columns(cursor)
+        return self._history.since(cursor) if self._member is None else self._member.last_hour.columns(cursor)
 
     def busiest(self) -> Sequence[Process] | None:
         return self._monitor.busiest if self._member is None else self._member.busiest
@@ -339,7 +339,7 @@ class LocalSource:
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         if self._member is None:
             return self._hub.listen(callback)
-        end_events, end_samples = self._hub.listen(callback), self._member.listen(callback)
+        end_events, end_samples = self._hub.listen(callback), self._member.last_hour.listen(callback)
 
         def end() -> None:
             end_events()

@@ -224,3 +224,49 @@ def test_the_worst_value_of_a_rule_that_looks_below_is_the_least() -> None:
         event for at, value in enumerate([4, 3, 4, 1, 4, 4, 9]) for event in judge.take([("tasks.pending", value)], at)
     ]
     assert letters(events) == "FC" and isinstance(events[1], Cleared) and events[1].peak == 1
+
+
+def test_to_ask_what_fires_costs_what_is_calm_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in a while somebody asks, and each of a thousand machines has dozens of series."""
+    judge, looked = Judge(DEFAULT_RULES), list[str]()
+    look = judge._judge
+    monkeypatch.setattr(judge, "_judge", lambda series, *rest: (looked.append("look"), look(series, *rest))[1])
+    sample = [(CPU, 10.0), ("memory.percent", 20.0), ("disk.percent:/", 30.0), ("cpu.core.percent:0", 5.0)]
+    for second in range(3):
+        judge.take(sample, float(second))
+    looked.clear()
+    assert judge.firing() == []
+    for second in range(3, 50):
+        judge.take(sample, float(second))
+    assert looked == []
+
+
+def test_a_rule_that_comes_later_is_about_what_nobody_watched_before() -> None:
+    judge = Judge([])
+    judge.take([("load.1m", 99.0)], 0.0)
+    judge.use([rule(metric="load.1m", above=10)])
+    assert letters(judge.take([("load.1m", 99.0)], 1.0)) == "F"
+
+
+def test_a_trend_is_looked_at_when_its_next_point_is_due() -> None:
+    """In between no value says anything, and each minute's first one is a point as ever."""
+    made = rule(metric="disk.percent", reaches=100, within=3_600, over=3_600)
+    said, judge = "", Judge([made])
+    for second in range(1_200):
+        found = judge.take([("disk.percent:/", 50 + second / 60)], float(second))
+        said += letters(found)
+    assert said == "F"
+
+
+def test_a_trend_fires_at_the_same_second_whatever_lies_between_its_points() -> None:
+    made = rule(metric="disk.percent", reaches=100, within=1_500, over=3_600)
+
+    def fired_at(noise: float) -> int:
+        judge = Judge([made])
+        for second in range(3_000):
+            value = 50 + second / 60 + (noise if second % 60 else 0.0)
+            if judge.take([("disk.percent:/", value)], float(second)):
+                return second
+        return -1
+
+    assert fired_at(0.0) == fired_at(30.0) > 0

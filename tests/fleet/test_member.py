@@ -15,6 +15,7 @@ from vain.bands import MetricQuery
 from vain.clock import utc
 from vain.errors import Conflict, Invalid, NotFound, StoreFull, Unavailable
 from vain.fleet.fleet import Fleet
+from vain.fleet.last_hour import FORGET_SECONDS
 from vain.fleet.member import MOST_PENDING, Member
 from vain.hosts import Gone, HostCost, HostReport, HostsQuery, Taken
 from vain.quality import Span
@@ -395,16 +396,39 @@ def test_live_rows_never_run_backwards(tmp_path: Path) -> None:
         session = await known.session()
         await known.take(report(session, 1, [seen(n) for n in range(5)]))
         member = known.member()
-        member.columns(0)
+        member.last_hour.columns(0)
         for _ in range(200):
             await asyncio.sleep(0.01)
-            if len(member.columns(0).t):
+            if len(member.last_hour.columns(0).t):
                 break
         again = await known.session(session="dead")
         await known.take(report(again, 1, [seen(n) for n in range(7)]))
-        assert [t - T0 for t in member.columns(0).t] == [0, 1, 2, 3, 4, 5, 6]
+        assert [t - T0 for t in member.last_hour.columns(0).t] == [0, 1, 2, 3, 4, 5, 6]
 
     with_fleet(tmp_path, work)
+
+
+def test_what_nobody_looks_at_any_more_is_forgotten_though_reports_come(tmp_path: Path) -> None:
+    clocks = Clocks()
+
+    async def work(known: Known) -> None:
+        session = await known.session()
+        hour = known.member().last_hour
+        hour.columns(0)
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if hour.is_followed:
+                break
+        clocks.passed += FORGET_SECONDS - 10
+        await known.take(report(session, 1, [seen(1)]))
+        await known.member().rest()
+        assert hour.is_followed
+        clocks.passed += 20.0
+        await known.take(report(session, 2, [seen(2)]))
+        await known.member().rest()
+        assert not hour.is_followed
+
+    with_fleet(tmp_path, work, clocks)
 
 
 def test_the_list_of_tasks_has_another_number_in_each_life(tmp_path: Path) -> None:

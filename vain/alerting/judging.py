@@ -24,6 +24,7 @@ CLEAR_SHARE = 1.25
 """A trend is over when so many times ``within`` is left."""
 FORGET_SECONDS = 3_600.0
 """A series that is not there any more and about which nothing is to be remembered is forgotten after this time."""
+MOST_UNWATCHED = 20_000
 LAST_SECONDS = 1.0
 """Before a time is up each value is looked at, so that no sum that was rounded decides."""
 
@@ -74,8 +75,10 @@ class _Watched:
         if self.rule.absent:
             return NEVER if self.is_live else ALWAYS
         has_task = self.rule.while_task is not None or (self.rule.unless_task is not None and not self.is_firing)
-        if self.trend is not None or (has_task and self.is_live):
+        if has_task and self.is_live:
             return NEVER
+        if self.trend is not None:
+            return NEVER if self.is_live else ALWAYS._replace(until=self.trend.rests_until)
         if not self.is_firing:
             inside, patience = self._values(self.limit, self.is_live, False), self.rule.for_seconds
         else:
@@ -189,6 +192,11 @@ class _Series:
         yield from self.watched
         yield from self.absent
 
+    @property
+    def may_fire(self) -> bool:
+        """Whether anything fires, or may soon."""
+        return self.is_live or bool(self.absent)
+
     def void(self) -> None:
         """Nobody knows what happened since the last value."""
         self.note()
@@ -224,6 +232,8 @@ class Judge:
         self._of: dict[str, list[Rule]] = {}
         """By the metric or the series that they are about."""
         self._series: dict[str, _Series] = {}
+        self._unwatched: set[str] = set()
+        """Series about which there is no rule."""
         self._silent: set[str] = set()
         """Series of rules about silence."""
         self._taken_at: float | None = None
@@ -238,6 +248,7 @@ class Judge:
         self._of = {}
         for rule in self._rules.values():
             self._of.setdefault(rule.metric or "", []).append(rule)
+        self._unwatched.clear()
         ended: list[tuple[str, str]] = []
         for name, before in list(self._series.items()):
             ended += self._adopt(name, before)
@@ -257,10 +268,14 @@ class Judge:
         events: list[AlertEvent] = []
         if hold:
             return events
+        unwatched = self._unwatched
         for name, value in values:
-            if value is None or isnan(value):
+            if name in unwatched or value is None or isnan(value):
                 continue
             series = self._series.get(name) or self._meet(name)
+            if not series.watched and not series.absent:
+                self._leave_out(name)
+                continue
             lowest, highest, until = series.quiet
             if lowest <= value <= highest and t < until and self._continues(series.seen_at, t):
                 series.seen_at = t
@@ -298,6 +313,8 @@ class Judge:
         """The worst value so far of each that fires."""
         found = {}
         for series in self._series.values():
+            if not series.may_fire:
+                continue  # to be noted costs it its quiet
             series.note()
             found.update({(each.rule.name, each.subject): each.peak for each in series.all() if each.is_firing})
         return found
@@ -331,6 +348,13 @@ class Judge:
         if series.absent:
             self._silent.add(name)
         return series
+
+    def _leave_out(self, name: str) -> None:
+        """No rule is about it: nothing of it has to be looked at until there are others."""
+        if len(self._unwatched) >= MOST_UNWATCHED:
+            self._unwatched.clear()
+        self._unwatched.add(name)
+        del self._series[name]
 
     def _rules_of(self, name: str) -> list[Rule]:
         metric, colon, _ = name.partition(":")

@@ -42,6 +42,13 @@ class Trend:
             return None
         return inf if self._reached_at is None else max(0.0, self._reached_at - t)
 
+    @property
+    def rests_until(self) -> float:
+        """Until then ``take`` says the same of any value: nothing is known, or it does not go there."""
+        points = self._points
+        is_open = not points or (self.is_known and self._reached_at is not None)
+        return -inf if is_open else points[-1][0] + self._step
+
     def _work_out(self, t: float) -> None:
         points = self._points
         self.is_known = points[-1][0] - points[0][0] >= max(LEAST_SPAN_SECONDS, LEAST_SHARE * self._over)

@@ -40,11 +40,14 @@ from vain.samples import Sample
 from vain.store import reading
 from vain.store.database import Store
 from vain.store.metrics.archive import Archives
+from vain.store.metrics.crew import Crew
 from vain.store.metrics.retention import Keep
 from vain.store.transaction import Transaction
 from vain.types import Task
 
 READERS = 2
+COMMITTERS, WORKERS = 4, 1
+"""Threads that write the histories of all hosts: those commit what waits, beside this one that seals hours."""
 MOST_HOSTS = 5_000
 SAVE_SECONDS = 60.0
 """How often it is written down when a host was last seen."""
@@ -94,6 +97,8 @@ class Fleet:
         self._saved_at: dict[str, float] = {}
         self._rested_at = monotonic()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
+        # A file has to be synced for each host, and they can wait for the disk side by side.
+        self._crew = Crew(1 if archives.is_shared else COMMITTERS, WORKERS)
         self._together = Together(own_host, self._members, archives, self._threads, monotonic, wall)
 
     async def start(self) -> None:
@@ -116,6 +121,7 @@ class Fleet:
         for result in await asyncio.gather(*(member.close() for member in members), return_exceptions=True):
             if isinstance(result, BaseException):
                 logger.error("The history of a host did not end well: %r", result)
+        await asyncio.to_thread(self._crew.close)
         await asyncio.to_thread(self._threads.shutdown)
 
     async def take(self, name: str, report: HostReport, vigil: EndsRuns, judge: Judging | None = None) -> Taken:
@@ -286,7 +292,9 @@ class Fleet:
                     logger.exception("The history of %s could not be closed", member.name)
 
     def _member(self, known: KnownHost) -> Member:
-        return Member(known, self._archives, self._keep, self._store, self._threads, self._monotonic, self._wall)
+        return Member(
+            known, self._archives, self._keep, self._store, self._threads, self._crew, self._monotonic, self._wall
+        )
 
     async def _introduced(self, name: str, report: HostReport) -> Member:
         check_host(name)

@@ -23,7 +23,8 @@ from vain.busiest import Process
 from vain.clock import Clock, unix, utc
 from vain.codec import encode, parse_time, trusted
 from vain.errors import Conflict, Misconfigured, StoreDamaged, Unavailable, VainError
-from vain.history import Columns, History
+from vain.fleet.last_hour import LastHour
+from vain.history import History
 from vain.hosts import Host, HostReport, HostSample, HostTold, KnownHost, Taken, figures, is_silent, skew_of
 from vain.past import Past
 from vain.quality import FAR_SECONDS, Span, since_last_run
@@ -32,6 +33,7 @@ from vain.samples import Sample, labels, series
 from vain.spikes import Spikes
 from vain.store.database import Store
 from vain.store.metrics.archive import Archives
+from vain.store.metrics.crew import Crew
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 
@@ -42,15 +44,12 @@ HURRY = 300
 MANY = 3
 """So many samples are not unpacked on the event loop."""
 IDLE_SECONDS = 600.0
-"""A history that nobody wrote to or asked for so long is closed, and what live charts show is forgotten."""
-RETRY_SECONDS = 5.0
+"""A history that nobody wrote to or asked for so long is closed."""
 ANOTHER_SECONDS, ANOTHER_PERIODS = 10.0, 3
 """If another installation reported under this name so shortly ago, two machines have one name."""
 FRESH_SECONDS = 15.0
 """What is older when it comes is history: nobody has to be told of it now."""
 NULL = b"null"
-NO_ROWS = History(1).since(0)
-
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +70,7 @@ class Member:
         keep: Keep,
         store: Store,
         threads: ThreadPoolExecutor,
+        crew: Crew,
         monotonic: Clock = time.monotonic,
         wall: Clock = time.time,
     ) -> None:
@@ -81,7 +81,7 @@ class Member:
         self._told: Raw | None = None
         """The newest sample as another server told it; it is decoded when somebody asks."""
         self.busiest: Sequence[Process] | None = None
-        self._archives, self._keep, self._store, self._threads = archives, keep, store, threads
+        self._archives, self._keep, self._store, self._threads, self._crew = archives, keep, store, threads, crew
         self._monotonic, self._wall = monotonic, wall
         # One that was silent when the server ended has been so all the time; of others nothing is known yet.
         since_seen = max(0.0, wall() - unix(known.last_seen_at))
@@ -97,11 +97,8 @@ class Member:
         self._lock = asyncio.Lock()
         self._past: Past | None = None
         self._spikes: Spikes | None = None
-        self._live: History | None = None
-        self._reading: asyncio.Task[None] | None = None
-        self._read_at = -inf
         self._is_ended = self._is_broken = False
-        self._listeners: set[Callable[[], None]] = set()
+        self.last_hour = LastHour(self._read_last_hour, monotonic)
 
     @property
     def name(self) -> str:
@@ -148,38 +145,67 @@ class Member:
 
         Raises Conflict if another machine has this name, Invalid that names a field.
         """
+        past = self._past
+        if past is not None and not self._is_ended and not self._lock.locked() and len(report.samples) <= MANY:
+            # As nearly always: nothing is waited for, so nothing can come in between.
+            return self._answered(report) or self._taken(report, past, judge)
         # A client that hangs up cancels its request; what was begun must not go on without the lock.
         return await asyncio.shield(asyncio.ensure_future(self._take(report, judge)))
 
     async def _take(self, report: HostReport, judge: Judging) -> Taken:
         async with self._lock:
-            self._check_agent(report)
-            self._hear(report)
-            if report.session != self._session or not self._session:
-                self._session, self._accepted, self._stored = secrets.token_hex(8), 0, 0
-                self._numbers.clear()
-                return self._answer()
+            answer = self._answered(report)
+            if answer is not None:
+                return answer
             past = await self._opened()
-            known = max(0, self._accepted + 1 - report.first)
-            fresh = report.samples[known:][: past.store.room]
-            times = [self._time_of(each, number) for number, each in enumerate(fresh, start=known)]
-            store = partial(self._append, past.store, fresh, times, report.lost)
-            if len(fresh) > MANY:
-                await asyncio.to_thread(store)
-            else:
-                store()
-            if fresh:
-                first = max(report.first, self._accepted + 1)
-                self._numbers.extend(range(first, first + len(fresh)))
-                self._accepted = first + len(fresh) - 1
-            if past.store.pending >= HURRY:
-                past.store.hurry()
-            self._settle(past.store)
-            self._show(report, fresh)
-            for each, t in zip(fresh, times, strict=True):
-                if self._wall() + (self._skew or 0.0) - t < FRESH_SECONDS:
-                    judge(each.sample)
-            return self._answer()
+            if len(report.samples) <= MANY:
+                return self._taken(report, past, judge)
+            # As many as that block the loop for too long, but while this waits nobody else has the lock.
+            fresh, times = self._fresh(report, past.store)
+            await asyncio.to_thread(self._append, past.store, fresh, times, report.lost)
+            return self._accept(report, past.store, fresh, times, judge)
+
+    def _answered(self, report: HostReport) -> Taken | None:
+        """The answer to one that is of another session: nothing of it is taken."""
+        self._check_agent(report)
+        self._hear(report)
+        if report.session == self._session and self._session:
+            return None
+        self._session, self._accepted, self._stored = secrets.token_hex(8), 0, 0
+        self._numbers.clear()
+        return self._answer()
+
+    def _taken(self, report: HostReport, past: Past, judge: Judging) -> Taken:
+        fresh, times = self._fresh(report, past.store)
+        self._append(past.store, fresh, times, report.lost)
+        return self._accept(report, past.store, fresh, times, judge)
+
+    def _fresh(self, report: HostReport, store: MetricStore) -> tuple[list[HostSample], list[float]]:
+        """What of it is new and has room, and when each was taken."""
+        known = max(0, self._accepted + 1 - report.first)
+        fresh = report.samples[known:][: store.room]
+        return fresh, [self._time_of(each, number) for number, each in enumerate(fresh, start=known)]
+
+    def _accept(
+        self,
+        report: HostReport,
+        store: MetricStore,
+        fresh: Sequence[HostSample],
+        times: Sequence[float],
+        judge: Judging,
+    ) -> Taken:
+        if fresh:
+            first = max(report.first, self._accepted + 1)
+            self._numbers.extend(range(first, first + len(fresh)))
+            self._accepted = first + len(fresh) - 1
+        if store.pending >= HURRY:
+            store.hurry()
+        self._settle(store)
+        self._show(report, fresh)
+        for each, t in zip(fresh, times, strict=True):
+            if self._wall() + (self._skew or 0.0) - t < FRESH_SECONDS:
+                judge(each.sample)
+        return self._answer()
 
     async def past(self) -> Past:
         """Its history, for those who read."""
@@ -192,16 +218,6 @@ class Member:
             is_here, period_seconds = self.name.__eq__, self.known.period_seconds
             self._spikes = Spikes(self._store, past, self._cores, period_seconds, is_here=is_here, host=self.name)
         return self._spikes
-
-    def columns(self, cursor: int) -> Columns:
-        """Its last hour, as ``History.since`` gives it; nothing until it is read, which begins now."""
-        self._used_at = self._monotonic()
-        if self._live is not None:
-            return self._live.since(cursor)
-        if (self._reading is None or self._reading.done()) and self._used_at - self._read_at > RETRY_SECONDS:
-            self._read_at = self._used_at
-            self._reading = asyncio.create_task(self._read_live())
-        return NO_ROWS
 
     def told(self) -> HostTold:
         """What other servers are told of it."""
@@ -216,18 +232,12 @@ class Member:
         self._heard_at = self._monotonic() - told.silent_seconds
         self._skew, self._waiting = told.clock_skew_seconds, told.samples_waiting
         self._told = told.sample.copy()
-        if self._live is not None and (sample := self.latest) is not None:
+        if self.last_hour.is_followed and (sample := self.latest) is not None:
             t = unix(sample.timestamp)
             if self._newest is None or t > self._newest:
                 self._newest = t
-                self._live.append(t, _row(sample))
-        for callback in tuple(self._listeners):
-            callback()
-
-    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back after each report; the result ends it."""
-        self._listeners.add(callback)
-        return lambda: self._listeners.discard(callback)
+                self.last_hour.append(t, _row(sample))
+        self.last_hour.tell()
 
     def resumed(self) -> None:
         """The server's machine slept: nobody could be heard."""
@@ -236,17 +246,17 @@ class Member:
 
     async def rest(self) -> None:
         """Close the history if nobody needs it."""
-        now = self._monotonic()
-        if self._live is not None and now - self._used_at > IDLE_SECONDS:
-            self._live = None
+        self.last_hour.rest()
         heard_at = self._heard_at if self.reports_here else -inf
-        if self._past is not None and now - max(heard_at, self._used_at) > IDLE_SECONDS:
+        is_idle = self._monotonic() - max(heard_at, self._used_at) > IDLE_SECONDS
+        if self._past is not None and is_idle and not self.last_hour.is_followed:
             await self.close()
 
     async def close(self) -> None:
         """Commit what waits, and close the history."""
         async with self._lock:
-            past, self._past, self._spikes, self._live = self._past, None, None, None
+            past, self._past, self._spikes = self._past, None, None
+            self.last_hour.forget()
             # What could not be committed is gone: the agent still has it, and begins with it in another session.
             self._session, self._accepted, self._stored = "", 0, 0
             self._numbers.clear()
@@ -305,6 +315,7 @@ class Member:
             self.name,
             MOST_PENDING,
             COMMIT_SECONDS,
+            crew=self._crew,
         )
         try:
             return metrics, metrics.last_run_ended_at(self._wall())
@@ -318,7 +329,6 @@ class Member:
     def _append(
         self, store: MetricStore, samples: Sequence[HostSample], times: Sequence[float], lost: Sequence[Span]
     ) -> None:
-        live = self._live
         if lost:
             store.note(lost)
         for each, t in zip(samples, times, strict=True):
@@ -330,8 +340,7 @@ class Member:
             store.append(t, row, partial(labels, sample), spans, each.used, each.processes)
             if not is_known:
                 self._newest = t
-                if live is not None:
-                    live.append(t, row)
+                self.last_hour.append(t, row)
 
     def _stopped(self, each: HostSample, t: float) -> list[Span]:
         if not each.is_first or self._newest is None:
@@ -351,26 +360,22 @@ class Member:
         looked = next((each.processes for each in reversed(fresh) if each.processes is not None), None)
         if looked is not None:
             self.busiest = looked
-        for callback in tuple(self._listeners):
-            callback()
+        self.last_hour.tell()
 
     def _answer(self) -> Taken:
         return Taken(self._session, self._accepted, self._stored, 0)
 
-    async def _read_live(self) -> None:
+    async def _read_last_hour(self) -> History | None:
         async with self._lock:
             try:
                 past = await self._opened()
             except VainError as error:
                 logger.info("The last hour of %s cannot be shown: %s", self.name, error.detail)
-                return
-            live = History()
-            newest = self._newest
-            if newest is not None:
-                await asyncio.to_thread(remember, past.store, live, newest, self.known.period_seconds)
-            self._live = live
-        for callback in tuple(self._listeners):
-            callback()
+                return None
+            hour = History()
+            if self._newest is not None:
+                await asyncio.to_thread(remember, past.store, hour, self._newest, self.known.period_seconds)
+            return hour
 
     def _cores(self) -> int | None:
         return None if self.latest is None else self.latest.cpu.cores_logical

@@ -31,7 +31,7 @@ STALLED_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 
 
 class Answering(HTTPMessageDelegate, ABC):
-    """The half of an exchange that writes; ``Exchange`` is the half that reads, and sets what is read here."""
+    """The part of an exchange that writes; ``Exchange`` is the one that reads, and sets what is read here."""
 
     _desk: Desk
     _connection: HTTPConnection

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 
 from vain.errors import (
-    Forbidden,
     MethodNotAllowed,
     NotFound,
     TooLarge,
@@ -28,17 +27,14 @@ from vain.errors import (
     UnsupportedMediaType,
     VainError,
 )
-from vain.types import Role
-from vain.web.answering import Answering
 from vain.web.begin import begin
 from vain.web.compression import may_compress
 from vain.web.cross_origin import preflight_headers
 from vain.web.desk import Desk
-from vain.web.gate import SAFE_METHODS, Identity
+from vain.web.entering import Entering
 from vain.web.http import Request, Response
 from vain.web.login import sign_in_url
 from vain.web.mounts import Mount
-from vain.web.offered import says_who_later
 from vain.web.preconditions import conditional
 from vain.web.problems import internal_error, problem
 from vain.web.request_ids import HEADER as REQUEST_ID
@@ -63,7 +59,7 @@ PEER_HEADER = "X-Vain-Peer"
 """How the stream learns whose wrong keys are counted."""
 
 
-class Exchange(Answering):
+class Exchange(Entering):
     """See the module. One for each message; belongs to the event loop."""
 
     def __init__(self, desk: Desk, server_connection: object, connection: HTTPConnection) -> None:
@@ -151,51 +147,6 @@ class Exchange(Answering):
         newcomers.discard(self._stream_of_connection())
         return CROWDED_SECONDS if self._is_crowded else FIRST_SECONDS
 
-    def _admit(self, target: str, websocket: bool, looked: bool = False) -> None:
-        """Through the gate, and counted. Raises what the gate does."""
-        if self._is_crowded:
-            raise Unavailable("There are too many connections; try again in a moment.")
-        rates = self._desk.limits.rates
-        try:
-            self._identity = self._identified(target, websocket, looked)
-        except Unknown:
-            raise  # it is not refused yet
-        except VainError as refusal:
-            rates.take_refused(self._peer)
-            may_be_late = self._mount is not None and self._mount.admits_later and websocket
-            is_late = may_be_late and says_who_later(self._headers)
-            if not (is_late and isinstance(refusal, Unauthenticated)):
-                raise
-            self._is_stranger = True
-            return
-        rates.take_admitted(self._identity, self._peer)
-
-    def _identified(self, target: str, websocket: bool, looked: bool) -> Identity:
-        gate, headers = self._desk.gate, self._headers
-        if self._outer.host is not None:
-            gate.check_host(self._outer.host)
-        if self._other_page is not None:
-            self._check_crossing()
-            if self._is_preflight():
-                return gate.admit_preflight(target, headers)
-        endpoint = self._endpoint
-        needs, takes = (endpoint.needs, endpoint.takes) if endpoint is not None else (self._mount_needs(), ())
-        secure = self._outer.secure
-        return gate.admit(
-            self._method, target, headers, self._peer, needs,
-            websocket=websocket, takes=takes, secure=secure, looked=looked,
-        )  # fmt: skip
-
-    def _check_crossing(self) -> None:
-        """Pages of other origins may use the interface, and neither sign in nor see the dashboard."""
-        endpoint, mount = self._endpoint, self._mount
-        signs_in = endpoint is not None and endpoint.needs is None and self._method not in SAFE_METHODS
-        if signs_in or (mount is not None and not mount.is_open):
-            raise Forbidden("A page of another origin may not use this address, allowed or not.")
-
-    def _is_preflight(self) -> bool:
-        return self._method == "OPTIONS" and "Access-Control-Request-Method" in self._headers
-
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Collect the body, unless it will not be used."""
         if self._foreign is not None:
@@ -270,9 +221,6 @@ class Exchange(Answering):
         """As if there were no prefix: the applications behind it know of none."""
         path = f"{self._path}?{self._query}" if self._query else self._path
         return RequestStartLine(start_line.method, path, start_line.version)
-
-    def _mount_needs(self) -> Role | None:
-        return "read" if self._mount is None else self._mount.needs
 
     async def _hand_on(self, mount: Mount, start_line: RequestStartLine) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -41,8 +41,6 @@ MOST_POINTS, MOST_TOP = 1_000, 1_000
 LARGE_BYTES = 64 << 10
 """A body of more is not decoded on the event loop."""
 
-T = TypeVar("T")
-
 
 @operation("listHosts", Answer(200, "The hosts, the server's own machine first.", list[Host]), tag="hosts")
 async def list_hosts(services: Services, request: Request) -> Response:
@@ -78,7 +76,9 @@ async def take_samples(services: Services, request: Request, host: str) -> Respo
     """What an agent saw of its machine: samples in order, and what the processes of tasks used."""
     request.parameters()
     _check_writer(request, host)
-    report = await _decoded(HostReport, request.body)
+    body = request.body
+    large = len(body) >= LARGE_BYTES
+    report = await asyncio.to_thread(_report, body) if large else _report(body)
 
     running: set[str] | None = None
 
@@ -101,7 +101,7 @@ async def take_left(services: Services, request: Request, host: str) -> Response
     """What processes left that ended while the server was away; an agent finds it on its machine."""
     request.parameters()
     _check_writer(request, host)
-    sent = await _decoded(LeftReports, request.body)
+    sent = await _left(request.body)
     for number, report in enumerate(sent.reports):
         _check_place(report, number, host)
     done = 0
@@ -186,6 +186,10 @@ def _run_report(report: LeftReport, host: str, wall: Clock) -> RunReport:
     )
 
 
-async def _decoded(type_: type[T], body: bytes) -> T:
+def _report(body: bytes) -> HostReport:
     # No field of it is read by anybody who had checked another twin of it.
-    return decode(type_, body) if len(body) < LARGE_BYTES else await asyncio.to_thread(decode, type_, body)
+    return decode(HostReport, body, is_flat=True)
+
+
+async def _left(body: bytes) -> LeftReports:
+    return decode(LeftReports, body) if len(body) < LARGE_BYTES else await asyncio.to_thread(decode, LeftReports, body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -17,9 +18,14 @@ else:
 
 T = TypeVar("T")
 
+COLLECTIONS = 10_000, 20, 20
+"""How rarely garbage is collected: at Python's own thresholds that is a twelfth of what a report of an agent costs."""
+
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run`` on that loop."""
+    gc.freeze()  # what was imported stays for good
+    gc.set_threshold(*COLLECTIONS)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.get_loop().set_exception_handler(_handle)
         return runner.run(main)

@@ -28,6 +28,7 @@ from vain.store.checking import check
 from vain.store.metrics import queries, writer
 from vain.store.metrics.check import problems_of
 from vain.store.metrics.copying import copy_histories
+from vain.store.metrics.crew import Crew
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.sqlite_archive import FolderArchives
 from vain.store.metrics.store import MetricStore
@@ -42,6 +43,7 @@ OF_A_FILE_ALONE = {queries.SET_HOST}
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'vain history%'"
 END_WRITERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vain history writer'"
 
+TRANSACTIONS = "SELECT count(DISTINCT xmin::text) FROM metric_hot WHERE t = $1"
 END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'vain history%'"
 
 
@@ -73,6 +75,14 @@ class Servers:
             archive, keep=keep, most_pending=10_000, commit_seconds=0.05, now=lambda: float(T0), writes=writes
         )
         self._ends.callback(store.close)
+        return store
+
+    def together(self, host: str, archives: PostgresArchives, crew: Crew, ends: ExitStack) -> MetricStore:
+        """A history whose rows are committed with those of others."""
+        store = MetricStore(
+            archives.other(host), keep=Keep(None, None, None), commit_seconds=0.3, now=lambda: float(T0), crew=crew
+        )
+        ends.callback(store.close)
         return store
 
 
@@ -382,3 +392,66 @@ def test_one_metric_of_all_hosts_is_what_each_history_says(servers: Servers, aft
     for past in pasts.values():
         assert past is not None
         past.close()
+
+
+def test_hosts_that_share_threads_share_transactions(servers: Servers, url: str) -> None:
+    """What a thousand hosts write in a moment is one transaction, and nothing of it is another than by itself."""
+    archives = servers.archives()
+    with ExitStack() as ends:
+        crew = Crew(1, 1)
+        ends.callback(crew.close)
+        stores = [servers.together(f"gpu-{number}", archives, crew, ends) for number in range(30)]
+        for second in range(2):
+            for number, store in enumerate(stores):
+                store.append(T0 + second, [("cpu.percent", float(number))])
+            if second == 0:  # series get their numbers one host after the other
+                for store in stores:
+                    store.flush()
+        deadline = time.monotonic() + 10
+        while any(store.pending for store in stores) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        transactions = beside(url, lambda connection: connection.fetchval(TRANSACTIONS, T0 * 1_000 + 1_000))
+    assert transactions == 1
+    for number in (0, 29):
+        found = window(servers.history(f"gpu-{number}"), 0, 10, None)
+        assert found.series["cpu.percent"].mean.tolist() == [number, number]
+
+
+def test_a_host_that_another_server_has_changed_is_written_with_its_new_book(servers: Servers) -> None:
+    archives = servers.archives()
+    with ExitStack() as ends:
+        crew = Crew(1, 1)
+        ends.callback(crew.close)
+        stores = [servers.together(f"gpu-{number}", archives, crew, ends) for number in range(3)]
+        for store in stores:
+            feed(store, range(1))
+        other = servers.history("gpu-1")
+        other.append(T0 + 50, [("load.1m", 1.0)])  # a series, and with it another layout
+        other.flush()
+        for store in stores:
+            store.append(T0 + 1, [("cpu.percent", 1.0)])
+        deadline = time.monotonic() + 10
+        while any(store.pending for store in stores) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert [store.pending for store in stores] == [0, 0, 0]
+    assert [seconds_of(servers.history(f"gpu-{n}"), 0, 10) for n in range(3)] == [[0, 1]] * 3
+
+
+def test_a_host_to_which_another_server_writes_at_that_moment_holds_up_nobody(servers: Servers, url: str) -> None:
+    archives = servers.archives()
+    with ExitStack() as ends:
+        crew = Crew(1, 1)
+        ends.callback(crew.close)
+        stores = [servers.together(f"gpu-{number}", archives, crew, ends) for number in range(3)]
+        for store in stores:
+            feed(store, range(1))
+        with servers.archives().other("gpu-1").changing():
+            for store in stores:
+                store.append(T0 + 1, [("cpu.percent", 1.0)])
+            deadline = time.monotonic() + 10
+            while (stores[0].pending or stores[2].pending) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert [store.pending for store in stores] == [0, 1, 0]
+        while stores[1].pending and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert seconds_of(servers.history("gpu-1"), 0, 10) == [0, 1]

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vain.bands import Floats
 from vain.store.connection import Connection
+
+
+class Ready(NamedTuple):
+    """Rows of one host as they are to be stored; times in milliseconds, no two of one table with the same."""
+
+    revision: int
+    """``Archive.revision`` of the book whose numbers the rows have."""
+    hot: Sequence[tuple[int, int, bytes]]
+    """Time, layout, values."""
+    tasks: Sequence[tuple[int, int, bytes]]
+    """Task, time, values."""
+    looks: Sequence[tuple[int, bytes]]
+    """Time, processes."""
+
+
+class Together(Protocol):
+    """A place where the rows of many hosts can be written in one transaction. Blocks; any thread."""
+
+    def append(self, ready: Sequence[Ready]) -> Sequence[bool | None]:
+        """Write the rows of these hosts; of each, whether it was done. False: it has another book by now; None: another
+        server writes to it. Raises StoreFull or Unavailable, and what says that a row cannot be written."""
 
 
 class Archive(Protocol):
@@ -15,6 +36,10 @@ class Archive(Protocol):
 
     is_shared: bool
     """Whether others may write to it at the same time."""
+
+    @property
+    def together(self) -> Together | None:
+        """Where rows can be written with those of other hosts."""
 
     def changing(self) -> AbstractContextManager[Connection]:
         """A transaction, synced when it ends; nobody else's of this host begins before. An exception undoes it.

@@ -18,6 +18,9 @@ NO_LABELS = "{}"
 MOST_SERIES = 20_000
 """More are not stored: names that never end would fill the disk."""
 
+MOST_REMEMBERED = 16
+"""Layouts that are known by the names of their series."""
+
 Labels = Mapping[str, Mapping[str, str]]
 
 
@@ -43,6 +46,7 @@ class SeriesBook:
         self.labels: Mapping[str, str] = {name: labels for _, name, labels in known if labels != NO_LABELS}
         """The labels of the series that have some, as a JSON object."""
         self._numbers = {series: number for number, series in layouts_of(connection).items()}
+        self._by_names: dict[tuple[str, ...], int] = {}
 
     def add(self, connection: Connection, names: Iterable[str], labels: Callable[[], Labels] = dict) -> None:
         """Give numbers to the names that have none, inside the transaction that is open."""
@@ -65,6 +69,19 @@ class SeriesBook:
         if number is None:
             number = int(connection.execute(queries.ADD_LAYOUT, (np.array(series, "<u4").tobytes(),)).get)
             self._numbers[series] = number
+        return number
+
+    def layout_of(self, names: tuple[str, ...]) -> int | None:
+        """The number of the layout of these series; None if it has none yet, or a series has no number."""
+        known = self._by_names.get(names)
+        if known is not None:
+            return known
+        series = [self.ids.get(name) for name in names]
+        number = None if None in series else self._numbers.get(tuple(series))  # type: ignore[arg-type]  # none is None
+        if number is not None:
+            if len(self._by_names) >= MOST_REMEMBERED:
+                self._by_names.clear()
+            self._by_names[names] = number
         return number
 
     def _is_full(self, more: int) -> bool:

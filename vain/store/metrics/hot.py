@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from math import nan
 from typing import NamedTuple
@@ -14,7 +14,9 @@ from vain.bands import Floats, Integers
 from vain.catalog import TASK_METRICS, metric_of, stored
 from vain.store.connection import Connection
 from vain.store.metrics import queries
+from vain.store.metrics.archive import Ready
 from vain.store.metrics.book import Labels, SeriesBook
+from vain.store.metrics.shape import shape_of
 
 
 class TaskRow(NamedTuple):
@@ -47,14 +49,12 @@ class HotColumns(NamedTuple):
 
 
 def hot_row(
-    t: int, values: Iterable[tuple[str, float | None]], tasks: Sequence[TaskRow] = (), processes: bytes = b""
+    t: int, values: Sequence[tuple[str, float | None]], tasks: Sequence[TaskRow] = (), processes: bytes = b""
 ) -> HotRow:
     """A row of values as they are to be stored: rounded to what they mean, NaN for what is unknown."""
-    names, column = [], array("d")
-    for name, value in values:
-        names.append(name)
-        column.append(nan if value is None else stored(metric_of(name), value))
-    return HotRow(t, tuple(names), column.tobytes(), tuple(tasks), processes)
+    names, column = zip(*values, strict=True) if values else ((), ())
+    shape = shape_of(names)
+    return HotRow(t, shape.names, shape.packed(column), tuple(tasks), processes)
 
 
 def task_row(task_id: int, values: Mapping[str, float | None]) -> TaskRow:
@@ -86,6 +86,21 @@ def put(connection: Connection, book: SeriesBook, rows: Sequence[HotRow], labels
     looks = [(row.t, row.processes) for row in rows if row.processes]
     if looks:
         connection.executemany(queries.ADD_PROCESS_LOOK, looks)
+
+
+def ready(book: SeriesBook, rows: Sequence[HotRow]) -> Ready | None:
+    """The rows with the numbers of the book; None if it lacks any. Of two rows for one time the later one stands."""
+    hot: dict[int, StoredRow] = {}
+    for row in rows:
+        layout = book.layout_of(row.names)
+        if layout is None:
+            return None
+        hot[row.t] = (row.t, layout, row.values)
+    tasks = {(task.task_id, row.t): task.values for row in rows for task in row.tasks}
+    looks = {row.t: row.processes for row in rows if row.processes}
+    if book.revision is None or not hot:
+        return None
+    return Ready(book.revision, list(hot.values()), [(*key, values) for key, values in tasks.items()], [*looks.items()])
 
 
 def columns(

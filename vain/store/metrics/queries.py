@@ -39,10 +39,21 @@ TIMES = "SELECT id, v FROM times WHERE id BETWEEN ? AND ? ORDER BY id"
 RAW = "SELECT id, v FROM raw WHERE id BETWEEN ? AND ? ORDER BY id"
 MINUTES = "SELECT id, v FROM minutes WHERE id BETWEEN ? AND ? ORDER BY id"
 HOURS = "SELECT id, v FROM hours WHERE id BETWEEN ? AND ? ORDER BY id"
+MINUTES_OF = "SELECT id, v FROM minutes WHERE id IN (SELECT value FROM json_each(?))"
+HOURS_OF = "SELECT id, v FROM hours WHERE id IN (SELECT value FROM json_each(?))"
 FIRST_TIMES = "SELECT id, v FROM times WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
 LAST_TIMES = "SELECT id, v FROM times WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
 FIRST_MINUTES = "SELECT id, v FROM minutes WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
 FIRST_HOURS = "SELECT id, v FROM hours WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
+# Where the first chunk of any series begins, in periods since 1970.
+OLDEST_MINUTES = """
+SELECT min(first & 4294967295) FROM (
+    SELECT (SELECT min(id) FROM minutes WHERE id >= series_id << 32 AND id < (series_id + 1) << 32) AS first
+    FROM series)"""
+OLDEST_HOURS = """
+SELECT min(first & 4294967295) FROM (
+    SELECT (SELECT min(id) FROM hours WHERE id >= series_id << 32 AND id < (series_id + 1) << 32) AS first
+    FROM series)"""
 PUT_TIMES = "INSERT INTO times (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
 PUT_RAW = "INSERT INTO raw (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"
 PUT_MINUTES = "INSERT INTO minutes (id, v) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = excluded.v"

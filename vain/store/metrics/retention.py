@@ -66,11 +66,11 @@ def _forget_old(connection: Connection, book: SeriesBook, keep: Keep, now: float
     oldest = None if first is None else period_of(first[0]) * HOUR_MS
     _forget_raw(connection, book, _cutoff(now, keep.raw_seconds, oldest, HOUR_MS, most_seconds))
     _forget_looks(connection, keep, now, most_seconds)
-    oldest = _oldest(connection, book, queries.FIRST_MINUTES, DAY_MS)
+    oldest = _oldest(connection, queries.OLDEST_MINUTES, DAY_MS)
     cutoff = _cutoff(now, keep.minute_seconds, oldest, DAY_MS, most_seconds)
     _forget_chunks(connection, book, queries.FORGET_MINUTES, cutoff, DAY_MS)
     connection.execute(queries.FORGET_SPANS, (cutoff,))
-    oldest = _oldest(connection, book, queries.FIRST_HOURS, BLOCK_MS)
+    oldest = _oldest(connection, queries.OLDEST_HOURS, BLOCK_MS)
     cutoff = _cutoff(now, keep.hour_seconds, oldest, BLOCK_MS, most_seconds)
     _forget_chunks(connection, book, queries.FORGET_HOURS, cutoff, BLOCK_MS)
     _forget_series(connection)
@@ -86,9 +86,9 @@ def _cutoff(now: float, seconds: float | None, oldest: int | None, period_ms: in
     return min(cutoff, oldest + max(period_ms, milliseconds(most_seconds)))
 
 
-def _oldest(connection: Connection, book: SeriesBook, query: str, period_ms: int) -> int | None:
-    firsts = [row for series in book.names if (row := connection.execute(query, _all(series)).fetchone())]
-    return min((period_of(row[0]) * period_ms for row in firsts), default=None)
+def _oldest(connection: Connection, query: str, period_ms: int) -> int | None:
+    first = connection.execute(query).get
+    return None if first is None else int(first) * period_ms
 
 
 def _forget_raw(connection: Connection, book: SeriesBook, cutoff_ms: int, running: bool = False) -> None:
@@ -140,10 +140,10 @@ def _forget_oldest(connection: Connection, book: SeriesBook) -> bool:
             _forget_raw(connection, book, min(hour + 24, period_of(last[0])) * HOUR_MS, running=True)
             return True
     for query, forget_query, period_ms in (
-        (queries.FIRST_MINUTES, queries.FORGET_MINUTES, DAY_MS),
-        (queries.FIRST_HOURS, queries.FORGET_HOURS, BLOCK_MS),
+        (queries.OLDEST_MINUTES, queries.FORGET_MINUTES, DAY_MS),
+        (queries.OLDEST_HOURS, queries.FORGET_HOURS, BLOCK_MS),
     ):
-        oldest = _oldest(connection, book, query, period_ms)
+        oldest = _oldest(connection, query, period_ms)
         if oldest is not None and last is not None and oldest + period_ms <= period_of(last[0]) * HOUR_MS:
             _forget_chunks(connection, book, forget_query, oldest + period_ms, period_ms)
             return True

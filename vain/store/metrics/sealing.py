@@ -8,7 +8,7 @@ added to them. Everything is worked out first, so that writing it is short. Pure
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from vain import chunks
 from vain.bands import Bands, Floats, Integers, Rows, of_values, reduced, unknown, usual_period_ms
 from vain.catalog import mean_decimals, metric_of
+from vain.codec import encode
 from vain.errors import StoreDamaged
 from vain.store.connection import Connection
 from vain.store.metrics import queries
@@ -97,6 +98,7 @@ def _day(
     for hour in np.unique(t // HOUR_MS).tolist():
         part = _window(t, hour * HOUR_MS, (hour + 1) * HOUR_MS)
         t_hour, fresh = t[part], {s: column[part] for s, column in values.items()}
+        _read_blocks(connection, blocks, fresh, hour)
         gone = {s for s in fresh if _is_gone(connection, blocks, s, hour)}
         stored_t = _stored_times(connection, hour)
         if stored_t is not None:
@@ -115,19 +117,21 @@ def _day(
 
 def _is_gone(connection: Connection, blocks: dict[int, Bands], series: int, hour: int) -> bool:
     """Whether a series has a roll-up of an hour whose samples were deleted."""
-    slot = hour % BLOCK_HOURS
-    if not _block(connection, blocks, series, hour).count[slot]:
+    if not blocks[_block_of(series, hour)].count[hour % BLOCK_HOURS]:
         return False
     identifier = chunk_id(series, hour)
     return connection.execute(queries.RAW, (identifier, identifier)).fetchone() is None
 
 
-def _block(connection: Connection, blocks: dict[int, Bands], series: int, hour: int) -> Bands:
-    """The hourly roll-ups among which an hour of a series is, to be changed."""
-    identifier = chunk_id(series, hour // BLOCK_HOURS)
-    if identifier not in blocks:
-        blocks[identifier] = _stored_bands(connection, queries.HOURS, identifier, BLOCK_HOURS)
-    return blocks[identifier]
+def _read_blocks(connection: Connection, blocks: dict[int, Bands], wanted: Iterable[int], hour: int) -> None:
+    """The hourly roll-ups among which an hour of these series is, to be changed."""
+    unread = [identifier for series in wanted if (identifier := _block_of(series, hour)) not in blocks]
+    if unread:
+        blocks |= _stored_bands(connection, queries.HOURS_OF, unread, BLOCK_HOURS)
+
+
+def _block_of(series: int, hour: int) -> int:
+    return chunk_id(series, hour // BLOCK_HOURS)
 
 
 def _merged(
@@ -189,13 +193,16 @@ def _roll_up(
     minutes = reduced(rows, MINUTE_MS, day * MINUTES_OF_DAY, MINUTES_OF_DAY)
     hours = reduced(rows, HOUR_MS, day * HOURS_OF_DAY, HOURS_OF_DAY)
     place = day * HOURS_OF_DAY % BLOCK_HOURS
+    _read_blocks(connection, blocks, values, day * HOURS_OF_DAY)
+    days = [chunk_id(series, day) for series in values]
+    stored_days = _stored_bands(connection, queries.MINUTES_OF, days, MINUTES_OF_DAY)
     for series in values:
         slots = _Slots(day * HOURS_OF_DAY, touched.hours[series], mean_decimals(metric_of(book.names[series])))
-        stored = _stored_bands(connection, queries.MINUTES, chunk_id(series, day), MINUTES_OF_DAY)
+        stored = stored_days[chunk_id(series, day)]
         slots.take(stored, minutes.series[str(series)], 0, MINUTES_OF_HOUR)
         if stored.count.any():
             made.minutes.append((chunk_id(series, day), chunks.pack_bands(stored)))
-        slots.take(_block(connection, blocks, series, day * HOURS_OF_DAY), hours.series[str(series)], place, 1)
+        slots.take(blocks[_block_of(series, day * HOURS_OF_DAY)], hours.series[str(series)], place, 1)
 
 
 class _Slots(NamedTuple):
@@ -252,16 +259,26 @@ def _stored_times(connection: Connection, hour: int) -> Integers | None:
     return None if t is None else t + hour * HOUR_MS
 
 
-def _stored_bands(connection: Connection, query: str, identifier: int, slots: int) -> Bands:
-    stored = _stored(connection, query, identifier, chunks.unpack_bands)
-    return unknown(slots) if stored is None or len(stored.count) != slots else stored.each(np.copy)
+def _stored_bands(connection: Connection, query: str, identifiers: Sequence[int], slots: int) -> dict[int, Bands]:
+    """What these chunks hold, to be changed: nothing known where there is none."""
+    packed = dict(connection.execute(query, (encode(identifiers).decode(),)))
+
+    def bands(identifier: int) -> Bands:
+        stored = _unpacked(packed[identifier], chunks.unpack_bands) if identifier in packed else None
+        return unknown(slots) if stored is None or len(stored.count) != slots else stored.each(np.copy)
+
+    return {identifier: bands(identifier) for identifier in identifiers}
 
 
 def _stored(connection: Connection, query: str, identifier: int, unpack: Callable[[bytes], T]) -> T | None:
-    """What a chunk holds; None if there is none. One that is damaged is given up, so that sealing goes on."""
     row = connection.execute(query, (identifier, identifier)).fetchone()
+    return None if row is None else _unpacked(row[1], unpack)
+
+
+def _unpacked(packed: bytes, unpack: Callable[[bytes], T]) -> T | None:
+    """What a chunk holds; None if it is damaged, and given up, so that sealing goes on."""
     try:
-        return None if row is None else unpack(row[1])
+        return unpack(packed)
     except StoreDamaged as error:
         logger.error("A chunk is given up and written anew: %s", error.detail)
         return None

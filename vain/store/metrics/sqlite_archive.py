@@ -44,6 +44,7 @@ class SqliteArchive:
     """
 
     is_shared = False
+    together = None
 
     def __init__(self, folder: Path, host: str = "", cache_kib: int = CACHE_KIB, most_idle: int = MOST_IDLE) -> None:
         prepare(folder)

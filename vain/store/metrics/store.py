@@ -1,15 +1,15 @@
 """The metric history: samples go in once a second, windows come out of years.
 
 Whoever appends only puts a row into a bounded list (``waiting.py``), so that neither the disk nor sealing delays a
-sample. One thread writes (``writer.py``): it commits what waits every ``COMMIT_SECONDS``, synced to disk, and when an
-hour is over seals it into chunks. Readers are read-only connections and see the rows that wait, too. It lies in a file
-of its own, so that metrics never delay a task's commit. Needs no event loop.
+sample. A thread (``crew.py``) has it written (``writer.py``): what waits is committed every ``COMMIT_SECONDS``, synced
+to disk, and when an hour is over it is sealed into chunks. Readers are read-only connections and see the rows that
+wait, too. It lies in a file of its own, so that metrics never delay a task's commit. Needs no event loop.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from vain.store.connection import Connection
 from vain.store.metrics import process_looks, queries, reading, task_use
 from vain.store.metrics.archive import Archive
 from vain.store.metrics.book import Labels, SeriesBook
+from vain.store.metrics.crew import Crew
 from vain.store.metrics.extent import newest_of, oldest_of
 from vain.store.metrics.hot import hot_row, task_row
 from vain.store.metrics.periods import DAY_MS, SECOND_MS, milliseconds
@@ -55,6 +56,7 @@ class MetricStore:
 
     ``host`` is what the machine of a folder is called; ``now`` the time of day in Unix seconds, by which old chunks are
     deleted; ``writes`` tells whether samples are to be stored by this server, and not by another that does the same.
+    ``crew`` are threads that write other histories as well; without it the history has one of its own.
     Every method may be called from any thread; all but ``append`` and ``note`` block. Raises StoreDamaged or
     Misconfigured on opening, and Unavailable for a database elsewhere.
     """
@@ -69,15 +71,19 @@ class MetricStore:
         commit_seconds: float = COMMIT_SECONDS,
         now: Clock = time.time,
         writes: Callable[[], bool] = lambda: True,
+        crew: Crew | None = None,
     ) -> None:
         self.period_seconds = period_seconds
         self._archive: Archive = SqliteArchive(place, host) if isinstance(place, Path) else place
         self._waiting = Waiting(most_pending, commit_seconds)
-        self._writes = writes
+        self._writes, self._has_own_crew = writes, crew is None
+        self._crew = Crew() if crew is None else crew
+        self._known_as: tuple[tuple[str, ...], Mapping[str, int]] = (), {}
+        """The series of the last sample, and the numbers that they all had."""
         self._oldest: tuple[tuple[int, int], float | None] = ((-1, 0), None)
         self._is_importing = True
         try:
-            self._writer = Writer(self._archive, keep, self._waiting, now, writes)
+            self._writer = Writer(self._archive, keep, self._waiting, self._crew, now, writes)
         except BaseException:
             self._archive.close()
             raise
@@ -106,7 +112,7 @@ class MetricStore:
     def append(
         self,
         t: float,
-        values: Iterable[tuple[str, float | None]],
+        values: Sequence[tuple[str, float | None]],
         labels: Callable[[], Labels] = dict,
         spans: Sequence[Span] = (),
         tasks: Mapping[int, Mapping[str, float | None]] = MappingProxyType({}),
@@ -124,9 +130,16 @@ class MetricStore:
         if not self._writes():
             return
         row = hot_row(milliseconds(t), values, [task_row(task_id, used) for task_id, used in tasks.items()], look)
-        is_new = any(name not in self._writer.book.ids for name in row.names)
-        self._waiting.add(t, row, labels() if is_new else None, spans)
-        self._writer.begin()
+        self._waiting.add(t, row, labels() if self._has_new(row.names) else None, spans)
+
+    def _has_new(self, names: tuple[str, ...]) -> bool:
+        """Whether a series has no number yet; of the same tuple as with the last sample it is not asked again."""
+        known = names, self._writer.book.ids
+        if known[0] is not self._known_as[0] or known[1] is not self._known_as[1]:
+            if any(name not in known[1] for name in names):
+                return True
+            self._known_as = known
+        return False
 
     def note(self, spans: Sequence[Span]) -> None:
         """Store spans with the next commit, without a sample."""
@@ -215,11 +228,12 @@ class MetricStore:
         """Commit what waits, end the thread. Whoever reads afterwards gets Unavailable. Twice is once."""
         if not self._waiting.close():
             return
-        self._writer.join()
+        self._writer.end()
+        if self._has_own_crew:
+            self._crew.close()
         self._archive.close()
 
     def _run(self, work: Callable[[], T]) -> T:
-        self._writer.begin()
         return self._waiting.run(work)
 
     def _read(self, query: Callable[[Snapshot], T]) -> T:

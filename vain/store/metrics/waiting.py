@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 from vain.errors import Unavailable
@@ -50,7 +51,7 @@ class Batch(NamedTuple):
 
 
 class Waiting:
-    """Any thread puts something in, the writing thread takes it out.
+    """Any thread puts something in, the one that serves the history takes it out.
 
     At most ``most_rows`` samples wait; the next one is dropped, counted in ``dropped``, and the time of those that were
     dropped in a row becomes a span of the cause ``not-stored``.
@@ -58,8 +59,10 @@ class Waiting:
 
     def __init__(self, most_rows: int, commit_seconds: float) -> None:
         self.dropped = 0
+        self.heed: Callable[[], None] = nothing
+        """Is called when something is to be done sooner than was known."""
         self._most_rows, self._commit_seconds = most_rows, commit_seconds
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._rows: list[HotRow] = []
         self._labels: dict[int, Labels] = {}
         self._spans: list[Span] = []
@@ -71,7 +74,7 @@ class Waiting:
 
     def add(self, t: float, row: HotRow, labels: Labels | None, spans: Sequence[Span]) -> None:
         """A sample, and what is to be noted with it."""
-        with self._changed:
+        with self._lock:
             self._note(spans)
             if self._closing or len(self._rows) >= self._most_rows:
                 self.dropped += 1
@@ -80,18 +83,20 @@ class Waiting:
             self._rows.append(row)
             if labels:
                 self._labels[row.t] = labels
-            if len(self._rows) == 1:
+            is_first = len(self._rows) == 1
+            if is_first:
                 self._due = time.monotonic() + self._commit_seconds
-                self._changed.notify_all()
+        if is_first:
+            self.heed()
 
     def note(self, spans: Sequence[Span]) -> None:
         """Spans without a sample; they are written with the next one."""
-        with self._changed:
+        with self._lock:
             self._note(spans)
 
     def read(self) -> Batch:
         """What waits at this moment."""
-        with self._changed:
+        with self._lock:
             return Batch(tuple(self._rows), tuple(self._spans), dict(self._labels), self._lost)
 
     def count(self) -> int:
@@ -105,13 +110,13 @@ class Waiting:
 
     def hurry(self) -> None:
         """Commit what waits now, and not when it is due."""
-        with self._changed:
+        with self._lock:
             self._due = 0.0
-            self._changed.notify_all()
+        self.heed()
 
     def settle(self, batch: Batch) -> None:
         """It is written."""
-        with self._changed:
+        with self._lock:
             del self._rows[: len(batch.rows)], self._spans[: len(batch.spans)]
             self._labels = {t: labels for t, labels in self._labels.items() if t not in batch.labels}
             if self._lost is batch.lost:
@@ -121,41 +126,43 @@ class Waiting:
     def run(self, work: Callable[[], T]) -> T:
         """Have something done on the writing thread, and wait for it. Raises Unavailable once it is closed."""
         future: Future[T] = Future()
-        with self._changed:
+        with self._lock:
             if self._closing:
                 raise Unavailable("The history is closed.")
             self._jobs.append(Job(work, future))
-            self._changed.notify_all()
+        self.heed()
         return future.result()
 
     def close(self) -> bool:
         """Nothing comes any more; whether that is news."""
-        with self._changed:
+        with self._lock:
             was_open = not self._closing
             self._closing = True
-            self._changed.notify_all()
             return was_open
 
-    def is_due(self) -> bool:
-        """Whether rows have waited long enough."""
-        return bool(self._rows) and time.monotonic() >= self._due
+    @property
+    def due(self) -> float:
+        """When what waits is to be committed (monotonic); inf: nothing waits."""
+        return self._due if self._rows else inf
 
-    def next_job(self, not_before: float) -> tuple[Job | None, bool]:
-        """Wait for a job, or until it is time to commit (None), which is not before this moment (monotonic).
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing comes any more."""
+        return self._closing
 
-        Rows that are due go before jobs: an import of many parts must not hold them up. The second value says that
-        this was the last time.
-        """
-        with self._changed:
-            while True:
-                left = max(self._due, not_before) - time.monotonic() if self._rows else None
-                if left is not None and left <= 0:
-                    return None, False
-                if self._jobs:
-                    return self._jobs.popleft(), False
-                if self._closing:
-                    return None, True
-                self._changed.wait(left)
+    @property
+    def has_job(self) -> bool:
+        """Whether somebody waits for a job."""
+        return bool(self._jobs)
+
+    def next_job(self) -> Job | None:
+        """The oldest of them."""
+        with self._lock:
+            return self._jobs.popleft() if self._jobs else None
 
     def _note(self, spans: Sequence[Span]) -> None:
         self._spans.extend(spans[: max(0, MOST_SPANS - len(self._spans))])
+
+
+def nothing() -> None:
+    """Nobody is to be told."""

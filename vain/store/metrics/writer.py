@@ -1,4 +1,7 @@
-"""The one thread that writes the history: commits, seals, imports, deletes, and tries again when the disk fails."""
+"""What is written to a history: commits, seals, imports, deletes, and tries again when the disk fails.
+
+A thread of the crew serves it, one at a time; "on the thread" means that one.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import inf
 
 from vain.bands import Floats, Integers
 from vain.clock import Clock
 from vain.errors import StoreFull, Unavailable
 from vain.store.connection import Connection
 from vain.store.metrics import hot, process_looks, queries, retention, sealing, spans, task_series
-from vain.store.metrics.archive import Archive
+from vain.store.metrics.archive import Archive, Ready
 from vain.store.metrics.book import SeriesBook, layouts_of
+from vain.store.metrics.crew import Crew
 from vain.store.metrics.periods import HOUR_MS
 from vain.store.metrics.retention import Keep
-from vain.store.metrics.waiting import Waiting
+from vain.store.metrics.waiting import Batch, Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -29,40 +34,87 @@ LONGEST_STEP_SECONDS = 86_400.0
 
 
 class Writer:
-    """Owns the book of series and the thread that writes, which takes from ``waiting``. It begins with the first thing
-    that is to be written. ``writes``: whether samples that wait are to be written now, and not dropped.
+    """``vain.store.metrics.crew.Served``. Owns the book of series, and takes from ``waiting``. ``writes``: whether
+    samples that wait are to be written now, and not dropped.
     """
 
     def __init__(
-        self, archive: Archive, keep: Keep, waiting: Waiting, now: Clock, writes: Callable[[], bool] = lambda: True
+        self,
+        archive: Archive,
+        keep: Keep,
+        waiting: Waiting,
+        crew: Crew,
+        now: Clock,
+        writes: Callable[[], bool] = lambda: True,
     ) -> None:
         self._archive, self._keep, self._waiting, self._now, self._writes = archive, keep, waiting, now, writes
-        self._complained_at = float("-inf")
-        self._seal_at = float("-inf")
+        self._complained_at = -inf
         self.seals = 0
         """How many times rows began to become chunks; see ``MetricStore._read``."""
         self.revision = 0
         """Rises when the oldest sample may be another one."""
         with archive.reading() as connection:
             self.book = SeriesBook(connection, archive.revision(connection))
-            newest = connection.execute(queries.HOT_BOUNDS).get[1]
-        self._current_hour = None if newest is None else int(newest) // HOUR_MS
-        self._begin_lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+            bounds = connection.execute(queries.HOT_BOUNDS).get
+        hours = {int(t) // HOUR_MS for t in bounds if t is not None}
+        self._current_hour = max(hours, default=None)
+        self._seal_at = -inf if len(hours) > 1 else inf
+        self.together = archive.together
+        self._retry_at = -inf
+        self._batch: Batch | None = None
+        """What ``ready`` gave."""
+        self._ended = threading.Event()
+        self._crew = crew
+        waiting.heed = partial(crew.heed, self)
 
-    def begin(self) -> None:
-        """Have the thread run from now on."""
-        if self._thread is None:
-            with self._begin_lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._write, name="vain-metrics", daemon=True)
-                    self._thread.start()
+    def end(self) -> None:
+        """Have what waits written a last time, once ``waiting`` is closed, and wait for it."""
+        self._crew.heed(self)
+        self._ended.wait()
 
-    def join(self) -> None:
-        """Wait for the end of the thread, once ``waiting`` is closed."""
-        with self._begin_lock:
-            if self._thread is not None:
-                self._thread.join()
+    def commit_at(self) -> float:
+        """See ``Served``."""
+        return inf if self._waiting.is_closing else max(self._waiting.due, self._retry_at)
+
+    def work_at(self) -> float:
+        """See ``Served``."""
+        if self._waiting.has_job or self._waiting.is_closing:
+            return inf if self._ended.is_set() else -inf
+        return inf if self._current_hour is None else self._seal_at
+
+    def commit(self) -> None:
+        """See ``Served``."""
+        self._retry_at = self._tried()
+
+    def work(self) -> None:
+        """See ``Served``."""
+        job = self._waiting.next_job()
+        if job is not None:
+            job.finish()
+        elif not self._waiting.is_closing:
+            self._seal_or_complain()
+        else:
+            self._end()
+
+    def ready(self) -> Ready | None:
+        """See ``Served``."""
+        batch, book = self._waiting.read(), self.book
+        if book.revision is None or batch.spans or batch.labels or batch.lost or not self._writes():
+            return None
+        self._batch = batch
+        return hot.ready(book, batch.rows)
+
+    def committed(self) -> None:
+        """See ``Served``."""
+        if self._batch is not None:
+            self._settle(self._batch)
+            self._batch = None
+
+    def postpone(self, error: Exception | None = None) -> None:
+        """See ``Served``."""
+        self._batch, self._retry_at = None, time.monotonic() + RETRY_SECONDS
+        if error is not None:
+            self._complain(error)
 
     def commit_and_seal(self) -> None:
         """Write what waits; chunks for the hours that are over. On the thread. Raises StoreFull or Unavailable."""
@@ -91,21 +143,19 @@ class Writer:
         """
         try:
             for _ in retention.steps(self._archive, self.book, self._keep, self._now(), most_seconds):
-                if self._waiting.is_due():
+                if self._waiting.due <= time.monotonic():
                     self._commit()
         finally:
             self._read_book()
             self.revision += 1
 
-    def _write(self) -> None:
-        retry_at = float("-inf")
-        ended = False
-        while not ended:
-            job, ended = self._waiting.next_job(retry_at)
-            if job is not None:
-                job.finish()
-                continue
-            retry_at = self._tried()
+    def _end(self) -> None:
+        try:
+            if self._waiting.due < inf:
+                self._tried()
+                self._seal_or_complain()
+        finally:
+            self._ended.set()
 
     def _tried(self) -> float:
         """Write what waits; when to try again at the earliest (monotonic)."""
@@ -117,13 +167,15 @@ class Writer:
         except Exception:
             logger.exception("Samples could not be written together; they are written one by one")
             self._commit_each()
+        return -inf
+
+    def _seal_or_complain(self) -> None:
         try:
             self._seal_if_due()
         except (StoreFull, Unavailable) as error:
             self._complain(error)
         except Exception:
             logger.exception("An hour could not be sealed; it is tried again")
-        return float("-inf")
 
     def _commit_each(self) -> None:
         """One row that cannot be written must not keep the others from it for ever."""
@@ -148,20 +200,27 @@ class Writer:
             spans.put(connection, self.book, batch.noted)
 
         self._in_transaction(change)
+        self._settle(batch)
+
+    def _settle(self, batch: Batch) -> None:
+        """It is written."""
         self._waiting.settle(batch)
         if batch.rows:
-            before, self._current_hour = self._current_hour, batch.rows[-1].t // HOUR_MS
-            if before not in (None, self._current_hour):
+            hours = {batch.rows[0].t // HOUR_MS, self._current_hour or batch.rows[0].t // HOUR_MS}
+            self._current_hour = batch.rows[-1].t // HOUR_MS
+            if hours != {self._current_hour}:
                 self._seal_at = time.monotonic()
 
     def _seal_if_due(self) -> None:
-        if self._current_hour is None or time.monotonic() < self._seal_at or not self._writes():
+        if self._current_hour is None or time.monotonic() < self._seal_at:
             return
         self._seal_at = time.monotonic() + SEAL_RETRY_SECONDS
+        if not self._writes():
+            return
         # A clock that was set back leaves rows on both sides of the hour that is under way.
         begin, end = self._current_hour * HOUR_MS, (self._current_hour + 1) * HOUR_MS
         self._in_transaction(lambda connection: self._seal_in(connection, begin, end))
-        self._seal_at = float("inf")
+        self._seal_at = inf
         # A clock that is wrong for a moment must not take years away.
         self.forget(LONGEST_STEP_SECONDS)
         self._archive.rest()
@@ -191,6 +250,7 @@ class Writer:
             with self._archive.changing() as connection:
                 self.book.refresh(connection, self._archive.revision(connection))
                 change(connection)
+            self.book.revision = self._archive.revision(connection)  # with what was changed now
         except BaseException:
             self._read_book()
             raise

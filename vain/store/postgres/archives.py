@@ -10,24 +10,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-import asyncpg
-
 from vain.bands import Floats
-from vain.errors import StoreFull, Unavailable
+from vain.errors import Unavailable
 from vain.store.connection import Bindings, Connection
 from vain.store.postgres.connection import LoopThread, PostgresConnection, PostgresRows
-from vain.store.postgres.engine import BROKEN
+from vain.store.postgres.history_writing import FAILURES, transaction
 from vain.store.postgres.metric_words import CHANGE_BOOK, STREAMED, STREAMED_WHOLE, TABLES, WORDS
 from vain.store.postgres.of_all import means_of_all
 from vain.store.postgres.pool import Pool
+from vain.store.postgres.revisions import NOBODY, revision_of
+from vain.store.postgres.together import PostgresTogether
 
 MOST_WRITERS: Final = 4
 MOST_READERS: Final = 4
 """Connections of a server, for the histories of all hosts."""
-_FAILURES: Final = (asyncpg.PostgresError, *BROKEN)
 _EVERYTHING: Final = (-(1 << 63), (1 << 63) - 1)
 _NO_HOUR: Final = (0, 0)
-_REVISION_BITS: Final = 40
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('vain history ' || current_schema()), {})"
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_LOCK}"
 _REVISION: Final = "SELECT host_id, revision FROM metric_hosts WHERE host_id = $1"
@@ -35,8 +33,6 @@ _HOST: Final = "SELECT host_id, revision FROM metric_hosts WHERE name = $1"
 _ADD_HOST: Final = "INSERT INTO metric_hosts (name) VALUES ($1) ON CONFLICT (name) DO NOTHING"
 _CHANGED: Final = "UPDATE metric_hosts SET revision = revision + 1 WHERE host_id = $1"
 _FORGET_HOST: Final = "DELETE FROM metric_hosts WHERE host_id = $1"
-NOBODY: Final = 0
-"""The number of a host of which nothing was ever stored."""
 
 
 class HostConnection:
@@ -44,7 +40,7 @@ class HostConnection:
 
     def __init__(self, connection: PostgresConnection, host_id: int, revision: int) -> None:
         self._connection, self.host_id = connection, host_id
-        self.revision = host_id << _REVISION_BITS | revision
+        self.revision = revision_of(host_id, revision)
         self.is_changed = False
         """Whether other servers have to look at the host anew."""
 
@@ -71,8 +67,9 @@ class PostgresArchive:
 
     is_shared = True
 
-    def __init__(self, host: str, readers: Pool, writers: Pool) -> None:
+    def __init__(self, host: str, readers: Pool, writers: Pool, together: PostgresTogether) -> None:
         self._host, self._readers, self._writers = host, readers, writers
+        self.together = together
         self._host_id: int | None = None
         self._is_closed = False
 
@@ -80,20 +77,12 @@ class PostgresArchive:
     def changing(self) -> Iterator[HostConnection]:
         """See ``Archive``."""
         self._check_open()
-        try:
-            with self._writers.taken() as connection:
-                try:
-                    host = self._begun(connection)
-                    yield host
-                    if host.is_changed:
-                        connection.value(_CHANGED, host.host_id)
-                    if connection.command("COMMIT") != "COMMIT":
-                        raise Unavailable("The samples were not stored: the database undid it.")
-                except BaseException:
-                    _undo(connection)
-                    raise
-        except _FAILURES as error:
-            raise _refusal(error) from error
+        with transaction(self._writers) as connection:
+            host = self._begun(connection)
+            yield host
+            if host.is_changed:
+                connection.value(_CHANGED, host.host_id)
+                host.revision += 1
 
     @contextmanager
     def reading(self) -> Iterator[HostConnection]:
@@ -107,7 +96,7 @@ class PostgresArchive:
                     yield HostConnection(connection, *((NOBODY, 0) if known is None else known))
                 finally:
                     connection.end_reading()
-        except _FAILURES as error:
+        except FAILURES as error:
             raise Unavailable("The database cannot be reached; try again in a moment.") from error
 
     def revision(self, connection: Connection) -> int:
@@ -159,6 +148,7 @@ class PostgresArchives:
         self._loop = LoopThread()
         self._readers = Pool(self._loop, url, "vain history reader", MOST_READERS, writes=False)
         self._writers = Pool(self._loop, url, "vain history writer", MOST_WRITERS, writes=True)
+        self._together = PostgresTogether(self._writers)
 
     def own(self, host: str) -> PostgresArchive:
         """See ``Archives``."""
@@ -166,14 +156,14 @@ class PostgresArchives:
 
     def other(self, host: str) -> PostgresArchive:
         """See ``Archives``."""
-        return PostgresArchive(host, self._readers, self._writers)
+        return PostgresArchive(host, self._readers, self._writers, self._together)
 
     def names(self) -> list[str]:
         """See ``Archives``."""
         try:
             with self._readers.taken() as connection:
                 return [str(name) for (name,) in connection.all("SELECT name FROM metric_hosts ORDER BY name")]
-        except _FAILURES as error:
+        except FAILURES as error:
             raise Unavailable("The database cannot be reached; try again in a moment.") from error
 
     def means_of_all(self, metric: str, t: Floats, step: float) -> dict[str, Floats]:
@@ -185,7 +175,7 @@ class PostgresArchives:
                     return means_of_all(connection, metric, t, step)
                 finally:
                     connection.end_reading()
-        except _FAILURES as error:
+        except FAILURES as error:
             raise Unavailable("The database cannot be reached; try again in a moment.") from error
 
     def forget(self, host: str) -> None:
@@ -205,20 +195,3 @@ def _introduced(connection: PostgresConnection, name: str) -> int:
         connection.value(_ADD_HOST, name)
         known = connection.row(_HOST, name)
     return int(known["host_id"])
-
-
-def _undo(connection: PostgresConnection) -> None:
-    if connection.raw.is_closed() or not connection.raw.is_in_transaction():
-        return
-    try:
-        connection.command("ROLLBACK")
-    except _FAILURES:
-        connection.abandon()
-
-
-def _refusal(error: Exception) -> Exception:
-    if isinstance(error, asyncpg.DataError):
-        return ValueError(str(error))  # the fault of a row, which must not keep others from being written
-    if isinstance(error, asyncpg.DiskFullError):
-        return StoreFull("The database's disk is full: no samples can be stored until there is space.")
-    return Unavailable(f"The history could not be written to the database: {error}.")

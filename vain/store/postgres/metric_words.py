@@ -20,6 +20,14 @@ _OF_CHUNKS: Final = (
 )
 _NO_CHUNK: Final = """NOT EXISTS (
     SELECT 1 FROM {} WHERE host_id = $1 AND id >= series_id::bigint << 32 AND id < (series_id + 1)::bigint << 32)"""
+_OLDEST: Final = """
+SELECT min(first & 4294967295) FROM (
+    SELECT (SELECT min(id) FROM {} WHERE host_id = $1
+            AND id >= series_id::bigint << 32 AND id < (series_id + 1)::bigint << 32) AS first
+    FROM metric_series WHERE host_id = $1) AS firsts"""
+_OF_THESE: Final = """
+SELECT id, v FROM {} WHERE host_id = $1
+AND id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(($2::text)::json)))"""
 _ROW_BYTES: Final = 60
 """What a row takes beside its value, in the table and in the index."""
 
@@ -29,6 +37,8 @@ WORDS: Final[Mapping[str, str]] = {
         for table, statements in _CHUNKS.items()
         for statement, words in zip(statements, _OF_CHUNKS, strict=True)
     },
+    queries.MINUTES_OF: _OF_THESE.format("metric_minutes"),
+    queries.HOURS_OF: _OF_THESE.format("metric_hours"),
     queries.FIRST_TIMES: """
 SELECT id, v FROM metric_times WHERE host_id = $1 AND id BETWEEN $2 AND $3 ORDER BY id LIMIT 1""",
     queries.LAST_TIMES: """
@@ -37,6 +47,8 @@ SELECT id, v FROM metric_times WHERE host_id = $1 AND id BETWEEN $2 AND $3 ORDER
 SELECT id, v FROM metric_minutes WHERE host_id = $1 AND id BETWEEN $2 AND $3 ORDER BY id LIMIT 1""",
     queries.FIRST_HOURS: """
 SELECT id, v FROM metric_hours WHERE host_id = $1 AND id BETWEEN $2 AND $3 ORDER BY id LIMIT 1""",
+    queries.OLDEST_MINUTES: _OLDEST.format("metric_minutes"),
+    queries.OLDEST_HOURS: _OLDEST.format("metric_hours"),
     # --- the book of series
     queries.SERIES: "SELECT series_id, name, labels FROM metric_series WHERE host_id = $1 ORDER BY series_id",
     queries.HOSTS_OF_SERIES: "SELECT series_id, 1 FROM metric_series WHERE host_id = $1",
