@@ -101,6 +101,8 @@ class HostReport(Struct, frozen=True):
     runs: Annotated[list[RunName], Meta(max_length=MOST_RUNS)] = []
     """Names that processes there carry in their environment (`VAIN_RUN_ID`) and of which the host was told nothing: it
     asks whether they belong to a task. Sent when all processes were looked at, every five seconds."""
+    boot_id: Annotated[str, Meta(max_length=64)] | None = None
+    """Of the machine, sent with ``runs``: a task whose home is the same machine under another name is at home there."""
 
 
 class SentReport(Struct, frozen=True):
@@ -121,6 +123,7 @@ class SentReport(Struct, frozen=True):
     costs: dict[int, HostCost]
     gone: list[Gone]
     runs: list[str] | UnsetType = UNSET
+    boot_id: str | None | UnsetType = UNSET
 
 
 class WatchedTask(Struct, frozen=True, omit_defaults=True):

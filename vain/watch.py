@@ -67,7 +67,7 @@ class Watch:
         on_gone: Callable[[int, int, str, int | None], None],
         monotonic: Clock = time.monotonic,
     ) -> None:
-        self._trees, self._host, self._boot_id = trees, host, boot_id
+        self._trees, self._host, self.boot_id = trees, host, boot_id
         self._on_gone, self._monotonic = on_gone, monotonic
         self._followed: Mapping[int, _Followed] = {}
         self._guests: Mapping[int, _Followed] = {}
@@ -164,7 +164,7 @@ class Watch:
         source = task.source
         if task.status != "in-progress" or source is None or source.pid is None or source.host != self._host:
             return False
-        return source.boot_id is None or self._boot_id is None or source.boot_id == self._boot_id
+        return source.boot_id is None or self.boot_id is None or source.boot_id == self.boot_id
 
     def _earlier(self, task: Task) -> HostResources | None:
         """What an earlier watch of the attempt had seen here: what was stored of it when this one began."""

@@ -36,6 +36,7 @@ class Watch:
     def __init__(self) -> None:
         self.costs: dict[int, Cost] = {}
         self.strangers: list[str] = []
+        self.boot_id = "boot-1"
 
     def take_strangers(self) -> list[str]:
         strangers, self.strangers = self.strangers, []
@@ -165,6 +166,7 @@ def test_names_of_strange_runs_are_asked_about_once_and_a_report_without_any_is_
     eventually(lambda: len(server.taken) == 2)
     asked = [request.body["runs"] for request in server.samples if "runs" in request.body]
     assert asked == [["a" * 32, "b" * 32]]
+    assert [request.body["boot_id"] for request in server.samples if "boot_id" in request.body] == ["boot-1"]
 
 
 def test_what_is_stored_is_kept_no_longer_and_a_server_that_was_restarted_gets_the_rest(

@@ -267,7 +267,7 @@ def test_what_another_server_sees_of_a_host_counts_until_it_tells_nothing_any_mo
         their = Fleet(bench.fleet._store, bench.fleet._archives, "server-2")
         theirs = Everywhere(Watch(Trees(), "server-2", None, lambda *run: None), their)
         theirs.follow(await bench.task(task_id), X)
-        their.places.ask("gpu-2", [X])
+        their.whereabouts.ask("gpu-2", [X])
         their.parts.take(task_id, "gpu-2", bench.fleet.parts.of(task_id)["gpu-1"])
         bench.everywhere.parts_heard({"2": theirs.parts_told()})
         theirs.parts_heard({"1": bench.everywhere.parts_told()})

@@ -41,6 +41,7 @@ class Watching(Protocol):
     """What is needed of ``vain.watch.Watch``."""
 
     costs: dict[int, Cost]
+    boot_id: str | None
 
     def take_strangers(self) -> list[str]: ...
 
@@ -136,6 +137,7 @@ class Sender:
         first = self._sent + 1 if batch is None else batch.first
         waiting = max(0, self._spool.newest - first - len(samples) + 1)
         gone, lost = self._seen.take_gone(), self._spool.take_lost()
+        strangers = self._watch.take_strangers()
         body = encode(
             SentReport(
                 agent=self._agent,
@@ -152,7 +154,8 @@ class Sender:
                 watching=self._watching,
                 costs={task_id: HostCost(*cost) for task_id, cost in self._watch.costs.copy().items()},
                 gone=gone,
-                runs=self._watch.take_strangers() or UNSET,
+                runs=strangers or UNSET,
+                boot_id=self._watch.boot_id if strangers else UNSET,
             )
         )
         taken = None

@@ -32,12 +32,12 @@ class Everywhere:
             lambda: {*self._ours(), *self._of_others},
         )
         """And what others tell: a task may be changed at a server that does not see its processes."""
-        fleet.places.parts, fleet.places.on_added = self.parts, self._added
+        fleet.whereabouts.parts, fleet.whereabouts.on_added = self.parts, self._added
 
     def follow(self, task: Task, run_id: str | None) -> None:
         """See ``Watch``."""
         self._fleet.follow(task, run_id)
-        self._here.follow(task, run_id, self._fleet.places.names(task.task_id, self._own_host))
+        self._here.follow(task, run_id, self._fleet.whereabouts.names(task.task_id, self._own_host))
         self._added(task, self._own_host)
 
     def forget(self, task_id: int) -> None:
@@ -51,8 +51,8 @@ class Everywhere:
         To be called for each sample.
         """
         if strangers := self._here.take_strangers():
-            self._fleet.places.ask(self._own_host, strangers)
-        wholes = {task_id: self.all_costs.get(task_id) for task_id in self._fleet.places.spread()}
+            self._fleet.whereabouts.ask(self._own_host, strangers, self._here.boot_id)
+        wholes = {task_id: self.all_costs.get(task_id) for task_id in self._fleet.whereabouts.spread()}
         self._peaks = {task_id: whole for task_id, whole in wholes.items() if whole is not None}
 
     def parts(self, task_id: int) -> Mapping[str, Cost]:
@@ -63,7 +63,7 @@ class Everywhere:
         """Whether this server knows of a host of which nothing is stored."""
         if task.resources is None:
             return bool(self._known(task.task_id))
-        if task.task_id not in self._fleet.places.spread():
+        if task.task_id not in self._fleet.whereabouts.spread():
             return False
         return bool(self._known(task.task_id).keys() - parts_of(task.resources, task.host).keys())
 
@@ -86,10 +86,10 @@ class Everywhere:
 
     def _added(self, task: Task, host: str) -> None:
         """A task has processes on a host beside its own."""
-        names = self._fleet.places.names(task.task_id, host)
+        names = self._fleet.whereabouts.names(task.task_id, host)
         if host != self._own_host or not names:
             return
-        if task.task_id in self._fleet.places.at_home(host):
+        if task.task_id in self._fleet.whereabouts.at_home(host):
             self._here.follow(task, None, names)
         else:
             self._here.attend(task, names)
@@ -102,7 +102,7 @@ class Everywhere:
         return {*self._here.costs.copy(), *self._fleet.parts.tasks()}
 
     def _whole(self, task_id: int, parts: Mapping[str, Cost]) -> Cost | None:
-        task = self._fleet.places.task(task_id)
+        task = self._fleet.whereabouts.task(task_id)
         if task is None or not parts:
             return None
         known = {host: cost.resources for host, cost in parts.items() if cost.attempt == task.attempt}

@@ -19,7 +19,7 @@ from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
 from vain.fleet.parts import Parts
-from vain.fleet.places import Places
+from vain.fleet.whereabouts import Whereabouts
 from vain.fleet.together import Together
 from vain.hosts import (
     Host,
@@ -87,7 +87,9 @@ class Fleet:
         self.own_host, self._server = own_host, server
         self.parts = Parts()
         """What tasks have used on other hosts, as their agents say."""
-        self.places = Places(self.parts.of, first_list=int(wall() * 1000))
+        self.whereabouts = Whereabouts(
+            self.parts.of, lambda host: host == own_host or self.knows(host), int(wall() * 1000)
+        )
         self._store, self._archives, self._keep = store, archives, keep
         self._monotonic, self._wall = monotonic, wall
         self._members: dict[str, Member] = {}
@@ -132,17 +134,17 @@ class Fleet:
         taken = await member.take(report, partial(judge, name) if judge is not None else judged_by_nobody)
         if report.samples and (first := unix(report.samples[0].sample.timestamp)) < self._wall() - LATE_SECONDS:
             self._together.came_late(first)
-        places = self.places
+        where = self.whereabouts
         for task_id, cost in report.costs.items():
-            if places.has(task_id, name):
+            if where.has(task_id, name):
                 self.parts.take(task_id, name, Cost(cost.attempt, cost.resources))
         for gone in report.gone:
-            if is_of(gone, places.at_home(name)):
+            if is_of(gone, where.at_home(name)):
                 vigil.gone(gone.task_id, gone.attempt, gone.kind, gone.exit_code)
         if report.runs:
-            places.ask(name, report.runs)
-        watching = places.list_of(name)
-        return replace(taken, watching=watching, tasks=None if report.watching == watching else places.told(name))
+            where.ask(name, report.runs, report.boot_id)
+        watching = where.list_of(name)
+        return replace(taken, watching=watching, tasks=None if report.watching == watching else where.told(name))
 
     def member(self, name: str) -> Member:
         """One host. Raises NotFound."""
@@ -165,7 +167,7 @@ class Fleet:
                 last_seen_at=None if own is None else own.timestamp,
                 version=version,
                 period_seconds=period_seconds,
-                tasks_in_progress=self.places.count(self.own_host),
+                tasks_in_progress=self.whereabouts.count(self.own_host),
                 now=None if own is None else figures(own),
             ),
             *(self.shown(name) for name in sorted(self._members)),
@@ -173,7 +175,7 @@ class Fleet:
 
     def shown(self, name: str) -> Host:
         """One host of an agent. Raises NotFound."""
-        return self.member(name).shown(self.places.count(name))
+        return self.member(name).shown(self.whereabouts.count(name))
 
     def count(self) -> dict[str, int]:
         """How many are live, and how many silent; nothing while there are none."""
@@ -248,12 +250,12 @@ class Fleet:
         """A task is in progress, or changed while it is."""
         if task.status != "in-progress":
             self.forget_task(task.task_id)
-        elif (left := self.places.follow(task, run_id)) is not None:
+        elif (left := self.whereabouts.follow(task, run_id)) is not None:
             self.parts.drop(task.task_id, left)  # it is stored, and counts on at the new home
 
     def forget_task(self, task_id: int) -> None:
         """It is over."""
-        self.places.forget(task_id)
+        self.whereabouts.forget(task_id)
         self.parts.forget(task_id)
 
     def resumed(self) -> None:

@@ -86,7 +86,7 @@ async def take_samples(services: Services, request: Request, host: str) -> Respo
         nonlocal running
         if running is None:
             asks = services.alarms.asks_for_tasks
-            has = services.fleet.places.has
+            has = services.fleet.whereabouts.has
             is_there = lambda task: task.host == name or has(task.task_id, name)  # noqa: E731
             running = services.vigil.running_names(is_there) if asks else set()
         services.alarms.take_of(name, sample, report.period_seconds, running)

@@ -282,9 +282,9 @@ class Server:
         rulebook, silences = RuleBook(store, file), Silences(store, file.silences)
         await rulebook.start()
         await silences.start()
-        places = fleet.places
+        where = fleet.whereabouts
         running = partial(
-            vigil.running_names, lambda task: not fleet.knows(task.host) or places.has(task.task_id, fleet.own_host)
+            vigil.running_names, lambda task: not fleet.knows(task.host) or where.has(task.task_id, fleet.own_host)
         )
         alarms = Alarms(
             store, rulebook, silences, settings.interval_seconds, running, Context(machines.explain),

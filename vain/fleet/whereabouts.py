@@ -24,18 +24,23 @@ DEEPEST = 32
 """Of tasks within tasks."""
 
 
-class Places:
-    """Belongs to the event loop.
+class Whereabouts:
+    """Belongs to the event loop. ``is_watched`` says whether somebody looks at a machine of this name.
 
     ``first_list`` is another number in each life of the server: an agent must not take its old list for the new one.
     """
 
-    def __init__(self, parts: Callable[[int], Mapping[str, Cost]], first_list: int = 1) -> None:
+    def __init__(
+        self,
+        parts: Callable[[int], Mapping[str, Cost]],
+        is_watched: Callable[[str], bool] = lambda host: True,
+        first_list: int = 1,
+    ) -> None:
         self.parts = parts
         """What a task has used on each host, newer than what is stored with it."""
         self.on_added: Callable[[Task, str], None] = lambda task, host: None
         """Called when a task has got others on a host than before."""
-        self._first_list = first_list
+        self._is_watched, self._first_list = is_watched, first_list
         self._tasks: dict[int, Task] = {}
         self._runs: dict[str, int] = {}
         self._name: dict[int, str] = {}
@@ -73,12 +78,12 @@ class Places:
             del self._beside[host][task_id]
             self._changed(host)
 
-    def ask(self, host: str, runs: Iterable[str]) -> None:
+    def ask(self, host: str, runs: Iterable[str], boot_id: str | None = None) -> None:
         """Processes on a host carry these names. One that nobody knows is asked about again when it is seen again: its
-        task may not have been reported yet."""
+        task may not have been reported yet. ``boot_id`` is the host's: it may be a machine of several names."""
         for run_id in runs:
             task = self._tasks.get(self._runs.get(run_id, 0))
-            if task is not None:
+            if task is not None and not self._is_same_machine(task, host, boot_id):
                 for each in self._around(task):
                     self._add(each, host, run_id)
 
@@ -159,6 +164,13 @@ class Places:
         for host in hosts or ():
             if name is not None and host != self._home.get(task.task_id) and not self.names(task.task_id, host):
                 self._add(task, host, name)
+
+    def _is_same_machine(self, task: Task, host: str, boot_id: str | None) -> bool:
+        """Whether its home is this machine under another name, and looked at under that: nothing counts twice."""
+        source = task.source
+        if source is None or source.host in (None, host) or boot_id is None or source.boot_id != boot_id:
+            return False
+        return self._is_watched(source.host or "")
 
     def _around(self, task: Task) -> Iterator[Task]:
         """The task, and those around it: what is the inner one's elsewhere is theirs as well."""
