@@ -19,8 +19,8 @@ from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
 from vain.fleet.parts import Parts
-from vain.fleet.whereabouts import Whereabouts
 from vain.fleet.together import Together
+from vain.fleet.whereabouts import Whereabouts
 from vain.hosts import (
     Host,
     HostReport,
