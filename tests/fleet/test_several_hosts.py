@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -29,7 +30,6 @@ __all__ = ["postgres", "servers"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-X = "abcdef0123456789" * 2
 SERVER = ("env", "VAIN_HOSTNAME=server-1")
 WORK = "import time\nheld = b'x' * (40 << 20)\nwhile True:\n    sum(range(20_000)); time.sleep(0.002)"
 
@@ -46,7 +46,13 @@ def carrying(run_id: str, count: int) -> Iterator[list[psutil.Process]]:
         yield [psutil.Process(process.pid) for process in started]
 
 
-def begin(server: ServerProcess, host: str, run_id: str = X) -> int:
+@pytest.fixture
+def run_id() -> str:
+    """A name of its own: what another test runs meanwhile on this machine is seen by all servers here."""
+    return uuid4().hex
+
+
+def begin(server: ServerProcess, host: str, run_id: str) -> int:
     """A task whose own process is on that host."""
     task = {"name": "mpi", "status": "in-progress", "source": {"host": host, "pid": 42, "kind": "run"}}
     headers = {"Content-Type": "application/json", "Idempotency-Key": f'"{run_id}"'}
@@ -70,16 +76,18 @@ def parts(server: ServerProcess, task_id: int) -> dict[str, float]:
     return {host: part.get("cpu_seconds", 0.0) for host, part in (resources.get("hosts") or {}).items()}
 
 
-def test_a_run_is_charged_for_its_processes_on_every_host_and_a_killed_server_loses_none(tmp_path: Path) -> None:
+def test_a_run_is_charged_for_its_processes_on_every_host_and_a_killed_server_loses_none(
+    tmp_path: Path, run_id: str
+) -> None:
     """The server's machine and the agent's see the same processes: each must count all of them, and neither twice."""
     data = tmp_path / "data"
     with ExitStack() as ends:
         server = ends.enter_context(server_process(data, wrapper=SERVER))
         ends.enter_context(agent_process(tmp_path, server.url))
-        processes = ends.enter_context(carrying(X, 2))
+        processes = ends.enter_context(carrying(run_id, 2))
         time.sleep(3)  # the job is there before its task is
         began = time.time()
-        task_id = begin(server, "laptop")
+        task_id = begin(server, "laptop", run_id)
         until(lambda: parts(server, task_id).keys() == {"server-1", "gpu-3"})
         assert time.time() - began < 20
         for host in ("server-1", "gpu-3"):
@@ -103,13 +111,13 @@ def say(server: ServerProcess, host: str, session: str | None = None, **more: An
     return asked(server, f"/hosts/{host}/samples", report(session, sent_at=time.time(), **more))
 
 
-def test_home_and_guest_may_report_to_different_servers(servers: Servers) -> None:
+def test_home_and_guest_may_report_to_different_servers(servers: Servers, run_id: str) -> None:
     one, other = servers.start("one"), servers.start("other")
-    task_id = begin(one, "home")
+    task_id = begin(one, "home", run_id)
     until(lambda: asked(other, f"/tasks/{task_id}"))
 
     def guests() -> Any:
-        tasks = say(other, "away", runs=[X])["tasks"] or []
+        tasks = say(other, "away", runs=[run_id])["tasks"] or []
         return [each["task"]["task_id"] for each in tasks if each.get("is_guest")]
 
     assert until(guests) == [task_id]
@@ -125,10 +133,10 @@ def test_home_and_guest_may_report_to_different_servers(servers: Servers) -> Non
     until(lambda: say(other, "away")["tasks"] == [] == say(one, "home")["tasks"])
 
 
-def test_a_guest_that_goes_to_another_server_is_one_there_too(servers: Servers) -> None:
+def test_a_guest_that_goes_to_another_server_is_one_there_too(servers: Servers, run_id: str) -> None:
     one, other = servers.start("one"), servers.start("other")
-    task_id = begin(one, "home")
-    until(lambda: [each for each in say(one, "away", runs=[X])["tasks"] or [] if each.get("is_guest")])
+    task_id = begin(one, "home", run_id)
+    until(lambda: [each for each in say(one, "away", runs=[run_id])["tasks"] or [] if each.get("is_guest")])
     cost = HostCost(1, Resources(cpu_seconds=2.0))
     until(lambda: (say(one, "away", costs={task_id: cost}), parts(other, task_id) == {"away": 2.0})[1])
     one.process.kill()
