@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from benchmarks.rounds import percentile
@@ -138,9 +138,13 @@ class Agent:
             self._writer.close()
 
 
-def swarm(count: int, port: int, seconds: float, ramp_seconds: float = RAMP_SECONDS) -> Swarm:
-    """So many agents for so long; they begin one after the other within ``ramp_seconds``, which are not measured."""
-    return asyncio.run(_swarm([Agent(number, port) for number in range(count)], seconds, ramp_seconds))
+def swarm(count: int, port: int | Sequence[int], seconds: float, ramp_seconds: float = RAMP_SECONDS) -> Swarm:
+    """So many agents for so long; they begin one after the other within ``ramp_seconds``, which are not measured.
+
+    With several ports they report to the servers there in turn."""
+    ports = [port] if isinstance(port, int) else port
+    agents = [Agent(number, ports[number % len(ports)]) for number in range(count)]
+    return asyncio.run(_swarm(agents, seconds, ramp_seconds))
 
 
 async def _swarm(agents: list[Agent], seconds: float, ramp_seconds: float) -> Swarm:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
@@ -27,6 +28,7 @@ class Scale(NamedTuple):
     seconds: int = 600
     fewer: tuple[int, ...] = (250, 500)
     fewer_seconds: int = 120
+    ramp_seconds: float = RAMP_SECONDS
 
 
 class Used(NamedTuple):
@@ -42,13 +44,14 @@ METHOD = f"""One server, and PostgreSQL with `fsync` and `synchronous_commit` on
 which are made up, in a process of their own: {FULL.count:,} of them, each with {series_count()} series and a report a
 second over a connection of its own, for {FULL.seconds // 60} minutes after a start of {RAMP_SECONDS:g} s. Minute by
 minute what the server and PostgreSQL (all its processes) use, how long a report takes until it is answered, and how
-late the latest of all was sent, since the one before it had not been answered. Then fewer agents, for what each costs.
-At first each host's series get their numbers, host by host; that is what the first minute shows."""
+late the latest of all was sent, since the one before it had not been answered. Then fewer agents, for what each costs,
+and as many at two servers. At first each host's series get their numbers, host by host; that is what the first minute
+shows."""
 
 
 def measure(scale: Scale = FULL) -> Section:
-    """About a quarter of an hour."""
-    found, used = _run(scale.count, scale.seconds)
+    """About twenty minutes."""
+    found, used = _run(scale, scale.count, scale.seconds)
     minutes = Table(
         ["minute", "server CPU (% of a core)", "PostgreSQL CPU (%)", "server memory (MiB)", "p50 (ms)", "p99 (ms)",
          "latest (s)"],
@@ -60,10 +63,11 @@ def measure(scale: Scale = FULL) -> Section:
             for number, (each, met) in enumerate(zip(used, found.minutes, strict=False), start=1)
         ],
     )  # fmt: skip
-    rows = [_costs(count, *_run(count, scale.fewer_seconds)) for count in scale.fewer]
-    rows.append(_costs(scale.count, found, used))
+    rows = [_costs(count, 1, *_run(scale, count, scale.fewer_seconds)) for count in scale.fewer]
+    rows.append(_costs(scale.count, 1, found, used))
+    rows.append(_costs(scale.count, 2, *_run(scale, scale.count, scale.fewer_seconds, servers=2)))
     costs = Table(
-        ["agents", "reports/s", "server CPU (% of a core)", "CPU a report (ms)", "of PostgreSQL (ms)", "MiB",
+        ["agents", "servers", "reports/s", "their CPU (% of a core)", "CPU a report (ms)", "of PostgreSQL (ms)", "MiB",
          "not on disk"],
         rows,
     )  # fmt: skip
@@ -77,42 +81,46 @@ def _late(found: Swarm) -> float:
     return found.minutes[-1].latest_seconds
 
 
-def _costs(count: int, found: Swarm, used: list[Used]) -> list[str]:
+def _costs(count: int, servers: int, found: Swarm, used: list[Used]) -> list[str]:
     if found.errors:
         raise RuntimeError(f"{found.errors} reports were answered with an error: the figures mean nothing")
     last = used[-1]  # when every history has begun
     return [
-        f"{count:,}", f"{found.reports_per_second:,.0f}", f"{last.server:.0f}",
+        f"{count:,}", str(servers), f"{found.reports_per_second:,.0f}", f"{last.server:.0f}",
         f"{10 * last.server / found.reports_per_second:.2f}", f"{10 * last.postgres / found.reports_per_second:.2f}",
         f"{last.memory:,.0f}", str(found.not_stored),
     ]  # fmt: skip
 
 
-def _run(count: int, seconds: int) -> tuple[Swarm, list[Used]]:
+def _run(scale: Scale, count: int, seconds: int, servers: int = 1) -> tuple[Swarm, list[Used]]:
     with ExitStack() as ends:
         database = ends.enter_context(postgres_server(fsync=True))
         options = ("--request-rate", "0", "--max-connections", "20000", "--store", database.url)
-        server = ends.enter_context(processes.vain(*options))
+        running = [ends.enter_context(processes.vain(*options)) for _ in range(servers)]
         others = ends.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
-        running = others.submit(swarm, count, server.port, float(seconds))
-        time.sleep(RAMP_SECONDS + START_SECONDS)
-        used = _minutes(server, running, seconds)
-        return running.result(120), used
+        reporting = others.submit(swarm, count, [each.port for each in running], float(seconds), scale.ramp_seconds)
+        time.sleep(scale.ramp_seconds + START_SECONDS)
+        used = _minutes(running, reporting, seconds)
+        return reporting.result(120), used
 
 
-def _minutes(server: processes.ServerProcess, running: Future[Swarm], seconds: int) -> list[Used]:
+def _minutes(servers: Sequence[processes.ServerProcess], reporting: Future[Swarm], seconds: int) -> list[Used]:
     found = []
     for number in range(0, seconds, 60):
         length = min(60, seconds - number)
-        began, own, others = time.monotonic(), server.cpu_seconds(), _of_postgres()
+        began, own, others = time.monotonic(), _of(servers), _of_postgres()
         # The last one ends before the agents do.
         time.sleep(length - (START_SECONDS if number + length >= seconds else 0.0))
         took = time.monotonic() - began
-        used = 100 * (server.cpu_seconds() - own) / took, 100 * (_of_postgres() - others) / took
-        found.append(Used(*used, server.rss_mib()))
-        if running.done():
-            running.result()  # it failed, which is to be told
+        used = 100 * (_of(servers) - own) / took, 100 * (_of_postgres() - others) / took
+        found.append(Used(*used, sum(server.rss_mib() for server in servers)))
+        if reporting.done():
+            reporting.result()  # it failed, which is to be told
     return found
+
+
+def _of(servers: Sequence[processes.ServerProcess]) -> float:
+    return sum(server.cpu_seconds() for server in servers)
 
 
 def _of_postgres() -> float:

@@ -34,8 +34,9 @@ def test_a_bare_commit_is_a_row_that_is_there() -> None:
 
 
 def test_agents_are_measured_minute_by_minute() -> None:
-    section = measure(Scale(count=5, seconds=8, fewer=(2,), fewer_seconds=6))
+    section = measure(Scale(count=5, seconds=8, fewer=(2,), fewer_seconds=6, ramp_seconds=1.0))
     minutes, costs = section.tables
     assert len(minutes.rows) == 1 and all(float(cell) >= 0 for cell in minutes.rows[0])
-    assert [row[0] for row in costs.rows] == ["2", "5"] and all(float(row[3]) > 0 for row in costs.rows)
+    assert [row[:2] for row in costs.rows] == [["2", "1"], ["5", "1"], ["5", "2"]]
+    assert all(float(row[4]) > 0 for row in costs.rows)
     assert section.targets[0].is_met
