@@ -31,6 +31,8 @@ LIVE_SECONDS = 110
 """So long the jobs run before the pictures are taken: the spike lies 35 to 60 seconds after they began."""
 SPIKE_SECONDS = (36, 56)
 WINDOW_SECONDS = 480
+SILENCE_SECONDS = 75
+"""Until a machine that says nothing counts as silent."""
 RULE = {
     "name": "cpu-nearly-full",
     "title": "CPU is nearly full",
@@ -159,6 +161,7 @@ def save(png: bytes, path: Path) -> None:
 def main() -> None:
     """Start, fill, wait, take the pictures."""
     sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+    import example_hosts
     import example_machine
 
     IMAGES.mkdir(exist_ok=True)
@@ -174,6 +177,10 @@ def main() -> None:
             with working(url, folder), chromium() as browser:
                 time.sleep(LIVE_SECONDS)
                 take(browser, url, busy_shots(url, began))
+            # Last: the other pages are those of a machine alone.
+            with example_hosts.reporting(url), chromium() as browser:
+                time.sleep(SILENCE_SECONDS)
+                take(browser, url, [Shot("hosts", "/fleet")])
 
 
 if __name__ == "__main__":
