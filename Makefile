@@ -28,7 +28,7 @@ test: $(VENV)/.installed-dev check
 	@sh .ci/nginx $(VENV)/nginx
 	@sh .ci/postgres $(VENV)/postgres
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
