@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
-from msgspec import Raw
 from msgspec.structs import replace
 
 from vain.clock import Clock, unix, utc
-from vain.codec import decode, encode, trusted
+from vain.codec import decode, encode
 from vain.costs import Cost
 from vain.errors import Conflict, NotFound, Unavailable, VainError
 from vain.fleet.member import Member, judged_by_nobody
 from vain.fleet.parts import Parts
+from vain.fleet.telling import Telling
 from vain.fleet.together import Together
 from vain.fleet.whereabouts import Whereabouts
 from vain.hosts import (
@@ -26,7 +26,6 @@ from vain.hosts import (
     HostReport,
     HostsHistory,
     HostsQuery,
-    HostTold,
     KnownHost,
     Taken,
     check_host,
@@ -48,6 +47,9 @@ from vain.types import Task
 READERS = 2
 COMMITTERS, WORKERS = 4, 1
 """Threads that write the histories of all hosts: those commit what waits, beside this one that seals hours."""
+REST = 3.0
+"""So many times as long as an hour took to be sealed, reports are taken alone: all hours are over at the same time."""
+HURRY_SECONDS, POLL_SECONDS = 5.0, 0.02
 MOST_HOSTS = 5_000
 SAVE_SECONDS = 60.0
 """How often it is written down when a host was last seen."""
@@ -93,14 +95,13 @@ class Fleet:
         self._store, self._archives, self._keep = store, archives, keep
         self._monotonic, self._wall = monotonic, wall
         self._members: dict[str, Member] = {}
-        self._own: KnownHost | None = None
-        self._heard: Mapping[str, bytes] = {}
         self._saved: dict[str, KnownHost] = {}
         self._saved_at: dict[str, float] = {}
         self._rested_at = monotonic()
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="vain-hosts")
         # A file has to be synced for each host, and they can wait for the disk side by side.
-        self._crew = Crew(1 if archives.is_shared else COMMITTERS, WORKERS)
+        self._crew = Crew(1 if archives.is_shared else COMMITTERS, WORKERS, REST)
+        self._telling = Telling(own_host, server, wall)
         self._together = Together(own_host, self._members, archives, self._threads, monotonic, wall)
 
     async def start(self) -> None:
@@ -120,11 +121,21 @@ class Fleet:
             await self._save([member for member in members if member.reports_here])
         except VainError as error:
             logger.warning("When hosts were last seen could not be stored: %s", error.detail)
+        await self._hurry(members)
         for result in await asyncio.gather(*(member.close() for member in members), return_exceptions=True):
             if isinstance(result, BaseException):
                 logger.error("The history of a host did not end well: %r", result)
         await asyncio.to_thread(self._crew.close)
         await asyncio.to_thread(self._threads.shutdown)
+
+    async def _hurry(self, members: list[Member]) -> None:
+        """Have what waits committed together, which is far less than one after the other."""
+        for member in members:
+            member.hurry()
+        for _ in range(round(HURRY_SECONDS / POLL_SECONDS)):
+            if not any(member.waits_for_disk for member in members):
+                return
+            await asyncio.sleep(POLL_SECONDS)
 
     async def take(self, name: str, report: HostReport, vigil: EndsRuns, judge: Judging | None = None) -> Taken:
         """What the agent of a host sent. Raises Invalid, Conflict, or Unavailable beyond ``MOST_HOSTS``."""
@@ -194,30 +205,12 @@ class Fleet:
         ]
 
     def told(self, own: Sample | None, version: str | None, period_seconds: float) -> bytes:
-        """What other servers are told each second: of the own machine, and of those whose agents report here."""
-        hosts = [member.told() for member in list(self._members.values()) if member.reports_here]
-        if own is not None:
-            first_seen_at = own.timestamp if self._own is None else self._own.first_seen_at
-            self._own = KnownHost(
-                self.own_host, first_seen_at, own.timestamp, version or "", period_seconds,
-                server=self._server, kind="server",
-            )  # fmt: skip
-            silent_seconds = max(0.0, self._wall() - unix(own.timestamp))
-            hosts.append(HostTold(self._own, silent_seconds, None, None, Raw(encode(own))))
-        return encode(hosts)
+        """What other servers are told each second."""
+        return self._telling.told(self._members, own, version, period_seconds)
 
     def heard(self, told: Mapping[str, bytes]) -> None:
         """What other servers tell. A host reports where it was heard last, by the clocks of the servers."""
-        newest: dict[str, HostTold] = {}
-        for server, body in told.items():
-            if body == self._heard.get(server):
-                continue  # a server that ended is heard for a while
-            for each in trusted(list[HostTold], body):
-                before = newest.get(each.known.name)
-                if before is None or unix(each.known.last_seen_at) > unix(before.known.last_seen_at):
-                    newest[each.known.name] = each
-        self._heard = dict(told)
-        for name, each in newest.items():
+        for name, each in self._telling.news(told).items():
             if name == self.own_host:
                 continue
             member = self._members.get(name)
@@ -274,6 +267,7 @@ class Fleet:
             if is_silent != (member.known.silent_since is not None):
                 since = utc(self._wall() - member.silent_seconds) if is_silent else None
                 member.known = replace(member.known, silent_since=since)
+                self._telling.hurry(name)
                 due.append(member)
                 if is_silent:
                     self.parts.fall_silent(name)
@@ -317,6 +311,7 @@ class Fleet:
     async def _taken_over(self, member: Member) -> Member:
         """It reported to another server until now."""
         member.reports_here = True
+        self._telling.hurry(member.name)
         member.known = replace(member.known, server=self._server, kind="agent")
         self._saved.pop(member.name, None)
         await self._save([member])
@@ -338,10 +333,8 @@ class Fleet:
         """Which hosts there are by now, as other servers have written it down; and that this machine is one."""
         try:
             kept = await self._kept()
-            if self._own is not None:
-                before = kept.get(self.own_host)
-                own = self._own if before is None else replace(self._own, first_seen_at=before.first_seen_at)
-                self._own = own
+            own = self._telling.own_since(kept.get(self.own_host))
+            if own is not None:
                 await self._store.write(lambda transaction: transaction.keep("host", own.name, encode(own)))
         except VainError as error:
             logger.info("Which hosts there are could not be read: %s", error.detail)

@@ -252,6 +252,16 @@ class Member:
         if self._past is not None and is_idle and not self.last_hour.is_followed:
             await self.close()
 
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether samples are not committed yet."""
+        return self._past is not None and self._past.store.pending > 0
+
+    def hurry(self) -> None:
+        """Have them committed now."""
+        if self._past is not None and self.waits_for_disk:
+            self._past.store.hurry()
+
     async def close(self) -> None:
         """Commit what waits, and close the history."""
         async with self._lock:

@@ -64,10 +64,11 @@ class History:
             self._commit_at = inf
             self._say("commit")
 
-    def work(self) -> None:
+    def work(self) -> bool:
         with self._alone():
             self._work_at = inf
             self._say("work")
+        return True
 
     def ready(self) -> Ready | None:
         return ROWS
@@ -156,6 +157,29 @@ def test_long_work_of_one_holds_up_no_commit_of_another(crew: Crew) -> None:
     quick.want(commit_in=0.0)
     assert quick.settled.wait(0.4) and not slow.settled.is_set()
     assert slow.settled.wait(5)
+
+
+def test_between_hours_that_are_sealed_others_get_their_turn() -> None:
+    with closing(Crew(1, 1, rest=3.0)) as crew:
+        histories = [History(crew, seconds=0.1) for _ in range(2)]
+        for each in histories:
+            each.want(works=True)
+        began = time.monotonic()
+        assert all(each.settled.wait(5) for each in histories)
+        assert time.monotonic() - began > 0.4
+        urgent = History(crew)
+        urgent.want(commit_in=0.0)
+        assert urgent.settled.wait(0.2)
+
+
+def test_who_closes_it_does_not_wait_for_its_rest() -> None:
+    crew = Crew(1, 1, rest=100.0)
+    history = History(crew, seconds=0.05)
+    history.want(works=True)
+    assert history.settled.wait(5)
+    began = time.monotonic()
+    crew.close()
+    assert time.monotonic() - began < 0.5
 
 
 def test_no_history_is_served_by_two_at_once(crew: Crew) -> None:

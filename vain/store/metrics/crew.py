@@ -21,6 +21,7 @@ from vain.store.metrics.archive import Ready, Together
 
 SLACK_SECONDS = 0.5
 """What is committed together may be committed so much too early."""
+LONGEST_REST_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class Served(Protocol):
     def commit(self) -> None:
         """Commit what waits."""
 
-    def work(self) -> None:
-        """One piece of other work."""
+    def work(self) -> bool:
+        """One piece of other work; whether nobody waits for the next, so that the thread may rest first."""
 
     def ready(self) -> Ready | None:
         """What waits, if it can be committed with that of others."""
@@ -61,9 +62,11 @@ _WORK_AT: Callable[[Served], float] = methodcaller("work_at")
 
 class Crew:
     """``committers`` threads take what is to be committed, ``workers`` what else is to be done; without workers the
-    committers do both. They begin with the first thing to do."""
+    committers do both. They begin with the first thing to do. After work that nobody waits for a thread rests ``rest``
+    times as long: where a thousand hours are over at once, others have to get their turn of the interpreter."""
 
-    def __init__(self, committers: int = 1, workers: int = 0) -> None:
+    def __init__(self, committers: int = 1, workers: int = 0, rest: float = 0.0) -> None:
+        self._rest = rest
         self._roles = [(True, workers == 0)] * committers + [(False, True)] * workers
         self._changed = threading.Condition()
         self._commits: _Line = []
@@ -113,17 +116,26 @@ class Crew:
     def _serve(self, commits: bool, works: bool) -> None:
         while (due := self._due(commits, works)) is not None:
             histories, is_commit = due
+            began, may_rest = time.monotonic(), False
             try:
                 if is_commit:
                     _commit(histories)
                 else:
-                    histories[0].work()
+                    may_rest = histories[0].work()
             except Exception:
                 logger.exception("A history could not be served")
             with self._changed:
                 self._busy.difference_update(histories)
                 for history in histories:
                     self._add(history)
+            if may_rest and self._rest:
+                self._pause(min(LONGEST_REST_SECONDS, self._rest * (time.monotonic() - began)))
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        with self._changed:
+            while not self._is_closing and (left := until - time.monotonic()) > 0:
+                self._changed.wait(left)
 
     def _due(self, commits: bool, works: bool) -> tuple[list[Served], bool] | None:
         """Wait for what is due, and take it; whether it is a commit. None: the end."""

@@ -86,15 +86,17 @@ class Writer:
         """See ``Served``."""
         self._retry_at = self._tried()
 
-    def work(self) -> None:
+    def work(self) -> bool:
         """See ``Served``."""
         job = self._waiting.next_job()
         if job is not None:
             job.finish()
-        elif not self._waiting.is_closing:
-            self._seal_or_complain()
-        else:
+            return False
+        if self._waiting.is_closing:
             self._end()
+            return False
+        self._seal_or_complain()
+        return True
 
     def ready(self) -> Ready | None:
         """See ``Served``."""
