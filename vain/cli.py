@@ -59,12 +59,13 @@ def serve(args: argparse.Namespace, known: Settings, screen: Screen) -> int:
     # Only this command needs a server, so only here is one loaded.
     import logging
 
-    from vain.web.loop import run
+    from vain.web.loop import collect_rarely, run
     from vain.web.serving import serve as serve_until_stopped
 
     logging.basicConfig(level=known.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("tornado.access", "bokeh"):
         logging.getLogger(chatty).setLevel(logging.ERROR)  # who opens a page, or asks for what is not there, is no news
+    collect_rarely()
     run(serve_until_stopped(known, _load_dashboard))
     return SUCCESS
 

@@ -200,7 +200,7 @@ def test_a_silent_task_is_kept_alive_by_beats(tmp_path: Path) -> None:
     sender.BEAT_SECONDS = 0.3
     with vain.task("work"), vain.task("part"):
         vain.attach(os.getppid(), "attached")
-        time.sleep(1.5)
+        time.sleep(3)
     """
     with board() as server:
         assert run(program, server.url, tmp_path / "spool").code == 0

@@ -24,11 +24,15 @@ COLLECTIONS = 10_000, 20, 20
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run`` on that loop."""
-    gc.freeze()  # what was imported stays for good
-    gc.set_threshold(*COLLECTIONS)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.get_loop().set_exception_handler(_handle)
         return runner.run(main)
+
+
+def collect_rarely() -> None:
+    """For a process that does nothing else than to serve: what is there now stays for good."""
+    gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
 
 
 def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
