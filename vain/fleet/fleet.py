@@ -129,7 +129,8 @@ class Fleet:
         await asyncio.to_thread(self._threads.shutdown)
 
     async def _hurry(self, members: list[Member]) -> None:
-        """Have what waits committed together, which is far less than one after the other."""
+        """Have what waits committed together, which is far less than one after the other, and no hour sealed now."""
+        self._crew.hasten()
         for member in members:
             member.hurry()
         for _ in range(round(HURRY_SECONDS / POLL_SECONDS)):

@@ -46,11 +46,11 @@ class History:
         self.settled = threading.Event()
         self._inside = threading.Lock()
 
-    def want(self, commit_in: float | None = None, works: bool = False) -> None:
+    def want(self, commit_in: float | None = None, works: bool = False, awaited: bool = False) -> None:
         if commit_in is not None:
             self._commit_at = time.monotonic() + commit_in
         if works:
-            self._work_at = -inf
+            self._work_at = -inf if awaited else 0.0
         self._crew.heed(self)
 
     def commit_at(self) -> float:
@@ -170,6 +170,18 @@ def test_between_hours_that_are_sealed_others_get_their_turn() -> None:
         urgent = History(crew)
         urgent.want(commit_in=0.0)
         assert urgent.settled.wait(0.2)
+
+
+def test_what_somebody_waits_for_does_not_wait_for_a_rest() -> None:
+    with closing(Crew(1, 1, rest=100.0)) as crew:
+        one, other, awaited = (History(crew, seconds=0.02) for _ in range(3))
+        one.want(works=True)
+        assert one.settled.wait(5)
+        other.want(works=True)
+        awaited.want(works=True, awaited=True)
+        assert awaited.settled.wait(0.5) and not other.settled.is_set()
+        crew.hasten()
+        assert not other.settled.wait(1.5)
 
 
 def test_who_closes_it_does_not_wait_for_its_rest() -> None:

@@ -37,7 +37,7 @@ class Served(Protocol):
         """When rows are to be committed."""
 
     def work_at(self) -> float:
-        """When there is other work."""
+        """When there is other work; minus infinite if somebody waits for it."""
 
     def commit(self) -> None:
         """Commit what waits."""
@@ -73,7 +73,7 @@ class Crew:
         self._works: _Line = []
         self._entries = 0
         self._busy: set[Served] = set()
-        self._is_closing = False
+        self._is_closing = self._is_hasty = False
         self._threads: list[threading.Thread] = []
 
     def heed(self, history: Served) -> None:
@@ -85,6 +85,10 @@ class Crew:
                 raise RuntimeError("the threads that write have ended")
             if not self._threads:
                 self._begin()
+
+    def hasten(self) -> None:
+        """Do nothing from now on that nobody waits for."""
+        self._is_hasty = True
 
     def close(self) -> None:
         """End the threads, once every history is closed."""
@@ -114,7 +118,8 @@ class Crew:
                 self._changed.notify_all()
 
     def _serve(self, commits: bool, works: bool) -> None:
-        while (due := self._due(commits, works)) is not None:
+        rests_until = -inf
+        while (due := self._due(commits, works, rests_until)) is not None:
             histories, is_commit = due
             began, may_rest = time.monotonic(), False
             try:
@@ -128,16 +133,11 @@ class Crew:
                 self._busy.difference_update(histories)
                 for history in histories:
                     self._add(history)
-            if may_rest and self._rest:
-                self._pause(min(LONGEST_REST_SECONDS, self._rest * (time.monotonic() - began)))
+            if may_rest:
+                now = time.monotonic()
+                rests_until = now + min(LONGEST_REST_SECONDS, self._rest * (now - began))
 
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        with self._changed:
-            while not self._is_closing and (left := until - time.monotonic()) > 0:
-                self._changed.wait(left)
-
-    def _due(self, commits: bool, works: bool) -> tuple[list[Served], bool] | None:
+    def _due(self, commits: bool, works: bool, rests_until: float) -> tuple[list[Served], bool] | None:
         """Wait for what is due, and take it; whether it is a commit. None: the end."""
         with self._changed:
             while not self._is_closing:
@@ -145,11 +145,12 @@ class Crew:
                 if commits and (first := self._taken(self._commits, _COMMIT_AT, now)) is not None:
                     place = first.together
                     return [first, *(() if place is None else self._companions(place, now + SLACK_SECONDS))], True
-                if works and (first := self._taken(self._works, _WORK_AT, now)) is not None:
+                rests = now < rests_until or self._is_hasty
+                if works and (first := self._taken(self._works, _WORK_AT, -inf if rests else now)) is not None:
                     return [first], False
-                heads = [
-                    line[0][0] for line in (self._commits if commits else (), self._works if works else ()) if line
-                ]
+                heads = [self._commits[0][0]] if commits and self._commits else []
+                if works and self._works and not self._is_hasty:
+                    heads.append(max(rests_until, self._works[0][0]))
                 self._changed.wait(max(0.0, min(heads) - now) if heads else None)
         return None
 

@@ -58,7 +58,7 @@ class Writer:
             bounds = connection.execute(queries.HOT_BOUNDS).get
         hours = {int(t) // HOUR_MS for t in bounds if t is not None}
         self._current_hour = max(hours, default=None)
-        self._seal_at = -inf if len(hours) > 1 else inf
+        self._seal_at = 0.0 if len(hours) > 1 else inf
         self.together = archive.together
         self._retry_at = -inf
         self._batch: Batch | None = None
