@@ -123,6 +123,9 @@ def test_an_event_is_judged_by_what_the_task_is_and_was(before: Task, after: Tas
     right = "in" if wanted.holds(after) else "left" if wanted.holds(before) else "out"
     assert wanted.judged(event(before, after)) == right
     # Of an event that does not say what was before, one may be seen leaving that was not there, and none is missed.
+    # Such an event is of a version in which every task was on one host.
+    before, after = msgspec.structs.replace(before, resources=None), msgspec.structs.replace(after, resources=None)
+    right = "in" if wanted.holds(after) else "left" if wanted.holds(before) else "out"
     assert wanted.judged(event(before, after, with_previous=False)) in {right, "left" if right == "out" else right}
 
 

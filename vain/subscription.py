@@ -173,7 +173,7 @@ def _before(event: Told) -> tuple[Told, set[str]]:
     """The task before the change, and the fields of which it is not known what they were."""
     known = {name: getattr(event.previous, name) for name in Previous.__struct_fields__}
     known = {name: value for name, value in known.items() if value is not UNSET}
-    if "hosts" in known:  # if not, it had no others than now
+    if "hosts" in known:  # if not, they were those of now
         known["resources"] = _Used(dict.fromkeys(known.pop("hosts"), msgspec.Raw(b"{}")))
     if event.previous_status is not None:
         known["status"] = event.previous_status

@@ -268,4 +268,4 @@ def _previous(previous: Task, changed: list[str], hosts: list[str]) -> dict[str,
     """What a filter may ask for and is not so any more; ``hosts`` are those of the task as it is now."""
     were = {name: getattr(previous, name) for name in changed if name in Previous.__struct_fields__}
     before = hosts_of(previous.resources)
-    return were if set(before) <= set(hosts) else were | {"hosts": before}
+    return were if set(before) == set(hosts) else were | {"hosts": before}
