@@ -66,6 +66,12 @@ def token(response: HTTPResponse) -> str:
     return found[1]
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of other tests of this process may have ended with pages open."""
+    monkeypatch.setattr(pusher, "_pushers", {})
+
+
 def test_the_page_holds_neither_cookie_nor_key() -> None:
     async def main() -> dict[str, Any]:
         async with served() as (_, fetch):
