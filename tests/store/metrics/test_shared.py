@@ -6,8 +6,8 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -77,13 +77,27 @@ class Servers:
         self._ends.callback(store.close)
         return store
 
-    def together(self, host: str, archives: PostgresArchives, crew: Crew, ends: ExitStack) -> MetricStore:
-        """A history whose rows are committed with those of others."""
-        store = MetricStore(
-            archives.other(host), keep=Keep(None, None, None), commit_seconds=0.3, now=lambda: float(T0), crew=crew
-        )
-        ends.callback(store.close)
-        return store
+    @contextmanager
+    def together(self, count: int) -> Iterator[list[MetricStore]]:
+        """Histories whose rows are committed with each other's."""
+        archives, keep = self.archives(), Keep(None, None, None)
+        with ExitStack() as ends:
+            crew = Crew(1, 1)
+            ends.callback(crew.close)
+            stores = []
+            for number in range(count):
+                archive = archives.other(f"gpu-{number}")
+                stores.append(MetricStore(archive, keep=keep, commit_seconds=0.3, now=lambda: float(T0), crew=crew))
+                ends.callback(stores[-1].close)
+            yield stores
+
+
+def committed(stores: Sequence[MetricStore]) -> None:
+    """Wait until nothing of them waits."""
+    deadline = time.monotonic() + 10
+    while any(store.pending for store in stores) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(store.pending for store in stores)
 
 
 @pytest.fixture
@@ -396,20 +410,14 @@ def test_one_metric_of_all_hosts_is_what_each_history_says(servers: Servers, aft
 
 def test_hosts_that_share_threads_share_transactions(servers: Servers, url: str) -> None:
     """What a thousand hosts write in a moment is one transaction, and nothing of it is another than by itself."""
-    archives = servers.archives()
-    with ExitStack() as ends:
-        crew = Crew(1, 1)
-        ends.callback(crew.close)
-        stores = [servers.together(f"gpu-{number}", archives, crew, ends) for number in range(30)]
+    with servers.together(30) as stores:
         for second in range(2):
             for number, store in enumerate(stores):
                 store.append(T0 + second, [("cpu.percent", float(number))])
             if second == 0:  # series get their numbers one host after the other
                 for store in stores:
                     store.flush()
-        deadline = time.monotonic() + 10
-        while any(store.pending for store in stores) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        committed(stores)
         transactions = beside(url, lambda connection: connection.fetchval(TRANSACTIONS, T0 * 1_000 + 1_000))
     assert transactions == 1
     for number in (0, 29):
@@ -418,11 +426,7 @@ def test_hosts_that_share_threads_share_transactions(servers: Servers, url: str)
 
 
 def test_a_host_that_another_server_has_changed_is_written_with_its_new_book(servers: Servers) -> None:
-    archives = servers.archives()
-    with ExitStack() as ends:
-        crew = Crew(1, 1)
-        ends.callback(crew.close)
-        stores = [servers.together(f"gpu-{number}", archives, crew, ends) for number in range(3)]
+    with servers.together(3) as stores:
         for store in stores:
             feed(store, range(1))
         other = servers.history("gpu-1")
@@ -430,28 +434,18 @@ def test_a_host_that_another_server_has_changed_is_written_with_its_new_book(ser
         other.flush()
         for store in stores:
             store.append(T0 + 1, [("cpu.percent", 1.0)])
-        deadline = time.monotonic() + 10
-        while any(store.pending for store in stores) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert [store.pending for store in stores] == [0, 0, 0]
+        committed(stores)
     assert [seconds_of(servers.history(f"gpu-{n}"), 0, 10) for n in range(3)] == [[0, 1]] * 3
 
 
 def test_a_host_to_which_another_server_writes_at_that_moment_holds_up_nobody(servers: Servers, url: str) -> None:
-    archives = servers.archives()
-    with ExitStack() as ends:
-        crew = Crew(1, 1)
-        ends.callback(crew.close)
-        stores = [servers.together(f"gpu-{number}", archives, crew, ends) for number in range(3)]
+    with servers.together(3) as stores:
         for store in stores:
             feed(store, range(1))
         with servers.archives().other("gpu-1").changing():
             for store in stores:
                 store.append(T0 + 1, [("cpu.percent", 1.0)])
-            deadline = time.monotonic() + 10
-            while (stores[0].pending or stores[2].pending) and time.monotonic() < deadline:
-                time.sleep(0.02)
+            committed([stores[0], stores[2]])
             assert [store.pending for store in stores] == [0, 1, 0]
-        while stores[1].pending and time.monotonic() < deadline:
-            time.sleep(0.02)
+        committed(stores)
     assert seconds_of(servers.history("gpu-1"), 0, 10) == [0, 1]
