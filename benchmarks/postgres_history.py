@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,12 +13,14 @@ import asyncpg
 import numpy as np
 
 from benchmarks import history_data
+from benchmarks.agent_clients import sample
 from benchmarks.report import Section, Table, Target
 from benchmarks.rounds import spread
 from tests.store.postgres_server import postgres_server
 from vain.bands import MetricQuery
 from vain.fleet.overview import grid_of, history_of, rows_of_all
 from vain.hosts import HostsHistory, HostsQuery
+from vain.samples import series
 from vain.store.metrics.retention import Keep
 from vain.store.metrics.store import MetricStore
 from vain.store.postgres.archives import PostgresArchives
@@ -27,6 +30,7 @@ DAYS, ROUNDS, HOSTS = 5, 9, 1_000
 HOUR, DAY = 3_600, 86_400
 MONTH = 30 * DAY
 HOT_SECONDS = 1_200
+SEALED = 6
 MOST_BYTES, MOST_MONTH_MS = 1.5, 300.0
 SERIES = ("cpu.percent", "memory.percent", "disk.percent:/", "load.1m", *(f"cpu.core.percent:{n}" for n in range(16)))
 COPIED = {
@@ -40,7 +44,8 @@ SIZE = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE reln
 METHOD = f"""PostgreSQL, with `fsync` and `synchronous_commit` on, on this machine. First {DAYS} days of twenty series
 as in the benchmark `history`, sealed: `pg_total_relation_size` of all tables by the samples, and {ROUNDS} reads by a
 call without HTTP. Then {HOSTS:,} hosts, each with the roll-ups of a month of twenty series (minutes of one of them) and
-{HOT_SECONDS:,} samples that are not sealed: one metric of all, as `GET /performance/hosts` tells it."""
+{HOT_SECONDS:,} samples that are not sealed: one metric of all, as `GET /performance/hosts` tells it.
+And what it takes to seal an hour of a host."""
 
 
 def measure() -> Section:
@@ -50,10 +55,12 @@ def measure() -> Section:
         archives = PostgresArchives(database.url)
         bytes_each, windows = _one_host(database.url, archives)
         fleet = _fleet(database.url, archives)
+        sealed = _sealed(archives)
         archives.close()
     tables = [
         Table(["a sample of a second, sealed", "bytes"], [["20 series", f"{bytes_each:.2f}"]]),
         Table(["one series", "ms"], [[name, spread(found).text()] for name, found in windows.items()]),
+        Table(["an hour of a host with 61 series is sealed", "CPU (ms)"], [["", spread(sealed).text(0)]]),
         Table(
             [f"one metric of {HOSTS:,} hosts", "ms"], [[name, spread(found).text(0)] for name, found in fleet.items()]
         ),
@@ -79,6 +86,25 @@ def _one_host(url: str, archives: PostgresArchives) -> tuple[float, dict[str, li
         found[name] = [_milliseconds(lambda query=query: store.window(query)) for _ in range(ROUNDS)]
     store.close()
     return size / samples, found
+
+
+def _sealed(archives: PostgresArchives) -> list[float]:
+    """CPU of this process while an hour becomes chunks, in milliseconds; the first, into an empty day, is left out."""
+    store = MetricStore(archives.own("sealed"), keep=Keep(None, None, None), most_pending=HOUR, commit_seconds=HOUR)
+    rng, begin, took = random.Random(1), int(time.time()) // DAY * DAY - DAY, []
+    rows = [[pair for pair in series(sample(0.0, "x", rng)) if not pair[0].startswith("tasks.")] for _ in range(900)]
+    for hour in range(SEALED):
+        for second in range(HOUR):
+            store.append(begin + hour * HOUR + second, rows[second % len(rows)])
+            if second % 600 == 0:
+                store.flush()
+        store.flush()
+        used = time.process_time()
+        store.append(begin + (hour + 1) * HOUR, rows[0])
+        store.flush()
+        took.append(1_000 * (time.process_time() - used))
+    store.close()
+    return took[1:]
 
 
 def _fleet(url: str, archives: PostgresArchives) -> dict[str, list[float]]:
